@@ -1,0 +1,29 @@
+/**
+ * Bundles the server, the command line and the workers from `src/` into `dist/`.
+ *
+ * Our own code is bundled (one file opens faster than a hundred); packages stay outside, as npm installed them.
+ * Types are not checked here: `npm run check` does that.
+ */
+import { readdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { build } from 'esbuild';
+
+const workers = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.worker.ts'));
+
+await rm('dist', { recursive: true, force: true });
+await build({
+  entryPoints: {
+    cli: 'src/cli/main.ts',
+    // A worker is found by its file name alone: see `src/server/worker-url.ts`.
+    ...Object.fromEntries(workers.map((path) => [path.split('/').at(-1).replace(/\.ts$/, ''), `src/${path}`])),
+  },
+  outdir: 'dist',
+  bundle: true,
+  splitting: true,
+  packages: 'external',
+  platform: 'node',
+  format: 'esm',
+  target: 'node20',
+  sourcemap: 'linked',
+  logLevel: 'warning',
+});

@@ -1,0 +1,64 @@
+/**
+ * What an operation is: a name, a decision, and what the decision would change.
+ *
+ * An operation first *decides*: it checks the input, computes the answer, and says what is to be changed. Only when
+ * the record of the call is durable does the dispatcher carry the change out (`reliability.md` F37: a mutating call
+ * whose record cannot be made durable is refused, and nothing has changed).
+ *
+ * Relies on nothing: protocols live in `http/`, storage behind the interfaces in `store/`.
+ */
+import type { AccountId, EpochMs, EventResource, JsonObject, Region } from '../event/types.ts';
+
+/** Who calls. Full identities (users, roles, sessions) follow with IAM; today every key is its account's root. */
+export interface Principal {
+  /** `userIdentity.type` of the call's own event. */
+  readonly type: 'Root' | 'IAMUser' | 'AssumedRole';
+  readonly account: AccountId;
+  readonly arn: string;
+  readonly principalId: string;
+  readonly accessKeyId: string;
+  readonly userName?: string;
+  /** True for keys of the installation's first account: it may create accounts and record for them (DESIGN §6). */
+  readonly isAdministrator: boolean;
+}
+
+/** One authenticated call. */
+export interface Call {
+  readonly principal: Principal;
+  /** The account that owns the call: the principal's. Everything an operation touches is looked up under it. */
+  readonly account: AccountId;
+  /** The Region of the signature's scope. */
+  readonly region: Region;
+  readonly requestId: string;
+  readonly sourceIpAddress: string;
+  readonly userAgent: string;
+  readonly receivedAtMs: EpochMs;
+}
+
+/** What an operation decided. */
+export interface Decision<Output> {
+  /** The answer, in the shape of the service's model. */
+  readonly output: Output;
+  /** Carries the change out. Absent for reads. Throws `ApiError` when another change came first. */
+  readonly apply?: () => Promise<void>;
+  /** Resources for `resources[]` of the call's own event. */
+  readonly resources?: readonly (EventResource & { readonly account?: AccountId })[];
+  /** `requestParameters` of the call's own event where it differs from the lower-camel input (secrets left out). */
+  readonly requestParameters?: JsonObject | null;
+  /** `responseElements` of the call's own event; absent means `null` for a read and the lower-camel output for a write. */
+  readonly responseElements?: JsonObject | null;
+}
+
+/** One operation of a service that speaks AWS JSON 1.1 or the query protocol. */
+export interface Operation<Input = never, Output = unknown> {
+  /** Wire name, such as `CreateTrail`. */
+  readonly name: string;
+  /** `readOnly` of the call's own event: true for operations that change nothing. */
+  readonly isReadOnly: boolean;
+  /** Decides the call. @throws ApiError with the service's code. */
+  readonly decide: (call: Call, input: Input) => Promise<Decision<Output>>;
+}
+
+/** All operations of one service by wire name. A `Map`, so that `constructor` and `__proto__` are just unknown names (A62). */
+// biome-ignore lint/suspicious/noExplicitAny: each operation has its own input type, checked by shape before it is called.
+export type OperationTable = ReadonlyMap<string, Operation<any, unknown>>;

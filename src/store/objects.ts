@@ -1,0 +1,174 @@
+/**
+ * The objects: buckets and what is in them. The built-in S3 subset serves them; trails deliver to them.
+ *
+ * Promises, for every implementation (`test/stores/objects.contract.ts`):
+ * - `put` returns when the object would survive a power cut; no reader ever sees half of it.
+ * - `put` with `ifNoneMatch` stores when the key is free; on a key that holds the same bytes and metadata it succeeds
+ *   again (a follower may repeat a batch), on other bytes it throws `ObjectConflict`.
+ * - Listings are in the order of the keys' UTF-8 bytes, and each page is a snapshot.
+ * - A key never becomes a path outside of the store (A60).
+ *
+ * A foreign S3 (`store/s3`) keeps the same promises as far as the service behind it does; where it ignores conditional
+ * puts, the implementation reads the current object first (reliability.md P3).
+ */
+import type { AccountId, BucketName, EpochMs, ObjectKey, Region } from '../event/types.ts';
+
+export interface Bucket {
+  readonly name: BucketName;
+  /** Owner. Absent for a foreign bucket, whose owner we cannot know. */
+  readonly owner?: AccountId;
+  readonly region: Region;
+  readonly createdAtMs: EpochMs;
+  readonly versioning: 'Off' | 'Enabled' | 'Suspended';
+  /** The bucket policy's JSON text as it was put; absent when there is none, or when a foreign store will not tell. */
+  readonly policy?: string;
+}
+
+export interface ObjectInfo {
+  readonly key: ObjectKey;
+  readonly sizeBytes: number;
+  /** Without quotes: MD5 in hexadecimal digits, or `<md5 of md5s>-<parts>` for a multipart upload. */
+  readonly etag: string;
+  readonly modifiedAtMs: EpochMs;
+  /** `null` for an object written while versioning was off. */
+  readonly versionId: string | null;
+  readonly isLatest: boolean;
+  readonly isDeleteMarker: boolean;
+  readonly contentType?: string;
+  readonly contentEncoding?: string;
+  /** Further headers that S3 keeps: `cache-control`, `content-disposition`, `content-language`, `expires`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** User metadata without the `x-amz-meta-` prefix, lower-case names. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Checksums given or asked for, base64 by algorithm: `CRC32`, `CRC32C`, `CRC64NVME`, `SHA1`, `SHA256`. */
+  readonly checksums?: Readonly<Record<string, string>>;
+}
+
+export interface PutOptions {
+  /** `If-None-Match: *`. */
+  readonly ifNoneMatch?: boolean;
+  readonly contentType?: string;
+  readonly contentEncoding?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly checksums?: Readonly<Record<string, string>>;
+  /** Overrides the MD5 (multipart). */
+  readonly etag?: string;
+  /** Canned ACL to send to a foreign store; the built-in store keeps no ACLs but the owner's. */
+  readonly acl?: 'bucket-owner-full-control' | 'private';
+}
+
+export interface ListOptions {
+  readonly prefix?: string;
+  /** Keys that share the text up to the next delimiter after the prefix are folded into one common prefix. */
+  readonly delimiter?: string;
+  /** Only keys (and common prefixes) greater than this one. */
+  readonly after?: string;
+  /** 1 to 1,000. Objects and common prefixes count alike. */
+  readonly limit: number;
+}
+
+export interface ListPage {
+  readonly objects: readonly ObjectInfo[];
+  readonly commonPrefixes: readonly string[];
+  /** Give it as `after` to go on; absent when this was the last page. */
+  readonly next?: string;
+}
+
+export interface VersionPage {
+  /** Versions and delete markers; by key, newest version first within a key. */
+  readonly versions: readonly ObjectInfo[];
+  readonly commonPrefixes: readonly string[];
+  readonly next?: { readonly key: string; readonly versionId: string };
+}
+
+/** A body on its way into the store. It is not visible until `commit`. */
+export interface StagedObject {
+  readonly sizeBytes: number;
+  readonly md5Hex: string;
+  /** Makes it the object at `key`. Durable when it resolves. */
+  commit(bucket: BucketName, key: ObjectKey, options: PutOptions): Promise<ObjectInfo>;
+  /** Forgets it; also safe after `commit`. */
+  discard(): Promise<void>;
+}
+
+export interface Objects {
+  /** @throws BucketExists when the name is taken, by whomever. */
+  createBucket(bucket: Bucket): Promise<void>;
+  getBucket(name: BucketName): Promise<Bucket | undefined>;
+  /** Buckets of one owner, by name. */
+  listBuckets(owner: AccountId): Promise<readonly Bucket[]>;
+  updateBucket(name: BucketName, change: { readonly policy?: string | null; readonly versioning?: 'Enabled' | 'Suspended' }): Promise<void>;
+  /** @throws BucketNotEmpty */
+  deleteBucket(name: BucketName): Promise<void>;
+
+  put(bucket: BucketName, key: ObjectKey, body: Uint8Array, options?: PutOptions): Promise<ObjectInfo>;
+  /** Takes a body in, piece by piece, without making it visible. Large bodies never lie in memory as a whole. */
+  stage(body: AsyncIterable<Uint8Array>): Promise<StagedObject>;
+  /** Joins staged parts in order into a new staged body (multipart upload). */
+  join(parts: readonly StagedObject[]): Promise<StagedObject>;
+  head(bucket: BucketName, key: ObjectKey, versionId?: string): Promise<ObjectInfo | undefined>;
+  /**
+   * Reads an object, or `[first, last]` (both inclusive, in bytes) of it. `undefined` when there is none, or when
+   * the newest version is a delete marker.
+   * @throws ObjectDamaged when the stored bytes are not the ones that were put.
+   */
+  get(
+    bucket: BucketName,
+    key: ObjectKey,
+    options?: { readonly versionId?: string; readonly range?: readonly [number, number] },
+  ): Promise<{ readonly info: ObjectInfo; readonly body: AsyncIterable<Uint8Array> } | undefined>;
+  list(bucket: BucketName, options: ListOptions): Promise<ListPage>;
+  listVersions(bucket: BucketName, options: ListOptions & { readonly afterVersionId?: string }): Promise<VersionPage>;
+  /** Deletes the object, or places a delete marker where versioning is on; with `versionId` that version for good. */
+  delete(bucket: BucketName, key: ObjectKey, versionId?: string): Promise<{ readonly deleteMarkerVersionId?: string }>;
+  close(): Promise<void>;
+}
+
+/** The store's refusals. `reason` is S3's code, so that `LatestDeliveryError` can show it. */
+export class ObjectsError extends Error {
+  override readonly name: string = 'ObjectsError';
+  readonly reason: string;
+
+  constructor(reason: string, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
+export class BucketExists extends ObjectsError {
+  override readonly name = 'BucketExists';
+  constructor(name: string) {
+    super('BucketAlreadyExists', `bucket \`${name}\` exists already`);
+  }
+}
+
+export class BucketMissing extends ObjectsError {
+  override readonly name = 'BucketMissing';
+  constructor(name: string) {
+    super('NoSuchBucket', `bucket \`${name}\` does not exist`);
+  }
+}
+
+export class BucketNotEmpty extends ObjectsError {
+  override readonly name = 'BucketNotEmpty';
+  constructor(name: string) {
+    super('BucketNotEmpty', `bucket \`${name}\` still holds objects; delete them first`);
+  }
+}
+
+/** The key holds other bytes. Nothing was written. */
+export class ObjectConflict extends ObjectsError {
+  override readonly name = 'ObjectConflict';
+  constructor(bucket: string, key: string) {
+    super('PreconditionFailed', `\`${bucket}/${key}\` holds other bytes already`);
+  }
+}
+
+/** Stored bytes differ from what was put: a disk or a person changed them. */
+export class ObjectDamaged extends ObjectsError {
+  override readonly name = 'ObjectDamaged';
+  constructor(bucket: string, key: string, detail: string) {
+    super('InternalError', `\`${bucket}/${key}\` is damaged: ${detail}`);
+  }
+}
