@@ -23,11 +23,35 @@ export interface PublicKeyInfo {
   readonly validToMs?: EpochMs;
 }
 
+/** How long a current key may sign, from `validFromMs` on. A clock beyond it is taken for a wrong clock (F30). */
+export const KEY_LIFE_MS = 10 * 365 * 24 * 3600 * 1000;
+
+/** First and last moment at which the key is valid, for a current one as well. */
+export function keyValidity(key: PublicKeyInfo): { readonly fromMs: EpochMs; readonly toMs: EpochMs } {
+  return { fromMs: key.validFromMs, toMs: key.validToMs ?? key.validFromMs + KEY_LIFE_MS };
+}
+
+/** Whether the key may sign at `nowMs`. When not, the clock is wrong or the key is old: refuse to sign, and say so. */
+export function isKeyValidAt(key: PublicKeyInfo, nowMs: EpochMs): boolean {
+  const { fromMs, toMs } = keyValidity(key);
+  return fromMs <= nowMs && nowMs <= toMs;
+}
+
 export interface Keys {
   /** All keys of one use, oldest first; the last one is current. */
   list(use: SigningKeyUse): Promise<readonly PublicKeyInfo[]>;
-  /** Signs `message` with the current key. Digest keys hash it themselves. */
-  sign(use: SigningKeyUse, message: Uint8Array): Promise<{ readonly signature: Uint8Array; readonly key: PublicKeyInfo }>;
+  /**
+   * Signs `message`. Digest keys hash it themselves. The same key and message give the same signature.
+   *
+   * @param fingerprint The current key when absent. The key before it can sign, too, so that it can vouch for its
+   *   successor; older ones cannot.
+   * @throws Error when there is no such key, or it cannot sign any more.
+   */
+  sign(
+    use: SigningKeyUse,
+    message: Uint8Array,
+    fingerprint?: string,
+  ): Promise<{ readonly signature: Uint8Array; readonly key: PublicKeyInfo }>;
   /** Makes a new current key and retires the old one at `nowMs`. */
   rotate(use: SigningKeyUse, nowMs: EpochMs): Promise<PublicKeyInfo>;
   /** Encrypts a secret of at most 64 KiB (AES-256-GCM under the master key); `context` must be given again to unwrap. */
