@@ -19,13 +19,15 @@ export function hashLeaf(sha256: Sha256, leaf: Uint8Array): Uint8Array {
   return sha256(input);
 }
 
+/** Input of `hashNode`, used again each time: making one anew costs as much as hashing it. */
+const nodeInput = new Uint8Array(1 + 2 * HASH_BYTES);
+
 /** Hash of an inner node: SHA-256(0x01 ‖ left ‖ right). Both are 32 bytes. */
 export function hashNode(sha256: Sha256, left: Uint8Array, right: Uint8Array): Uint8Array {
-  const input = new Uint8Array(1 + 2 * HASH_BYTES);
-  input[0] = 1;
-  input.set(left, 1);
-  input.set(right, 1 + HASH_BYTES);
-  return sha256(input);
+  nodeInput[0] = 1;
+  nodeInput.set(left, 1);
+  nodeInput.set(right, 1 + HASH_BYTES);
+  return sha256(nodeInput);
 }
 
 /** True when both are 32 bytes and the same. Nothing here is secret: the time it takes may depend on the values. */

@@ -30,6 +30,22 @@ describe('leafText', () => {
     expect(toHex(hashEntry(sha256, entry))).toBe(createHash('sha256').update(`\0${text}`).digest('hex'));
   });
 
+  test('the hash is the same rule for ids that are not ASCII, and for bytes and ids of any length', () => {
+    for (const other of [
+      { id: 'überprüft-😀' },
+      { id: 'x'.repeat(70_000) },
+      { bytes: new Uint8Array(1_000_000).fill(1) },
+      { bytes: new Uint8Array(0) },
+    ]) {
+      const changed = { ...entry, ...other };
+      const bytesHash = createHash('sha256').update(changed.nonce).update(changed.bytes).digest();
+      const expected = createHash('sha256')
+        .update(`\0${leafText(changed, bytesHash)}`)
+        .digest('hex');
+      expect(toHex(hashEntry(sha256, changed))).toBe(expected);
+    }
+  });
+
   test('is another one for every other entry, whatever characters an id holds', () => {
     const anyEntry = fc.record({
       sequence: fc.bigInt({ min: 1n, max: 12n }),

@@ -29,12 +29,16 @@ export interface LeafEntry {
   readonly bytes: Uint8Array;
 }
 
+/** Input of the hashes below, used again each time: every event of the journal is hashed here. */
+const input = new Uint8Array(65_536);
+
 /** SHA-256(nonce ‖ bytes): what the leaf says of the bytes. */
 export function hashBytes(sha256: Sha256, entry: Pick<LeafEntry, 'nonce' | 'bytes'>): Uint8Array {
-  const input = new Uint8Array(entry.nonce.length + entry.bytes.length);
-  input.set(entry.nonce);
-  input.set(entry.bytes, entry.nonce.length);
-  return sha256(input);
+  const length = entry.nonce.length + entry.bytes.length;
+  const joined = length <= input.length ? input.subarray(0, length) : new Uint8Array(length);
+  joined.set(entry.nonce);
+  joined.set(entry.bytes, entry.nonce.length);
+  return sha256(joined);
 }
 
 /** The leaf's text, with the hash of nonce and bytes (32 bytes) given. */
@@ -46,5 +50,17 @@ export function leafText(entry: Omit<LeafEntry, 'nonce' | 'bytes'>, bytesHash: U
 
 /** The hash of an entry's leaf, as it stands in level 0 of the tree. */
 export function hashEntry(sha256: Sha256, entry: LeafEntry): Uint8Array {
-  return hashLeaf(sha256, utf8(leafText(entry, hashBytes(sha256, entry))));
+  return hashLeafText(sha256, leafText(entry, hashBytes(sha256, entry)));
+}
+
+/** The RFC 6962 leaf hash of a text. Nearly every leaf is ASCII and short, and is written straight into `input`. */
+function hashLeafText(sha256: Sha256, text: string): Uint8Array {
+  if (text.length >= input.length) return hashLeaf(sha256, utf8(text));
+  input[0] = 0;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code > 127) return hashLeaf(sha256, utf8(text));
+    input[index + 1] = code;
+  }
+  return sha256(input.subarray(0, text.length + 1));
 }
