@@ -29,6 +29,12 @@ const WRAP_VERSION = 1;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
+/**
+ * The name of the log, `snowtrail/<installation id>`; or how to find it, asked at the first use of a signing key: the
+ * installation is made with the help of `wrap`.
+ */
+export type Origin = string | (() => string);
+
 /** One key as it is kept. */
 export interface StoredKey {
   readonly use: SigningKeyUse;
@@ -48,7 +54,7 @@ export interface KeyringState {
 
 export interface KeyringOptions {
   /** Name of the log: the key hash of a checkpoint key depends on it. */
-  readonly origin: string;
+  readonly origin: Origin;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly chance: Pick<Chance, 'bytes'>;
   /** 32 bytes. Trusted: who has it has every key. */
@@ -67,12 +73,12 @@ export async function generateRsaKey(): Promise<KeyObject> {
 }
 
 /**
- * Opens the keys, and makes the first one of each use where there is none.
- * @throws Error when the state was not written under this master key, or not under this origin.
+ * Opens the keys. The first signing key of each use is made when one is first asked for.
+ * @throws Error when the state was not written under this master key.
  */
 export async function openKeyring(options: KeyringOptions): Promise<Keys> {
   const keyring = new Keyring(options);
-  await keyring.makeMissing();
+  if (options.state === undefined) await options.save({ keys: [] });
   return keyring;
 }
 
@@ -83,6 +89,8 @@ class Keyring implements Keys {
   #state: KeyringState;
   /** The keys that can sign, by fingerprint. */
   #privateKeys = new Map<string, KeyObject>();
+  /** That there is a key of each use, made for our origin. Asked for by whatever needs signing keys. */
+  #complete: Promise<string> | undefined;
   /** The last change under way: rotations come one after the other. */
   #lastChange: Promise<unknown> = Promise.resolve();
 
@@ -97,19 +105,13 @@ class Keyring implements Keys {
     }
   }
 
-  /** Makes the first key of each use where there is none. */
-  async makeMissing(): Promise<void> {
-    const uses = (['digest', 'checkpoint'] as const).filter((use) => this.#ofUse(use).length === 0);
-    if (uses.length === 0) return;
-    const made = await Promise.all(uses.map((use) => this.#make(use, this.#options.clock.nowMs())));
-    await this.#replace([...this.#state.keys, ...made.map(({ stored }) => stored)], made);
-  }
-
   async list(use: SigningKeyUse): Promise<readonly PublicKeyInfo[]> {
+    await this.#completed();
     return this.#ofUse(use).map(publicInfo);
   }
 
   async sign(use: SigningKeyUse, message: Uint8Array, fingerprint?: string): Promise<{ signature: Uint8Array; key: PublicKeyInfo }> {
+    await this.#completed();
     const keys = this.#ofUse(use);
     const key = fingerprint === undefined ? keys.at(-1) : keys.find((each) => each.fingerprint === fingerprint);
     const privateKey = key && this.#privateKeys.get(key.fingerprint);
@@ -138,12 +140,33 @@ class Keyring implements Keys {
     return deriveFrom(this.#options.masterKey, `snowtrail/derive/${purpose}`);
   }
 
+  /** @returns the origin. */
+  #completed(): Promise<string> {
+    this.#complete ??= this.#completeKeys().catch((error) => {
+      this.#complete = undefined;
+      throw error;
+    });
+    return this.#complete;
+  }
+
+  async #completeKeys(): Promise<string> {
+    const origin = typeof this.#options.origin === 'string' ? this.#options.origin : this.#options.origin();
+    for (const { use, fingerprint, publicKey } of this.#state.keys) {
+      if (fingerprint !== fingerprintOf(use, Buffer.from(publicKey, 'base64'), origin))
+        throw new Error(`the ${use} key \`${fingerprint}\` was made for another origin than \`${origin}\``);
+    }
+    const uses = (['digest', 'checkpoint'] as const).filter((use) => this.#ofUse(use).length === 0);
+    const made = await Promise.all(uses.map((use) => this.#make(use, origin, this.#options.clock.nowMs())));
+    if (made.length > 0) await this.#replace([...this.#state.keys, ...made.map(({ stored }) => stored)], made);
+    return origin;
+  }
+
   #ofUse(use: SigningKeyUse): readonly StoredKey[] {
     return this.#state.keys.filter((key) => key.use === use);
   }
 
   async #rotate(use: SigningKeyUse, nowMs: EpochMs): Promise<PublicKeyInfo> {
-    const made = await this.#make(use, nowMs);
+    const made = await this.#make(use, await this.#completed(), nowMs);
     const current = this.#ofUse(use).at(-1);
     const others = this.#state.keys.map((key) => {
       if (key.use !== use) return key;
@@ -163,10 +186,10 @@ class Keyring implements Keys {
     for (const key of keys) if (key.privateKey === undefined) this.#privateKeys.delete(key.fingerprint);
   }
 
-  async #make(use: SigningKeyUse, nowMs: EpochMs): Promise<{ stored: StoredKey; privateKey: KeyObject }> {
+  async #make(use: SigningKeyUse, origin: string, nowMs: EpochMs): Promise<{ stored: StoredKey; privateKey: KeyObject }> {
     const privateKey = use === 'digest' ? await this.#options.makeRsaKey() : ed25519Key(this.#options.chance.bytes(32));
     const publicKey = publicBytes(use, privateKey);
-    const fingerprint = fingerprintOf(use, publicKey, this.#options.origin);
+    const fingerprint = fingerprintOf(use, publicKey, origin);
     const wrapped = this.#wrap(privateKey.export({ type: 'pkcs8', format: 'der' }), contextOf(use, fingerprint));
     const stored: StoredKey = {
       use,
@@ -185,9 +208,6 @@ class Keyring implements Keys {
     const publicKey = publicBytes(key.use, privateKey);
     if (toBase64(publicKey) !== key.publicKey)
       throw new Error(`the ${key.use} key \`${key.fingerprint}\` is kept with another key's public half`);
-    const fingerprint = fingerprintOf(key.use, publicKey, this.#options.origin);
-    if (fingerprint !== key.fingerprint)
-      throw new Error(`the ${key.use} key \`${key.fingerprint}\` was made for another origin than \`${this.#options.origin}\``);
     return privateKey;
   }
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { describeKeys, KEYS_NOW_MS, KEYS_ORIGIN } from '../../../test/stores/keys.contract.ts';
+import type { Keys } from '../keys.ts';
 import { openDiskKeys } from './keys.ts';
 
 const clock = { nowMs: () => KEYS_NOW_MS };
@@ -12,7 +13,12 @@ let folders = 0;
 afterAll(() => rm(root, { recursive: true }));
 
 const newFolder = () => join(root, `${folders++}`);
-const openAt = (folder: string, origin = KEYS_ORIGIN) => openDiskKeys({ folder, origin, clock });
+
+async function openAt(folder: string, origin = KEYS_ORIGIN): Promise<Keys> {
+  const keys = await openDiskKeys({ folder, origin, clock });
+  await keys.list('digest');
+  return keys;
+}
 
 describeKeys('disk', () => openAt(newFolder()));
 
@@ -33,6 +39,26 @@ describe('keys on disk', () => {
     const after = await openAt(folder);
     expect(await seen(after)).toEqual(await seen(before));
     expect(await after.unwrap(wrapped, 'x')).toEqual(Buffer.from(message));
+  });
+
+  test('wrap secrets before the origin is known: signing keys are made when one is first asked for', async () => {
+    const folder = newFolder();
+    let origin: string | undefined;
+    const open = () =>
+      openDiskKeys({
+        folder,
+        clock,
+        origin: () => {
+          if (origin === undefined) throw new Error('no installation yet');
+          return origin;
+        },
+      });
+    const keys = await open();
+    const wrapped = await keys.wrap(Uint8Array.of(1), 'x');
+    await expect(keys.list('checkpoint')).rejects.toThrow('no installation yet');
+    expect(await (await open()).unwrap(wrapped, 'x')).toEqual(Buffer.of(1));
+    origin = KEYS_ORIGIN;
+    expect(await keys.list('checkpoint')).toEqual(await (await openAt(folder)).list('checkpoint'));
   });
 
   test('lie in files that nobody else may read, with no private key in the clear', async () => {

@@ -11,21 +11,22 @@ import { lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { Chance, Clock } from '../clock.ts';
-import { generateRsaKey, type KeyringState, MASTER_KEY_BYTES, openKeyring } from '../keyring.ts';
+import { generateRsaKey, type KeyringState, MASTER_KEY_BYTES, type Origin, openKeyring } from '../keyring.ts';
 import type { Keys } from '../keys.ts';
 
 export interface DiskKeysOptions {
   /** Made when it is missing, with the keys in it. Trusted: who can read it can sign in our name. */
   readonly folder: string;
-  /** Name of the log, `snowtrail/<installation id>`. Must stay the same: checkpoint keys are made for it. */
-  readonly origin: string;
+  /** Must stay the same: checkpoint keys are made for it. */
+  readonly origin: Origin;
   readonly clock: Pick<Clock, 'nowMs'>;
   /** The operating system's, when absent. */
   readonly chance?: Pick<Chance, 'bytes'>;
 }
 
 /**
- * Opens the keys of a data directory; on the first start, makes them.
+ * Opens the keys of a data directory; on the first start, makes the master key. The first signing keys are made when one
+ * is first asked for.
  *
  * @throws Error when the folder or a file may be read or written by others, when one of the two files is missing, or
  *   when they don't belong together. Nothing is made anew then: other keys would end every chain.

@@ -6,7 +6,7 @@
  */
 import type { KeyObject } from 'node:crypto';
 import type { Chance, Clock } from '../clock.ts';
-import { generateRsaKey, MASTER_KEY_BYTES, openKeyring } from '../keyring.ts';
+import { generateRsaKey, MASTER_KEY_BYTES, type Origin, openKeyring } from '../keyring.ts';
 import type { Keys } from '../keys.ts';
 
 /** RSA keys found so far by this process. */
@@ -15,7 +15,7 @@ const rsaKeys: Promise<KeyObject>[] = [];
 /**
  * @param options.origin Name of the log, as for `openDiskKeys`.
  */
-export function createMemoryKeys(options: { readonly clock: Clock; readonly chance: Chance; readonly origin?: string }): Keys {
+export function createMemoryKeys(options: { readonly clock: Clock; readonly chance: Chance; readonly origin?: Origin }): Keys {
   const { clock, chance, origin = 'snowtrail/memory' } = options;
   let opened: Promise<Keys> | undefined;
   let drawn = 0;
@@ -24,7 +24,7 @@ export function createMemoryKeys(options: { readonly clock: Clock; readonly chan
     rsaKeys[index] ??= generateRsaKey();
     return rsaKeys[index];
   };
-  // Opened at the first use: most stores of a simulation never sign a digest.
+  // Opened at the first use, so that making a store needs no waiting.
   const keys = () => {
     opened ??= openKeyring({ origin, clock, chance, masterKey: chance.bytes(MASTER_KEY_BYTES), save: async () => {}, makeRsaKey });
     return opened;
