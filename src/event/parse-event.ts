@@ -1,0 +1,285 @@
+/**
+ * Reads one untrusted record into an event: its bytes as they came, and beside them what the rest of the code needs.
+ *
+ * Limits are checked on the bytes before anything recursive runs: size, strict UTF-8, depth, number of members. Then
+ * `JSON.parse` decides what is JSON. The parsed values are read and dropped; they are never written back, so numbers,
+ * repeated names, spellings and order stay as the sender wrote them (DESIGN §1 "Bytes are the evidence").
+ *
+ * A member that is missing gets a documented default and a remark. A member that is there and makes no sense where
+ * Snowtrail must rely on it (account, Region, id, time) is a refusal: attributing an event to an account that it does
+ * not name, or to a time that it does not tell, would falsify the record.
+ *
+ * Hot path of intake: one scan, one decode, one parse, one walk. Measured by `bench/parse-events.ts`.
+ * Source: cloudtrail.md §1, §6; reliability.md A45–A50, A55.
+ */
+import { findResources } from './find-resources.ts';
+import { findUsername } from './find-username.ts';
+import { inferCategory } from './infer-category.ts';
+import {
+  EVENT_ID_LENGTH_MAX,
+  EVENT_TIME_AHEAD_MAX_MS,
+  EVENT_TIME_MIN_MS,
+  RECORD_BYTES_MAX,
+  RECORD_DEPTH_MAX,
+  RECORD_MEMBERS_MAX,
+} from './limits.ts';
+import { booleanMember, isJsonObject, objectMember, ownMember, textMember } from './members.ts';
+import { scanJson } from './scan-json.ts';
+import { parseEventTime } from './times.ts';
+import type {
+  AccountId,
+  EpochMs,
+  Event,
+  EventCategory,
+  EventDefaults,
+  EventId,
+  EventOutcome,
+  EventRemarks,
+  Json,
+  JsonObject,
+  RefusalCode,
+  Region,
+} from './types.ts';
+import { isAccountId, isRegion } from './values.ts';
+
+/** What the reader needs from outside: engines hash nothing themselves. */
+export interface ParseTools {
+  /** SHA-256 of the bytes, 32 bytes. Called only for a record without `eventID`. */
+  sha256(bytes: Uint8Array): Uint8Array;
+}
+
+type Refused = Extract<EventOutcome, { kind: 'refused' }>;
+type Taken<Value> = { readonly value: Value; readonly isDefault: boolean };
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/**
+ * Reads one record.
+ *
+ * @param bytes Untrusted. White space around the record is left out of the event's bytes. They are kept, not copied:
+ *   the caller must not change them afterwards.
+ */
+export function parseEvent(bytes: Uint8Array, defaults: EventDefaults, tools: ParseTools): EventOutcome {
+  const trimmed = trimWhiteSpace(bytes);
+  const reading = readObject(trimmed);
+  if (reading.kind === 'refused') return reading;
+  const { record, hasDuplicateKeys } = reading;
+
+  const category = inferCategory(record);
+  const account = readAccount(record, category, defaults.account);
+  if ('kind' in account) return account;
+  const region = readRegion(record, defaults.region);
+  if ('kind' in region) return region;
+  const time = readEventTime(record, defaults.nowMs);
+  if ('kind' in time) return time;
+  const id = readEventId(record, category) ?? { value: inventEventId(account.value, trimmed, tools), isDefault: true };
+  if ('kind' in id) return id;
+
+  const remarks = remark({ account, region, time, id }, hasDuplicateKeys, defaults.nowMs);
+  const called = category === 'Insight' ? insightCall(record) : record;
+  return {
+    kind: 'event',
+    event: {
+      bytes: trimmed,
+      account: account.value,
+      region: region.value,
+      eventId: id.value,
+      eventTimeMs: time.value,
+      eventName: textMember(called, 'eventName') ?? '',
+      eventSource: textMember(called, 'eventSource') ?? '',
+      category,
+      resources: findResources(record),
+      remarks,
+      ...optionalMembers(record),
+    },
+  };
+}
+
+// --- the record as JSON -------------------------------------------------------------------------------------------
+
+type Reading = Refused | { readonly kind: 'object'; readonly record: JsonObject; readonly hasDuplicateKeys: boolean };
+
+function readObject(bytes: Uint8Array): Reading {
+  if (bytes.length === 0) return refuse('EmptyRecord', 'the record is empty; a JSON object is expected');
+  if (bytes.length > RECORD_BYTES_MAX) {
+    return refuse('RecordTooLarge', `the record has ${bytes.length} bytes; at most ${RECORD_BYTES_MAX} are accepted`);
+  }
+  const scan = scanJson(bytes, { depthMax: RECORD_DEPTH_MAX, membersMax: RECORD_MEMBERS_MAX });
+  if (scan.kind === 'too-deep') return refuse('TooDeep', `the record is nested deeper than ${RECORD_DEPTH_MAX} levels`);
+  if (scan.kind === 'too-many-members') {
+    return refuse('TooManyMembers', `the record has more than ${RECORD_MEMBERS_MAX} members and elements`);
+  }
+
+  let text: string;
+  try {
+    text = utf8.decode(bytes);
+  } catch {
+    return refuse('InvalidUtf8', 'the record is not valid UTF-8; send the bytes of a JSON text without recoding them');
+  }
+  let value: Json;
+  try {
+    value = JSON.parse(text) as Json;
+  } catch (error) {
+    return refuse('InvalidJson', `the record is not valid JSON: ${(error as Error).message}`);
+  }
+  if (!isJsonObject(value)) return refuse('NotAnObject', `a JSON object is expected, not ${describe(value)}`);
+  const names = countNames(value);
+  if (names === 0) return refuse('EmptyRecord', 'the record is an object without members');
+  // `JSON.parse` keeps one of several members with the same name, so fewer names than colons means a repeated name.
+  return { kind: 'object', record: value, hasDuplicateKeys: names < scan.names };
+}
+
+/** Members of objects on all levels. Recursion is safe: the depth was limited before. */
+function countNames(value: JsonObject | readonly Json[]): number {
+  let count = 0;
+  if (Array.isArray(value)) {
+    for (const item of value as readonly Json[]) if (typeof item === 'object' && item !== null) count += countNames(item);
+    return count;
+  }
+  // Objects of `JSON.parse` have no enumerable member but their own.
+  for (const name in value as JsonObject) {
+    count++;
+    const member = (value as JsonObject)[name];
+    if (typeof member === 'object' && member !== null) count += countNames(member);
+  }
+  return count;
+}
+
+/** The bytes from the first to the last that is not JSON white space. A view, not a copy. */
+function trimWhiteSpace(bytes: Uint8Array): Uint8Array {
+  let from = 0;
+  let to = bytes.length;
+  while (from < to && isWhiteSpace(bytes[from]!)) from++;
+  while (to > from && isWhiteSpace(bytes[to - 1]!)) to--;
+  return from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to);
+}
+
+function isWhiteSpace(byte: number): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+// --- the members that Snowtrail relies on -------------------------------------------------------------------------
+
+/**
+ * `recipientAccountId`, else `accountId` of an aggregated record, else `userIdentity.accountId`, else the default.
+ * Blank text and `null` count as missing: a bucket owner's copy of a denied call carries a blank caller.
+ */
+function readAccount(record: JsonObject, category: EventCategory, fallback: AccountId): Refused | Taken<AccountId> {
+  const candidates: readonly [string, Json | undefined][] = [
+    ['recipientAccountId', ownMember(record, 'recipientAccountId')],
+    ['accountId', category === 'Aggregated' ? ownMember(record, 'accountId') : undefined],
+    ['userIdentity.accountId', ownMember(objectMember(record, 'userIdentity'), 'accountId')],
+  ];
+  for (const [member, value] of candidates) {
+    if (isMissing(value)) continue;
+    if (typeof value === 'string' && isAccountId(value)) return { value, isDefault: false };
+    return refuse('InvalidAccount', `\`${member}\` is ${describe(value)}; 12 digits are expected`);
+  }
+  return { value: fallback, isDefault: true };
+}
+
+function readRegion(record: JsonObject, fallback: Region): Refused | Taken<Region> {
+  const value = ownMember(record, 'awsRegion');
+  if (isMissing(value)) return { value: fallback, isDefault: true };
+  if (typeof value === 'string' && isRegion(value)) return { value, isDefault: false };
+  return refuse('InvalidRegion', `\`awsRegion\` is ${describe(value)}; a Region such as \`eu-central-1\` is expected`);
+}
+
+function readEventTime(record: JsonObject, nowMs: EpochMs): Refused | Taken<EpochMs> {
+  const value = ownMember(record, 'eventTime');
+  if (isMissing(value)) return { value: nowMs, isDefault: true };
+  const timeMs = typeof value === 'string' ? parseEventTime(value) : undefined;
+  if (timeMs !== undefined) return { value: timeMs, isDefault: false };
+  return refuse('InvalidEventTime', `\`eventTime\` is ${describe(value)}; a time such as \`2025-09-24T02:11:07Z\` is expected`);
+}
+
+/**
+ * `eventID`, or `eventId` of an aggregated record; `undefined` when it is missing.
+ * Control characters and broken Unicode are refused: the id is a line of the evidence tree's leaf.
+ */
+function readEventId(record: JsonObject, category: EventCategory): Refused | Taken<EventId> | undefined {
+  const stated = ownMember(record, 'eventID');
+  const value = isMissing(stated) && category === 'Aggregated' ? ownMember(record, 'eventId') : stated;
+  if (isMissing(value)) return undefined;
+  if (typeof value === 'string' && value.length <= EVENT_ID_LENGTH_MAX && !/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u.test(value)) {
+    return { value: value as EventId, isDefault: false };
+  }
+  return refuse(
+    'InvalidEventId',
+    `\`eventID\` is ${describe(value)}; a text of 1 to ${EVENT_ID_LENGTH_MAX} printable characters is expected`,
+  );
+}
+
+/** A UUID (version 8: free content) made from SHA-256(account ‖ bytes), so that the same record gets the same id again. */
+function inventEventId(account: AccountId, bytes: Uint8Array, tools: ParseTools): EventId {
+  const input = new Uint8Array(account.length + bytes.length);
+  input.set(new TextEncoder().encode(account));
+  input.set(bytes, account.length);
+  const hash = tools.sha256(input).slice(0, 16);
+  hash[6] = (hash[6]! & 0x0f) | 0x80;
+  hash[8] = (hash[8]! & 0x3f) | 0x80;
+  const hex = Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-') as EventId;
+}
+
+// --- the rest -----------------------------------------------------------------------------------------------------
+
+type OptionalMembers = Pick<Event, 'isReadOnly' | 'username' | 'accessKeyId' | 'sourceIpAddress' | 'errorCode'>;
+
+function optionalMembers(record: JsonObject): OptionalMembers {
+  const members: { -readonly [Name in keyof OptionalMembers]: OptionalMembers[Name] } = {};
+  const isReadOnly = booleanMember(record, 'readOnly');
+  if (isReadOnly !== undefined) members.isReadOnly = isReadOnly;
+  const username = findUsername(record);
+  if (username !== undefined) members.username = username;
+  const accessKeyId = textMember(objectMember(record, 'userIdentity'), 'accessKeyId');
+  if (accessKeyId !== undefined) members.accessKeyId = accessKeyId;
+  const sourceIpAddress = textMember(record, 'sourceIPAddress');
+  if (sourceIpAddress !== undefined) members.sourceIpAddress = sourceIpAddress;
+  const errorCode = textMember(record, 'errorCode');
+  if (errorCode !== undefined) members.errorCode = errorCode;
+  return members;
+}
+
+/** An insight record names the API whose rate was unusual one level down. */
+function insightCall(record: JsonObject): JsonObject {
+  return textMember(record, 'eventName') === undefined ? (objectMember(record, 'insightDetails') ?? record) : record;
+}
+
+interface Decided {
+  readonly account: Taken<AccountId>;
+  readonly region: Taken<Region>;
+  readonly time: Taken<EpochMs>;
+  readonly id: Taken<EventId>;
+}
+
+const NOTHING_DEFAULTED: EventRemarks['defaulted'] = [];
+
+function remark({ account, region, time, id }: Decided, hasDuplicateKeys: boolean, nowMs: EpochMs): EventRemarks {
+  const isEventTimeSuspicious = time.value > nowMs + EVENT_TIME_AHEAD_MAX_MS || time.value < EVENT_TIME_MIN_MS;
+  if (!account.isDefault && !region.isDefault && !time.isDefault && !id.isDefault) {
+    return { defaulted: NOTHING_DEFAULTED, hasDuplicateKeys, isEventTimeSuspicious };
+  }
+  const defaulted: EventRemarks['defaulted'][number][] = [];
+  if (id.isDefault) defaulted.push('eventID');
+  if (account.isDefault) defaulted.push('account');
+  if (region.isDefault) defaulted.push('awsRegion');
+  if (time.isDefault) defaulted.push('eventTime');
+  return { defaulted, hasDuplicateKeys, isEventTimeSuspicious };
+}
+
+function isMissing(value: Json | undefined): value is undefined | null | '' {
+  return value === undefined || value === null || value === '';
+}
+
+function refuse(code: RefusalCode, reason: string): Refused {
+  return { kind: 'refused', code, reason };
+}
+
+/** An untrusted value in a reason: its JSON in backticks, cut short, or its kind where that would be long. */
+function describe(value: Json): string {
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'object' && value !== null) return 'an object';
+  const text = JSON.stringify(typeof value === 'string' && value.length > 64 ? `${value.slice(0, 64)}…` : value);
+  return `\`${text}\``;
+}
