@@ -48,6 +48,13 @@ export interface SignedCheckpoint {
 /** Signing is refused. The message says why and what to do; nothing was signed. */
 export class CannotSign extends Error {
   override readonly name = 'CannotSign';
+  /** The two of the clock go away once it is right; a contradiction needs an operator. */
+  readonly reason: 'clock-outside-validity' | 'clock-before-last-checkpoint' | 'contradiction';
+
+  constructor(reason: CannotSign['reason'], message: string) {
+    super(message);
+    this.reason = reason;
+  }
 }
 
 export interface TreeFollower extends Follower {
@@ -190,8 +197,10 @@ class GrowingTree implements TreeFollower {
         () => undefined,
         (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
       );
-      if (problem?.message !== reported) report(problem);
-      reported = problem?.message;
+      // A message about the clock tells the time, and would be another one each second.
+      const kind = problem instanceof CannotSign ? problem.reason : problem?.message;
+      if (kind !== reported) report(problem);
+      reported = kind;
       await clock.sleep(Math.max(0, CHECKPOINT_INTERVAL_MS - (clock.monotonicMs() - beganAtMs)), signal);
     }
   }
@@ -278,6 +287,7 @@ class GrowingTree implements TreeFollower {
     if (!isKeyValidAt(key, nowMs)) {
       const { fromMs, toMs } = keyValidity(key);
       throw new CannotSign(
+        'clock-outside-validity',
         `the clock says \`${iso(nowMs)}\`, and the checkpoint key \`${key.fingerprint}\` is valid from ${iso(fromMs)} to ${iso(toMs)}; ` +
           'set the clock right, or run `snowtrail evidence rotate-key checkpoint` if it is',
       );
@@ -287,6 +297,7 @@ class GrowingTree implements TreeFollower {
     const isVouchedFor = this.#hasSigned || last === undefined || last.fingerprint !== key.fingerprint;
     if (!isVouchedFor && nowMs < last.signedAtMs) {
       throw new CannotSign(
+        'clock-before-last-checkpoint',
         `the clock says \`${iso(nowMs)}\`, and the last checkpoint was signed at ${iso(last.signedAtMs)}; ` +
           'set the clock right, or run `snowtrail evidence rotate-key checkpoint` if it was wrong then',
       );
@@ -319,6 +330,7 @@ class GrowingTree implements TreeFollower {
   /** Ends all adding and signing. */
   #contradict(finding: string): CannotSign {
     this.#contradiction = new CannotSign(
+      'contradiction',
       `${finding}: the data directory, or a part of it, was replaced by another copy; nothing more is signed. ` +
         'Put back the newest copy, or keep this one for an investigation and begin with a new data directory',
     );
