@@ -126,6 +126,7 @@ describe('inclusion', () => {
           [claim, proof.map((hash, at) => (at === part ? hash.subarray(1) : hash))],
           [{ ...claim, index: (claim.index + 1n) % claim.size }, proof],
           [{ ...claim, index: claim.size }, proof],
+          [{ ...claim, size: claim.size * 2n }, proof],
           [{ ...claim, index: -1n }, proof],
           [{ ...claim, leafHash: flip(claim.leafHash, 3) }, proof],
           [{ ...claim, root: flip(claim.root, 255) }, proof],
@@ -179,6 +180,7 @@ describe('consistency', () => {
           [{ ...claim, toRoot: flip(claim.toRoot, 0) }, proof],
           [{ ...claim, fromSize: claim.toSize, toSize: claim.fromSize }, proof],
           [{ ...claim, fromSize: 0n }, proof],
+          [{ ...claim, toSize: claim.toSize * 2n }, proof],
           [{ ...claim, toSize: TREE_SIZE_MAX + 1n }, proof],
         ];
         expect(wrong.map(([changed, given]) => verifyConsistency(sha256, changed, given))).toEqual(wrong.map(() => false));
