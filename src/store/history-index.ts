@@ -8,7 +8,8 @@
  * - A row is found as soon as `add` returned.
  * - `query` is exact on scope, time and sequence; on terms it may give a false hit (hash collision), never a miss.
  *   The caller compares the value with the fetched event.
- * - Rows come newest first by (time, sequence).
+ * - Rows come by (time, sequence), newest first where nothing else is asked for.
+ * - Times are whole milliseconds within ±2^48; sequences are below 2^48.
  */
 import type { AccountId, EpochMs, Region } from '../event/types.ts';
 
@@ -45,7 +46,7 @@ export interface HistoryRow {
   readonly terms: readonly HistoryTerm[];
 }
 
-/** A place in the order (time, sequence), newest first. */
+/** A place in the order (time, sequence). */
 export interface HistoryPosition {
   readonly timeMs: EpochMs;
   readonly sequence: bigint;
@@ -61,23 +62,38 @@ export interface HistoryQuery {
   readonly toMs: EpochMs;
   /** Only rows up to this sequence: what came in later does not slip into a later page. */
   readonly sequenceMax: bigint;
-  /** Only rows after this place in the order; absent for the first page. */
+  /** Only rows after this place in the order asked for; absent for the first page. */
   readonly after?: HistoryPosition;
+  /** `newest` first (the default), or `oldest` first. */
+  readonly order?: 'newest' | 'oldest';
   /** 1 to 10,000. */
   readonly limit: number;
 }
 
 export interface HistoryIndex {
-  /** Adds rows in the order of their sequences. A row at or below `coveredTo()` is ignored (a repeat). */
+  /**
+   * Adds the rows of every journal entry after the present `coveredTo()` up to the given one, in the order of their
+   * sequences. A row that is covered already is ignored (a repeat). One call at a time.
+   * @throws Error when rows cannot be written: what `coveredTo()` then says is in, the rest may be given again.
+   */
   add(rows: readonly HistoryRow[], coveredTo: bigint): Promise<void>;
+  /** @throws HistoryDamaged when a part cannot be read. It was dropped; `coveredTo()` fell to what lies before it. */
   query(query: HistoryQuery): Promise<readonly HistoryPosition[]>;
-  /** Every journal entry up to here is in the index, in memory or on disk; after a restart: on disk. */
+  /**
+   * Every journal entry up to here is in the index, in memory or on disk; after a restart: on disk.
+   * It falls when a part is lost. Rows that are given again then fill the hole, and it returns to where it was.
+   */
   coveredTo(): bigint;
   /** Scopes that hold a row. */
   scopes(): readonly HistoryScope[];
-  /** Drops rows older than this; exact, whatever is on disk. */
+  /** Drops rows older than this, also those that are added later; exact, whatever is on disk. Forgotten by a restart. */
   expire(beforeMs: EpochMs): Promise<void>;
   /** Waits for writes and merges under way. For tests and benches. */
   settle(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** A part of the index cannot be read. It was dropped, and is rebuilt from the journal: the caller may ask again later. */
+export class HistoryDamaged extends Error {
+  override readonly name = 'HistoryDamaged';
 }
