@@ -1,0 +1,241 @@
+/**
+ * Accounts and their access keys, as documents of the catalog.
+ *
+ * The first account administers the installation; its root key is made at the first start (DESIGN §6). Secrets are
+ * wrapped by the key store before they reach the catalog, bound to their key id, and unwrapped only to check a signature.
+ *
+ * Relies on `Catalog` and `Keys`. Users, roles and sessions follow with IAM: today every key is its account's root.
+ */
+import { ApiError } from '../api/api-error.ts';
+import type { Credentials } from '../api/credentials.ts';
+import type { Principal } from '../api/operation.ts';
+import type { AccountId, EpochMs } from '../event/types.ts';
+import type { Catalog } from '../store/catalog.ts';
+import { CatalogConflict } from '../store/catalog.ts';
+import type { Chance, Clock } from '../store/clock.ts';
+import type { Keys } from '../store/keys.ts';
+
+/** A new access key, shown once. */
+export interface NewAccessKey {
+  readonly account: AccountId;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** What anyone may see of an access key. */
+export interface AccessKeyInfo {
+  readonly account: AccountId;
+  readonly accessKeyId: string;
+  readonly status: 'Active' | 'Inactive';
+  readonly createdAtMs: EpochMs;
+}
+
+export interface AccountInfo {
+  readonly account: AccountId;
+  readonly name: string;
+  readonly createdAtMs: EpochMs;
+}
+
+/** The one document of the installation, made at the first start. */
+export interface Installation {
+  /** A UUID; part of the evidence log's origin, so that two installations never sign for each other. */
+  readonly id: string;
+  readonly administrator: AccountId;
+  readonly createdAtMs: EpochMs;
+}
+
+interface StoredAccessKey extends AccessKeyInfo {
+  /** The wrapped secret, base64. */
+  readonly wrappedSecret: string;
+}
+
+/** How long a key may be answered from memory: a deactivated key is refused at the latest after this (A10). */
+const CACHE_MS = 5_000;
+/** Most keys of one account, so that a stranger with one key cannot fill the catalog. */
+const KEYS_PER_ACCOUNT_MAX = 100;
+/** Most entries of the cache: unknown key ids come from strangers and must not fill memory. */
+const CACHE_ENTRIES_MAX = 10_000;
+
+export class Accounts {
+  readonly #catalog: Catalog;
+  readonly #keys: Keys;
+  readonly #clock: Clock;
+  readonly #chance: Chance;
+  /** Accounts that exist. Filled by `open`, added to by `create`; an account never goes away. */
+  readonly #known = new Map<AccountId, AccountInfo>();
+  readonly #cache = new Map<string, { readonly credentials: Credentials | undefined; readonly untilMs: number }>();
+  #installation: Installation | undefined;
+
+  constructor(stores: { catalog: Catalog; keys: Keys; clock: Clock; chance: Chance }) {
+    this.#catalog = stores.catalog;
+    this.#keys = stores.keys;
+    this.#clock = stores.clock;
+    this.#chance = stores.chance;
+  }
+
+  /**
+   * Reads what is there; at the very first start makes the installation, its account and its root key.
+   *
+   * @returns the root key when it was made just now: the caller shows it once and keeps it safe.
+   */
+  async open(firstAccount: AccountId): Promise<{ installation: Installation; newKey?: NewAccessKey }> {
+    const found = await this.#catalog.get<Installation>(['installation']);
+    if (found) {
+      this.#installation = found.value;
+      for (const document of await this.#catalog.list<AccountInfo>(['account'])) this.#known.set(document.value.account, document.value);
+      return { installation: found.value };
+    }
+    const createdAtMs = this.#clock.nowMs();
+    const installation: Installation = { id: this.#chance.uuid(), administrator: firstAccount, createdAtMs };
+    const account: AccountInfo = { account: firstAccount, name: 'administrator', createdAtMs };
+    const { newKey, stored } = await this.#makeKey(firstAccount);
+    await this.#catalog.commit([
+      { key: ['installation'], value: installation, expected: 0 },
+      { key: ['account', firstAccount], value: account, expected: 0 },
+      { key: ['access-key', newKey.accessKeyId], value: stored, expected: 0 },
+    ]);
+    this.#installation = installation;
+    this.#known.set(firstAccount, account);
+    return { installation, newKey };
+  }
+
+  /** True for an account of this installation. */
+  exists(account: AccountId): boolean {
+    return this.#known.has(account);
+  }
+
+  /** All accounts, by number. */
+  list(): readonly AccountInfo[] {
+    return [...this.#known.values()].sort((a, b) => (a.account < b.account ? -1 : 1));
+  }
+
+  /**
+   * Makes an account with its first key. Safe to call from several requests at once: one of them makes it.
+   * @returns the new key, or `undefined` when the account exists already.
+   */
+  async create(account: AccountId, name: string): Promise<NewAccessKey | undefined> {
+    if (this.exists(account)) return undefined;
+    const info: AccountInfo = { account, name, createdAtMs: this.#clock.nowMs() };
+    const { newKey, stored } = await this.#makeKey(account);
+    try {
+      await this.#catalog.commit([
+        { key: ['account', account], value: info, expected: 0 },
+        { key: ['access-key', newKey.accessKeyId], value: stored, expected: 0 },
+      ]);
+    } catch (error) {
+      if (!(error instanceof CatalogConflict)) throw error;
+      const other = await this.#catalog.get<AccountInfo>(['account', account]);
+      if (other) this.#known.set(account, other.value);
+      return undefined;
+    }
+    this.#known.set(account, info);
+    return newKey;
+  }
+
+  /** Prepares a further key for an account; `save` makes it usable. */
+  async prepareKey(account: AccountId): Promise<{ readonly newKey: NewAccessKey; save(): Promise<void> }> {
+    if ((await this.listKeys(account)).length >= KEYS_PER_ACCOUNT_MAX) {
+      throw new ApiError('LimitExceededException', `account ${account} has ${KEYS_PER_ACCOUNT_MAX} access keys already; delete one first`);
+    }
+    const { newKey, stored } = await this.#makeKey(account);
+    return {
+      newKey,
+      save: () => this.#catalog.commit([{ key: ['access-key', newKey.accessKeyId], value: stored, expected: 0 }]),
+    };
+  }
+
+  /** Keys of one account, without secrets, oldest first. */
+  async listKeys(account: AccountId): Promise<readonly AccessKeyInfo[]> {
+    const documents = await this.#catalog.list<StoredAccessKey>(['access-key']);
+    return documents
+      .map(({ value: { wrappedSecret: _, ...info } }) => info)
+      .filter((key) => key.account === account)
+      .sort((a, b) => a.createdAtMs - b.createdAtMs);
+  }
+
+  /**
+   * Changes a key's status, or deletes it (`undefined`).
+   * @throws ApiError `NoSuchEntityException` when the account has no such key: a foreign key looks like none.
+   */
+  async changeKey(account: AccountId, accessKeyId: string, status: 'Active' | 'Inactive' | undefined): Promise<() => Promise<void>> {
+    const found = await this.#catalog.get<StoredAccessKey>(['access-key', accessKeyId]);
+    if (found?.value.account !== account) {
+      throw new ApiError('NoSuchEntityException', `account ${account} has no access key \`${accessKeyId}\``, { status: 404 });
+    }
+    return async () => {
+      await this.#catalog.commit([
+        {
+          key: ['access-key', accessKeyId],
+          value: status === undefined ? undefined : { ...found.value, status },
+          expected: found.version,
+        },
+      ]);
+      this.#cache.delete(accessKeyId);
+    };
+  }
+
+  /** Finds a key for the signature check. */
+  readonly findCredentials = async (accessKeyId: string): Promise<Credentials | undefined> => {
+    const nowMs = this.#clock.monotonicMs();
+    const cached = this.#cache.get(accessKeyId);
+    if (cached && cached.untilMs > nowMs) return cached.credentials;
+    const credentials = await this.#readCredentials(accessKeyId);
+    if (this.#cache.size >= CACHE_ENTRIES_MAX) this.#cache.clear();
+    this.#cache.set(accessKeyId, { credentials, untilMs: nowMs + CACHE_MS });
+    return credentials;
+  };
+
+  async #readCredentials(accessKeyId: string): Promise<Credentials | undefined> {
+    // The id comes from a stranger: only what can be a key id becomes part of a catalog key.
+    if (!/^[A-Z0-9]{16,128}$/.test(accessKeyId)) return undefined;
+    const found = await this.#catalog.get<StoredAccessKey>(['access-key', accessKeyId]);
+    if (!found) return undefined;
+    const secret = await this.#keys.unwrap(Buffer.from(found.value.wrappedSecret, 'base64'), wrapContext(accessKeyId));
+    return {
+      accessKeyId,
+      secretAccessKey: Buffer.from(secret).toString('utf8'),
+      status: found.value.status,
+      principal: this.#rootOf(found.value.account, accessKeyId),
+    };
+  }
+
+  #rootOf(account: AccountId, accessKeyId: string): Principal {
+    return {
+      type: 'Root',
+      account,
+      arn: `arn:aws:iam::${account}:root`,
+      principalId: account,
+      accessKeyId,
+      isAdministrator: account === this.#installation?.administrator,
+    };
+  }
+
+  async #makeKey(account: AccountId): Promise<{ newKey: NewAccessKey; stored: StoredAccessKey }> {
+    const accessKeyId = `AKIA${base32(this.#chance.bytes(10))}`;
+    const secretAccessKey = Buffer.from(this.#chance.bytes(30)).toString('base64');
+    const wrapped = await this.#keys.wrap(Buffer.from(secretAccessKey, 'utf8'), wrapContext(accessKeyId));
+    const newKey = { account, accessKeyId, secretAccessKey };
+    const stored: StoredAccessKey = {
+      account,
+      accessKeyId,
+      status: 'Active',
+      createdAtMs: this.#clock.nowMs(),
+      wrappedSecret: Buffer.from(wrapped).toString('base64'),
+    };
+    return { newKey, stored };
+  }
+}
+
+function wrapContext(accessKeyId: string): string {
+  return `access-key/${accessKeyId}`;
+}
+
+/** RFC 4648 base32 of 10 bytes: the 16 letters and digits of an access key id. */
+function base32(bytes: Uint8Array): string {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+  let bits = 0n;
+  for (const byte of bytes) bits = (bits << 8n) | BigInt(byte);
+  let text = '';
+  for (let index = (bytes.length * 8) / 5 - 1; index >= 0; index -= 1) text += alphabet[Number((bits >> BigInt(index * 5)) & 31n)];
+  return text;
+}

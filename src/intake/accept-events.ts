@@ -1,0 +1,149 @@
+/**
+ * Turns submitted records into events of the journal, with a verdict for each.
+ *
+ * Used by the bulk endpoint for new events (`record`) and for log files that CloudTrail delivered before (`import`).
+ * A record is read within limits, must belong to an account that the caller may record for, and is then appended. Every record
+ * gets a verdict: accepted, repeated, or rejected with the reason. Repeats and refusals are made durable as a fact,
+ * so that `received = accepted + repeated + rejected` survives a restart.
+ *
+ * Source: DESIGN §5 "One eventID, once per account"; reliability.md P2, F40–F42.
+ */
+import type { Call } from '../api/operation.ts';
+import { parseEvent } from '../event/parse-event.ts';
+import type { AccountId, Event, EventSourceKind, RefusalCode } from '../event/types.ts';
+import type { Chance, Clock } from '../store/clock.ts';
+import type { Journal, NewEvent } from '../store/journal.ts';
+import { type IntakeCounts, IntakeLedger } from './intake-ledger.ts';
+
+/** What became of one submitted record. */
+export type EventVerdict =
+  | { readonly status: 'accepted'; readonly eventId: string; readonly sequence: bigint; readonly isConflicting: boolean }
+  | { readonly status: 'repeated'; readonly eventId: string; readonly sequence: bigint }
+  | { readonly status: 'rejected'; readonly code: RefusalCode; readonly reason: string };
+
+/** A piece of a submission: a record's bytes, or what was found in the place of one. */
+export type SubmittedPiece =
+  | { readonly kind: 'record'; readonly bytes: Uint8Array }
+  | { readonly kind: 'malformed'; readonly code: RefusalCode; readonly reason: string };
+
+export interface AcceptOptions {
+  readonly source: Extract<EventSourceKind, 'record' | 'import'>;
+  /** Makes accounts that do not exist yet. Administrators only. */
+  readonly createAccounts: boolean;
+}
+
+/** The accounts, as far as intake needs them. */
+export interface IntakeAccounts {
+  exists(account: AccountId): boolean;
+  /** Makes the account with its first key; safe to repeat. */
+  create(account: AccountId): Promise<void>;
+}
+
+export interface IntakeStores {
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly accounts: IntakeAccounts;
+  readonly sha256: (bytes: Uint8Array) => Uint8Array;
+}
+
+/**
+ * Accepts one batch.
+ *
+ * @param pieces 1 to 10,000 pieces, in the order of the submission.
+ * @returns a verdict for each piece, in the same order, once all of it is durable.
+ * @throws JournalFull, JournalFailed: nothing of this batch was acknowledged; the caller repeats it whole, and what
+ *   was kept already comes back as repeated.
+ */
+export async function acceptEvents(
+  stores: IntakeStores,
+  call: Call,
+  pieces: readonly SubmittedPiece[],
+  options: AcceptOptions,
+): Promise<readonly EventVerdict[]> {
+  const receivedAtMs = stores.clock.nowMs();
+  const defaults = { account: call.account, region: call.region, nowMs: receivedAtMs };
+  const ledger = new IntakeLedger(call.account, receivedAtMs);
+
+  const verdicts: (EventVerdict | undefined)[] = [];
+  const entries: NewEvent[] = [];
+  const places: number[] = [];
+  for (const piece of pieces) {
+    const outcome = piece.kind === 'malformed' ? { ...piece, kind: 'refused' as const } : parseEvent(piece.bytes, defaults, stores);
+    const refusal = outcome.kind === 'refused' ? outcome : await refuseAccount(stores.accounts, call, outcome.event, options);
+    if (refusal) {
+      verdicts.push({ status: 'rejected', code: refusal.code, reason: refusal.reason });
+      ledger.reject();
+      continue;
+    }
+    if (outcome.kind !== 'event') continue;
+    places.push(verdicts.length);
+    verdicts.push(undefined);
+    entries.push(newEvent(outcome.event, options.source, receivedAtMs));
+  }
+
+  const appended = entries.length === 0 ? [] : await stores.journal.append(entries);
+  appended.forEach((verdict, index) => {
+    const entry = entries[index]!;
+    if (verdict.kind === 'repeated') ledger.repeat(entry.account);
+    verdicts[places[index]!] =
+      verdict.kind === 'accepted'
+        ? { status: 'accepted', eventId: entry.eventId, sequence: verdict.sequence, isConflicting: verdict.isConflicting }
+        : { status: 'repeated', eventId: entry.eventId, sequence: verdict.sequence };
+  });
+
+  await saveLedger(stores, call, ledger.counts(), receivedAtMs);
+  return verdicts as readonly EventVerdict[];
+}
+
+function newEvent(event: Event, source: EventSourceKind, receivedAtMs: number): NewEvent {
+  return {
+    kind: 'event',
+    source,
+    account: event.account,
+    region: event.region,
+    eventId: event.eventId,
+    receivedAtMs,
+    bytes: event.bytes,
+    event,
+  };
+}
+
+/** The reason why the caller may not record for the event's account; `undefined` when it may. */
+async function refuseAccount(
+  accounts: IntakeAccounts,
+  call: Call,
+  event: Event,
+  options: AcceptOptions,
+): Promise<{ code: RefusalCode; reason: string } | undefined> {
+  if (event.account === call.account) return undefined;
+  // One answer for accounts that exist and for those that do not: a stranger learns nothing (A12).
+  if (!call.principal.isAdministrator) {
+    return { code: 'AccessDenied', reason: `account ${call.account} may not record events of account ${event.account}; use a key of that account` };
+  }
+  if (accounts.exists(event.account)) return undefined;
+  if (!options.createAccounts) {
+    return {
+      code: 'UnknownAccount',
+      reason: `account ${event.account} does not exist; make it with \`snowtrail accounts create ${event.account}\` or pass --create-accounts`,
+    };
+  }
+  await accounts.create(event.account);
+  return undefined;
+}
+
+/** Makes repeats and refusals durable. Accepted events count themselves: they are in the journal. */
+async function saveLedger(stores: IntakeStores, call: Call, counts: readonly IntakeCounts[], receivedAtMs: number): Promise<void> {
+  if (counts.length === 0) return;
+  await stores.journal.append([
+    {
+      kind: 'fact',
+      factKind: 'intake',
+      factId: `intake/${stores.chance.uuid()}`,
+      account: call.account,
+      region: call.region,
+      receivedAtMs,
+      bytes: new TextEncoder().encode(JSON.stringify({ submission: call.requestId, counts })),
+    },
+  ]);
+}
