@@ -18,11 +18,19 @@ export interface Arn {
 /** The parts of an ARN; `undefined` when the text is not one. */
 export function parseArn(text: string): Arn | undefined {
   if (!text.startsWith('arn:')) return undefined;
-  const parts = text.split(':');
-  const [, partition, service, region, account] = parts;
-  if (parts.length < 6 || !partition || !service || region === undefined || account === undefined) return undefined;
-  const resource = parts.slice(5).join(':');
-  return resource === '' ? undefined : { partition, service, region, account, resource };
+  const service = text.indexOf(':', 4) + 1;
+  const region = service === 0 ? 0 : text.indexOf(':', service) + 1;
+  const account = region === 0 ? 0 : text.indexOf(':', region) + 1;
+  const resource = account === 0 ? 0 : text.indexOf(':', account) + 1;
+  const isComplete = resource !== 0 && resource < text.length && service > 5 && region > service + 1;
+  if (!isComplete) return undefined;
+  return {
+    partition: text.slice(4, service - 1),
+    service: text.slice(service, region - 1),
+    region: text.slice(region, account - 1),
+    account: text.slice(account, resource - 1),
+    resource: text.slice(resource),
+  };
 }
 
 /** Writes the parts as one text. */
@@ -57,9 +65,15 @@ export function resourceNameOf(text: string): string {
 }
 
 function lastSegment(resource: string): string {
-  const trimmed = resource.replace(/[/:]+$/, '');
-  const cut = Math.max(trimmed.lastIndexOf('/'), trimmed.lastIndexOf(':'));
-  return trimmed.slice(cut + 1) || resource;
+  let end = resource.length;
+  while (end > 0 && isSeparator(resource[end - 1])) end--;
+  let from = end;
+  while (from > 0 && !isSeparator(resource[from - 1])) from--;
+  return resource.slice(from, end) || resource;
+}
+
+function isSeparator(character: string | undefined): boolean {
+  return character === '/' || character === ':';
 }
 
 /** A parameter in a hierarchy begins with a slash in the API, which its ARN leaves out. */

@@ -23,7 +23,7 @@ import {
   RECORD_DEPTH_MAX,
   RECORD_MEMBERS_MAX,
 } from './limits.ts';
-import { booleanMember, isJsonObject, objectMember, ownMember, textMember } from './members.ts';
+import { booleanMember, isJsonObject, memberOf, objectMember, textMember } from './members.ts';
 import { scanJson } from './scan-json.ts';
 import { parseEventTime } from './times.ts';
 import type {
@@ -41,6 +41,7 @@ import type {
   Region,
 } from './types.ts';
 import { isAccountId, isRegion } from './values.ts';
+import { trimWhiteSpace } from './white-space.ts';
 
 /** What the reader needs from outside: engines hash nothing themselves. */
 export interface ParseTools {
@@ -145,19 +146,6 @@ function countNames(value: JsonObject | readonly Json[]): number {
   return count;
 }
 
-/** The bytes from the first to the last that is not JSON white space. A view, not a copy. */
-function trimWhiteSpace(bytes: Uint8Array): Uint8Array {
-  let from = 0;
-  let to = bytes.length;
-  while (from < to && isWhiteSpace(bytes[from]!)) from++;
-  while (to > from && isWhiteSpace(bytes[to - 1]!)) to--;
-  return from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to);
-}
-
-function isWhiteSpace(byte: number): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
-}
-
 // --- the members that Snowtrail relies on -------------------------------------------------------------------------
 
 /**
@@ -166,9 +154,9 @@ function isWhiteSpace(byte: number): boolean {
  */
 function readAccount(record: JsonObject, category: EventCategory, fallback: AccountId): Refused | Taken<AccountId> {
   const candidates: readonly [string, Json | undefined][] = [
-    ['recipientAccountId', ownMember(record, 'recipientAccountId')],
-    ['accountId', category === 'Aggregated' ? ownMember(record, 'accountId') : undefined],
-    ['userIdentity.accountId', ownMember(objectMember(record, 'userIdentity'), 'accountId')],
+    ['recipientAccountId', memberOf(record, 'recipientAccountId')],
+    ['accountId', category === 'Aggregated' ? memberOf(record, 'accountId') : undefined],
+    ['userIdentity.accountId', memberOf(objectMember(record, 'userIdentity'), 'accountId')],
   ];
   for (const [member, value] of candidates) {
     if (isMissing(value)) continue;
@@ -179,14 +167,14 @@ function readAccount(record: JsonObject, category: EventCategory, fallback: Acco
 }
 
 function readRegion(record: JsonObject, fallback: Region): Refused | Taken<Region> {
-  const value = ownMember(record, 'awsRegion');
+  const value = memberOf(record, 'awsRegion');
   if (isMissing(value)) return { value: fallback, isDefault: true };
   if (typeof value === 'string' && isRegion(value)) return { value, isDefault: false };
   return refuse('InvalidRegion', `\`awsRegion\` is ${describe(value)}; a Region such as \`eu-central-1\` is expected`);
 }
 
 function readEventTime(record: JsonObject, nowMs: EpochMs): Refused | Taken<EpochMs> {
-  const value = ownMember(record, 'eventTime');
+  const value = memberOf(record, 'eventTime');
   if (isMissing(value)) return { value: nowMs, isDefault: true };
   const timeMs = typeof value === 'string' ? parseEventTime(value) : undefined;
   if (timeMs !== undefined) return { value: timeMs, isDefault: false };
@@ -198,8 +186,8 @@ function readEventTime(record: JsonObject, nowMs: EpochMs): Refused | Taken<Epoc
  * Control characters and broken Unicode are refused: the id is a line of the evidence tree's leaf.
  */
 function readEventId(record: JsonObject, category: EventCategory): Refused | Taken<EventId> | undefined {
-  const stated = ownMember(record, 'eventID');
-  const value = isMissing(stated) && category === 'Aggregated' ? ownMember(record, 'eventId') : stated;
+  const stated = memberOf(record, 'eventID');
+  const value = isMissing(stated) && category === 'Aggregated' ? memberOf(record, 'eventId') : stated;
   if (isMissing(value)) return undefined;
   if (typeof value === 'string' && value.length <= EVENT_ID_LENGTH_MAX && !/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u.test(value)) {
     return { value: value as EventId, isDefault: false };
