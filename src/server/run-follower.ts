@@ -1,0 +1,59 @@
+/**
+ * The one read loop: hands the journal to a follower, batch by batch, from its own cursor.
+ *
+ * An outage is tried again with back-off; a bug or a damaged journal stops the follower, and it says so for ever.
+ */
+import { AssertionError } from 'node:assert';
+import type { Chance, Clock } from '../store/clock.ts';
+import type { Follower } from '../store/follower.ts';
+import { type Journal, JournalDamaged } from '../store/journal.ts';
+
+/** How a follower is doing. */
+export interface FollowerState {
+  readonly name: string;
+  /** `stopped`: it will not go on by itself. */
+  readonly state: 'running' | 'retrying' | 'stopped';
+  /** What went wrong last, in one sentence; absent while running. */
+  readonly problem?: string;
+}
+
+/** Most entries of one batch. */
+const BATCH_ENTRIES = 2_000;
+const RETRY_MS_MIN = 100;
+const RETRY_MS_MAX = 30_000;
+
+export interface FollowerRun {
+  readonly follower: Follower;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  /** Told of each change of state. */
+  readonly report: (state: FollowerState, error?: unknown) => void;
+}
+
+/** Runs until `signal` aborts or the follower stops. Never throws. */
+export async function runFollower({ follower, journal, clock, chance, report }: FollowerRun, signal: AbortSignal): Promise<void> {
+  const { name } = follower;
+  let failures = 0;
+  while (!signal.aborted) {
+    try {
+      const entries = await journal.read(follower.cursor(), BATCH_ENTRIES);
+      if (entries.length === 0) await journal.waitBeyond(follower.cursor(), signal);
+      else await follower.take(entries);
+      if (failures > 0) report({ name, state: 'running' });
+      failures = 0;
+    } catch (error) {
+      if (signal.aborted) return;
+      const problem = error instanceof Error ? error.message : String(error);
+      // A bug, or an entry that cannot be read: going on would skip something.
+      if (error instanceof AssertionError || error instanceof JournalDamaged) {
+        report({ name, state: 'stopped', problem }, error);
+        return;
+      }
+      failures += 1;
+      report({ name, state: 'retrying', problem }, error);
+      const longest = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(failures, 10));
+      await clock.sleep(longest * (0.5 + chance.fraction() / 2), signal);
+    }
+  }
+}

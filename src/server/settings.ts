@@ -1,0 +1,153 @@
+/**
+ * The settings of a server: flag, then environment, then file, then default.
+ *
+ * The file is YAML (`--config`, `./snowtrail.yaml`, `$XDG_CONFIG_HOME/snowtrail/config.yaml`, `/etc/snowtrail/config.yaml`).
+ * An unknown or wrong setting stops the start: a server never runs with a default that nobody chose (F62).
+ *
+ * Source: experience.md §7.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse as parseYaml } from 'yaml';
+import { z } from 'zod';
+import { isAccountId, isRegion } from '../event/values.ts';
+
+const duration = z.union([z.string(), z.number()]).transform((value, context) => {
+  const ms = parseDuration(String(value));
+  if (ms !== undefined) return ms;
+  context.addIssue({ code: 'custom', message: 'must be a duration such as 500ms, 2s, 5m or 1h' });
+  return z.NEVER;
+});
+
+const size = z.union([z.string(), z.number()]).transform((value, context) => {
+  const match = /^(\d+)\s*(B|KiB|MiB|GiB)?$/.exec(String(value));
+  if (match) return Number(match[1]) * { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }[(match[2] ?? 'B') as 'B']!;
+  context.addIssue({ code: 'custom', message: 'must be a size such as 1GiB or 512MiB' });
+  return z.NEVER;
+});
+
+const foreignBucket = z.strictObject({
+  /** Where the S3 API of the store is, such as `http://127.0.0.1:7480`. Trusted: our operator chose it. */
+  endpoint: z.url(),
+  region: z.string().default('us-east-1'),
+  credentials: z.strictObject({ accessKeyId: z.string().min(1), secretAccessKey: z.string().min(1) }),
+});
+
+const schema = z.strictObject({
+  dataDir: z.string().min(1).default('./snowtrail-data'),
+  listen: z
+    .string()
+    .regex(/^\S+:\d{1,5}$/, 'must be HOST:PORT')
+    .default('127.0.0.1:4620'),
+  accountId: z
+    .string()
+    .refine((text) => isAccountId(text), 'must be twelve digits')
+    .default('000000000000'),
+  /** Region of facts that belong to the installation, and of `snowtrail env`. */
+  region: z
+    .string()
+    .refine((text) => isRegion(text), 'must be a Region code such as us-east-1')
+    .default('us-east-1'),
+  flushInterval: duration.pipe(z.number().min(1)).default(5_000),
+  digestInterval: duration
+    .pipe(
+      z
+        .number()
+        .min(1_000)
+        .refine((ms) => ms % 1_000 === 0, 'must be whole seconds'),
+    )
+    .default(3_600_000),
+  /** A file that sets the clock; refused unless the server listens on loopback. */
+  clock: z.string().optional(),
+  storage: z
+    .strictObject({
+      /** Below this much free space new events are refused; the smaller of 1 GiB and 5 % when absent. */
+      reserve: size.optional(),
+      /** Bucket names that live on a foreign S3. */
+      buckets: z.record(z.string(), foreignBucket).default({}),
+    })
+    .prefault({}),
+});
+
+/** All settings, with units made plain: durations in milliseconds, sizes in bytes. */
+export type Settings = z.output<typeof schema>;
+
+/** What the caller gives: each value as text, by its setting's path, such as `flushInterval`. */
+export type SettingFlags = Readonly<Record<string, string | undefined>>;
+
+/** A setting that cannot be used. `message` names the setting, what was found and what is expected. */
+export class BadSetting extends Error {
+  override readonly name = 'BadSetting';
+}
+
+/**
+ * Reads the settings.
+ * @param flags From the command line; `config` names the file.
+ * @throws BadSetting
+ */
+export function readSettings(flags: SettingFlags, environment: NodeJS.ProcessEnv): Settings {
+  const { config, ...given } = flags;
+  const path = config ?? environment['SNOWTRAIL_CONFIG'] ?? findConfigFile(environment);
+  const file = path === undefined ? {} : readConfigFile(path);
+  const merged = { ...file, ...fromEnvironment(environment), ...withoutAbsent(given) };
+  const result = schema.safeParse(merged);
+  if (!result.success) {
+    const lines = result.error.issues.map((issue) => `  ${issue.path.join('.') || '(top level)'}: ${issue.message}`);
+    throw new BadSetting(`settings that cannot be used${path === undefined ? '' : ` (file \`${path}\`)`}:\n${lines.join('\n')}`);
+  }
+  if (result.data.clock !== undefined && !isLoopback(result.data.listen)) {
+    throw new BadSetting('a clock file is for tests: it is refused unless `listen` is a loopback address such as 127.0.0.1:4620');
+  }
+  return result.data;
+}
+
+/** Milliseconds of `500ms`, `2s`, `5m`, `1h`, `7d`; `undefined` when the text is none of these. */
+export function parseDuration(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text.trim());
+  if (!match) return undefined;
+  const unit = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] as 'ms' | 's' | 'm' | 'h' | 'd'];
+  return Math.round(Number(match[1]) * unit);
+}
+
+/** True when only this machine can reach the address. */
+export function isLoopback(listen: string): boolean {
+  const host = listen.slice(0, listen.lastIndexOf(':')).replace(/^\[|\]$/g, '');
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+function findConfigFile(environment: NodeJS.ProcessEnv): string | undefined {
+  const home = environment['XDG_CONFIG_HOME'] ?? (environment['HOME'] === undefined ? undefined : join(environment['HOME'], '.config'));
+  const candidates = ['snowtrail.yaml', ...(home === undefined ? [] : [join(home, 'snowtrail/config.yaml')]), '/etc/snowtrail/config.yaml'];
+  return candidates.find((path) => existsSync(path));
+}
+
+function readConfigFile(path: string): Record<string, unknown> {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new BadSetting(`the configuration file \`${path}\` cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  let parsed: unknown;
+  try {
+    parsed = parseYaml(text) ?? {};
+  } catch (cause) {
+    throw new BadSetting(`the configuration file \`${path}\` is not YAML: ${(cause as Error).message}`, { cause });
+  }
+  if (typeof parsed !== 'object' || Array.isArray(parsed)) throw new BadSetting(`the configuration file \`${path}\` must hold settings by name`);
+  return parsed as Record<string, unknown>;
+}
+
+/** The settings that may come from the environment: `SNOWTRAIL_` and the name in capitals. */
+function fromEnvironment(environment: NodeJS.ProcessEnv): Record<string, string> {
+  const names = ['dataDir', 'listen', 'accountId', 'region', 'flushInterval', 'digestInterval', 'clock'];
+  const found = names.flatMap((name) => {
+    const value = environment[`SNOWTRAIL_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return Object.fromEntries(found);
+}
+
+function withoutAbsent(flags: SettingFlags): Record<string, string> {
+  return Object.fromEntries(Object.entries(flags).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
