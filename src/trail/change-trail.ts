@@ -1,0 +1,117 @@
+/**
+ * Carries a change of a trail out, once the record of the call is durable.
+ *
+ * Order: look again whether the decision still holds → append the `configuration` fact → save settings and queue the
+ * change for delivery in one commit. A crash after the fact leaves a fact without effect, never an effect without a
+ * fact. Changes of one process come one after the other; the catalog's versions catch everything else.
+ */
+import { ApiError } from '../api/api-error.ts';
+import type { Call } from '../api/operation.ts';
+import { CatalogConflict, type CatalogDocument } from '../store/catalog.ts';
+import { toHex, utf8 } from '../tlog/text.ts';
+import { type Trail, trailArn, trailKey } from './trail.ts';
+import type { TrailDeps } from './trail-deps.ts';
+import { changeKey, type DeliverySettings, type TrailChange } from './trail-state.ts';
+
+/** What operations need. */
+export interface OperationDeps extends Pick<TrailDeps, 'catalog' | 'journal' | 'objects' | 'sha256' | 'digestIntervalMs'> {
+  /** Runs changes one after the other. */
+  readonly inTurn: <T>(change: () => Promise<T>) => Promise<T>;
+  /** Tells the trail's follower that there is a change. */
+  readonly wake: (trail: Trail) => void;
+}
+
+export interface ChangeRequest {
+  readonly call: Call;
+  readonly kind: TrailChange['kind'];
+  /** Name of the call. */
+  readonly event: string;
+  /** The trail as the decision saw it; absent for a new one. */
+  readonly before?: CatalogDocument<Trail>;
+  /** Absent when it is deleted. */
+  readonly after?: Trail;
+  /** Throws when what was decided does not hold any more. */
+  readonly recheck?: () => Promise<void>;
+}
+
+/** @throws ApiError ConflictException when another change came first. */
+export async function changeTrail(deps: OperationDeps, request: ChangeRequest): Promise<void> {
+  const { before, after } = request;
+  const trail = (after ?? before?.value)!;
+  await deps.inTurn(async () => {
+    await request.recheck?.();
+    const current = await deps.catalog.get<Trail>(trailKey(trail));
+    if (current?.version !== before?.version) throw conflict(trail);
+    const sequence = await appendFact(deps, request, trail);
+    const change: TrailChange = {
+      kind: request.kind,
+      sequence: `${sequence}`,
+      atMs: request.call.receivedAtMs,
+      event: request.event,
+      principal: request.call.principal.arn,
+      settings: deliverySettings(trail),
+    };
+    try {
+      await deps.catalog.commit([
+        { key: trailKey(trail), value: after, expected: before?.version ?? 0 },
+        { key: changeKey(trail, change.sequence), value: change, expected: 0 },
+      ]);
+    } catch (error) {
+      if (error instanceof CatalogConflict) throw conflict(trail);
+      throw error;
+    }
+  });
+  deps.wake(trail);
+}
+
+function conflict(trail: Trail): ApiError {
+  return new ApiError('ConflictException', `The trail ${trailArn(trail)} is being changed by another call; try again.`);
+}
+
+async function appendFact(deps: OperationDeps, request: ChangeRequest, trail: Trail): Promise<bigint> {
+  const { call, before, after, event } = request;
+  const hash = (value: Trail | undefined) => (value === undefined ? null : toHex(deps.sha256(utf8(canonicalJson(value)))));
+  const fact = {
+    version: 1,
+    resource: trailArn(trail),
+    event,
+    principal: call.principal.arn,
+    requestId: call.requestId,
+    beforeSha256: hash(before?.value),
+    afterSha256: hash(after),
+  };
+  const [verdict] = await deps.journal.append([
+    {
+      kind: 'fact',
+      factKind: 'configuration',
+      factId: `configuration/${call.requestId}`,
+      account: trail.account,
+      region: trail.homeRegion,
+      receivedAtMs: call.receivedAtMs,
+      bytes: utf8(`${JSON.stringify(fact)}\n`),
+    },
+  ]);
+  return verdict!.sequence;
+}
+
+/** Members in the order of their names, so that equal settings have one hash. */
+function canonicalJson(trail: Trail): string {
+  return JSON.stringify(Object.fromEntries(Object.entries(trail).sort(([one], [other]) => (one < other ? -1 : 1))));
+}
+
+export function deliverySettings(trail: Trail): DeliverySettings {
+  return {
+    target: { bucket: trail.s3BucketName, prefix: trail.s3KeyPrefix ?? null },
+    isMultiRegionTrail: trail.isMultiRegionTrail,
+    includeGlobalServiceEvents: trail.includeGlobalServiceEvents,
+    validates: trail.logFileValidationEnabled,
+  };
+}
+
+/** What the call's own event names as touched. */
+export function trailResources(trail: Trail) {
+  return [
+    { type: 'AWS::CloudTrail::Trail', name: trailArn(trail), account: trail.account },
+    { type: 'AWS::S3::Bucket', name: trail.s3BucketName },
+  ];
+}

@@ -1,0 +1,144 @@
+/**
+ * Checks that a trail may write to a bucket, before it is accepted and at each flush.
+ *
+ * For a bucket of the built-in store its policy decides, evaluated for `cloudtrail.amazonaws.com` with the headers and the
+ * source that a delivery has; a bucket of another account is no different: its owner's policy names this very trail or
+ * account, or nothing is written. For a foreign bucket whose policy can't be read, a put of the probe object decides.
+ * Refuses to guess: a policy that cannot be read as a policy allows nothing.
+ * Source: cloudtrail.md §2.2, §7.1, §7.2, §11.2.
+ */
+import { ApiError } from '../api/api-error.ts';
+import type { ObjectKey } from '../event/types.ts';
+import { evaluatePolicy, type PolicyRequest, statementName } from '../policy/evaluate-policy.ts';
+import { parsePolicy } from '../policy/parse-policy.ts';
+import { type Bucket, ObjectConflict, type Objects, ObjectsError } from '../store/objects.ts';
+import { accountFolder, evidenceFolder, type Trail, trailArn } from './trail.ts';
+
+const PREFIX_LENGTH_MAX = 200;
+
+type Target = Pick<Trail, 'account' | 'homeRegion' | 'name' | 's3BucketName' | 's3KeyPrefix'>;
+
+/**
+ * Checks the form of a bucket's name.
+ * @throws ApiError InvalidS3BucketNameException
+ */
+export function requireBucketName(name: string): void {
+  const isName = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name) && !name.includes('..') && !/^[0-9]+(\.[0-9]+){3}$/.test(name);
+  if (!isName) {
+    const rule = '3 to 63 lower-case letters, digits, periods and hyphens, beginning and ending with a letter or digit';
+    throw new ApiError('InvalidS3BucketNameException', `Bucket name is not valid: ${name.slice(0, 100)}. It has ${rule}.`);
+  }
+}
+
+/**
+ * Checks the form of a key prefix.
+ * @throws ApiError InvalidS3PrefixException
+ */
+export function requirePrefix(prefix: string): void {
+  if (prefix.length > PREFIX_LENGTH_MAX)
+    throw new ApiError('InvalidS3PrefixException', `The prefix has ${prefix.length} characters; at most ${PREFIX_LENGTH_MAX} are allowed.`);
+  if (/[\u0000-\u001f\u007f]|\p{Surrogate}/u.test(prefix) || prefix.startsWith('/') || prefix.split('/').includes('..'))
+    throw new ApiError('InvalidS3PrefixException', 'The prefix must not begin with a slash or hold control characters or `..`.');
+}
+
+/**
+ * Checks that the bucket is there and takes what the trail will write.
+ *
+ * @param receiptsMade Receipts that this trail has made so far; a trail without any refuses a folder that has some.
+ * @throws ApiError S3BucketDoesNotExistException, InsufficientS3BucketPolicyException, InvalidS3PrefixException
+ */
+export async function requireWritableBucket(objects: Objects, target: Target, receiptsMade: number): Promise<void> {
+  const { s3BucketName: name } = target;
+  const bucket = await objects.getBucket(name);
+  if (bucket === undefined) throw new ApiError('S3BucketDoesNotExistException', `S3 bucket ${name} does not exist!`);
+  const fault = isDecidedByProbe(bucket) ? await probe(objects, target) : faultOfPolicy(bucket, target);
+  if (fault !== undefined)
+    throw new ApiError('InsufficientS3BucketPolicyException', `Incorrect S3 bucket policy is detected for bucket: ${name}. ${fault}`);
+  if (receiptsMade === 0) await refuseForeignEvidence(objects, target);
+}
+
+/** Puts the empty object that shows that the trail can write; it stays, as the service leaves it. */
+export async function putProbe(objects: Objects, target: Target): Promise<void> {
+  const key = accountFolder(target.s3KeyPrefix, target.account) as ObjectKey;
+  try {
+    await objects.put(target.s3BucketName, key, new Uint8Array(), { ifNoneMatch: true, acl: 'bucket-owner-full-control' });
+  } catch (error) {
+    // Something else lies there; that we may write was decided before.
+    if (!(error instanceof ObjectConflict)) throw error;
+  }
+}
+
+/**
+ * Whether the policy of the bucket, as it is now, lets the trail write.
+ * @returns `undefined` when it does; else what is missing, in sentences, and what to do.
+ */
+export function faultOfPolicy(bucket: Bucket, target: Target): string | undefined {
+  if (isDecidedByProbe(bucket)) return undefined;
+  const { s3BucketName: name, account } = target;
+  const folder = accountFolder(target.s3KeyPrefix, account);
+  const arn = trailArn(target);
+  const needed = [
+    { sid: 'AWSCloudTrailAclCheck20150319', action: 's3:GetBucketAcl', resource: `arn:aws:s3:::${name}` },
+    ...[
+      folder,
+      `${folder}CloudTrail/${target.homeRegion}/2020/01/01/${account}_CloudTrail_${target.homeRegion}_20200101T0000Z_0000000000000000.json.gz`,
+      `${folder}CloudTrail-Digest/${target.homeRegion}/2020/01/01/x.json.gz`,
+      `${evidenceFolder(target, target.s3KeyPrefix)}receipts/000000000001.note`,
+    ].map((key) => ({ sid: 'AWSCloudTrailWrite20150319', action: 's3:PutObject', resource: `arn:aws:s3:::${name}/${key}` })),
+  ];
+  const add = (sid: string) =>
+    `Add the statement ${sid} of the documented CloudTrail bucket policy, with the resource ` +
+    `${sid.includes('Acl') ? `arn:aws:s3:::${name}` : `arn:aws:s3:::${name}/${folder}*`} and, if it names aws:SourceArn, ${arn}.`;
+  if (bucket.policy === undefined) return `The bucket has no policy. ${add(needed[0]!.sid)} ${add(needed[1]!.sid)}`;
+  const parsed = parsePolicy(bucket.policy);
+  if (parsed.kind === 'malformed') return `Its policy cannot be read: ${parsed.reason}. ${add(needed[0]!.sid)}`;
+  for (const { sid, action, resource } of needed) {
+    const verdict = evaluatePolicy(parsed.policy, requestOf(target, action, resource));
+    if (verdict.kind === 'denied')
+      return `Statement ${statementName(verdict.statement)} denies ${action} on ${resource} to the trail ${arn}.`;
+    if (verdict.kind === 'not-allowed') return `No statement allows ${action} on ${resource} to cloudtrail.amazonaws.com. ${add(sid)}`;
+  }
+  return undefined;
+}
+
+/** A foreign bucket that shows no policy: the service behind it decides at each put. */
+function isDecidedByProbe(bucket: Bucket): boolean {
+  return bucket.owner === undefined && bucket.policy === undefined;
+}
+
+async function probe(objects: Objects, target: Target): Promise<string | undefined> {
+  try {
+    await putProbe(objects, target);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ObjectsError)) throw error;
+    const key = accountFolder(target.s3KeyPrefix, target.account);
+    return `Putting ${key} failed with ${error.reason}: allow s3:PutObject on it to the credentials that Snowtrail has for this bucket.`;
+  }
+}
+
+/** Receipts of another installation's trail of the same name: ours would contradict them. */
+async function refuseForeignEvidence(objects: Objects, target: Target): Promise<void> {
+  const folder = evidenceFolder(target, target.s3KeyPrefix);
+  const { objects: found } = await objects.list(target.s3BucketName, { prefix: `${folder}receipts/`, limit: 1 });
+  if (found.length === 0) return;
+  const message = `The bucket holds evidence of another trail of this name at ${folder}; choose another S3KeyPrefix or trail name.`;
+  throw new ApiError('InvalidS3PrefixException', message);
+}
+
+function requestOf(target: Target, action: string, resource: string): PolicyRequest {
+  return {
+    principal: { kind: 'service', service: 'cloudtrail.amazonaws.com' },
+    action,
+    resource,
+    context: new Map([
+      ...(action === 's3:PutObject' ? ([['s3:x-amz-acl', ['bucket-owner-full-control']]] as const) : []),
+      ['aws:sourcearn', [trailArn(target)]],
+      ['aws:sourceaccount', [target.account]],
+      ['aws:securetransport', ['true']],
+      ['aws:principalisawsservice', ['true']],
+      ['aws:principalservicename', ['cloudtrail.amazonaws.com']],
+      ['aws:viaawsservice', ['false']],
+    ]),
+  };
+}

@@ -1,0 +1,122 @@
+/**
+ * Reads the journal for one batch of a trail: which events it takes, grouped by account and Region, and the counts.
+ *
+ * Bounds follow from the journal and the limits alone, and the same bounds always give the same groups, so that a batch
+ * can be made again after a crash.
+ */
+import assert from 'node:assert/strict';
+import type { AccountId, EpochMs, Region } from '../event/types.ts';
+import type { Journal, JournalEntry } from '../store/journal.ts';
+import type { Sha256 } from '../tlog/hash.ts';
+import { selectEvent } from './select-event.ts';
+import type { TrailScope } from './trail.ts';
+import type { TrailSettings } from './trail-deps.ts';
+import type { TrailCount } from './trail-state.ts';
+
+const HOUR_MS = 3_600_000;
+/** Entries read at one go. */
+const READ_LIMIT = 2_000;
+/** Most entries of one batch: their counts and the time to read them stay small, whether any of them is taken or not. */
+const ENTRIES_MAX = 50_000;
+
+/** The records of one log file, in the order of the journal. */
+export interface RecordGroup {
+  readonly account: AccountId;
+  readonly region: Region;
+  readonly records: readonly Uint8Array[];
+  readonly firstSequence: bigint;
+  readonly lastSequence: bigint;
+  readonly oldestEventMs: EpochMs;
+  readonly newestEventMs: EpochMs;
+}
+
+export interface CollectedBatch {
+  /** Last sequence that was looked at; `after` when there was none. */
+  readonly to: bigint;
+  /** By account and Region. Empty when the trail takes nothing. */
+  readonly groups: readonly RecordGroup[];
+  /** Of all events looked at, by account and hour of receipt. */
+  readonly counts: readonly TrailCount[];
+}
+
+interface OpenGroup {
+  account: AccountId;
+  region: Region;
+  records: Uint8Array[];
+  firstSequence: bigint;
+  lastSequence: bigint;
+  oldestEventMs: EpochMs;
+  newestEventMs: EpochMs;
+}
+
+/**
+ * @param range.to Last sequence that may be taken; it is durable already.
+ * @param scope Absent while the trail is not logging: then every event counts as filtered.
+ */
+export async function collectBatch(
+  from: { readonly journal: Pick<Journal, 'read'>; readonly sha256: Sha256 },
+  range: { readonly after: bigint; readonly to: bigint },
+  scope: TrailScope | undefined,
+  limits: Pick<TrailSettings, 'batchBytesMax' | 'batchFilesMax'>,
+): Promise<CollectedBatch> {
+  const groups = new Map<string, OpenGroup>();
+  const counts = new Map<string, { account: string; hour: number; delivered: number; filtered: number }>();
+  let to = range.after;
+  let sizeBytes = 0;
+  let entriesSeen = 0;
+
+  /** False when the entry does not fit into this batch any more. */
+  const take = (entry: JournalEntry): boolean => {
+    if (entry.kind !== 'event') return true;
+    const event = scope && selectEvent(scope, entry, from.sha256);
+    if (event !== undefined) {
+      const key = `${entry.account}/${entry.region}`;
+      const group = groups.get(key);
+      const isFull = sizeBytes > 0 && sizeBytes + entry.bytes.length > limits.batchBytesMax;
+      if (isFull || (group === undefined && groups.size >= limits.batchFilesMax)) return false;
+      sizeBytes += entry.bytes.length + 1;
+      if (group === undefined) groups.set(key, openGroup(entry, event.eventTimeMs));
+      else addTo(group, entry, event.eventTimeMs);
+    }
+    const hour = Math.floor(entry.receivedAtMs / HOUR_MS);
+    const count = counts.get(`${entry.account}/${hour}`) ?? { account: entry.account, hour, delivered: 0, filtered: 0 };
+    counts.set(`${entry.account}/${hour}`, count);
+    if (event === undefined) count.filtered++;
+    else count.delivered++;
+    return true;
+  };
+
+  reading: while (to < range.to && entriesSeen < ENTRIES_MAX) {
+    const entries = await from.journal.read(to, READ_LIMIT);
+    assert(entries.length > 0, `the journal has entries up to ${range.to} and gave none after ${to}`);
+    for (const entry of entries) {
+      if (entry.sequence > range.to) break reading;
+      assert(entry.sequence === to + 1n, `the journal is read without gaps: ${entry.sequence} came after ${to}`);
+      if (!take(entry)) break reading;
+      to = entry.sequence;
+      entriesSeen++;
+    }
+  }
+  const inOrder = [...groups.entries()].sort(([one], [other]) => (one < other ? -1 : 1));
+  return { to, groups: inOrder.map(([, group]) => group), counts: [...counts.values()] };
+}
+
+function openGroup(entry: JournalEntry, eventTimeMs: EpochMs): OpenGroup {
+  const { account, region, bytes, sequence } = entry;
+  return {
+    account,
+    region,
+    records: [bytes],
+    firstSequence: sequence,
+    lastSequence: sequence,
+    oldestEventMs: eventTimeMs,
+    newestEventMs: eventTimeMs,
+  };
+}
+
+function addTo(group: OpenGroup, entry: JournalEntry, eventTimeMs: EpochMs): void {
+  group.records.push(entry.bytes);
+  group.lastSequence = entry.sequence;
+  group.oldestEventMs = Math.min(group.oldestEventMs, eventTimeMs);
+  group.newestEventMs = Math.max(group.newestEventMs, eventTimeMs);
+}

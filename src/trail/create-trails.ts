@@ -1,0 +1,195 @@
+/**
+ * Trails: their operations, and the followers that deliver for them.
+ *
+ * One follower for each trail, so that a bucket that is away delays its own trail and no other. They run by themselves
+ * (`run`), or one step at a time for the simulation (`tick`).
+ */
+import assert from 'node:assert/strict';
+import type { Operation } from '../api/operation.ts';
+import type { AccountId, Region } from '../event/types.ts';
+import type { CatalogKey } from '../store/catalog.ts';
+import type { OperationDeps } from './change-trail.ts';
+import { createTrail } from './create-trail.ts';
+import { deleteTrail } from './delete-trail.ts';
+import { describeTrails } from './describe-trails.ts';
+import { TrailFollower, type TrailHealth } from './follow-trail.ts';
+import { getTrail } from './get-trail.ts';
+import { getTrailEvidence } from './get-trail-evidence.ts';
+import { getTrailStatus } from './get-trail-status.ts';
+import { listTrails } from './list-trails.ts';
+import { startLogging } from './start-logging.ts';
+import { stopLogging } from './stop-logging.ts';
+import { followerName, type TrailId } from './trail.ts';
+import type { TrailDeps } from './trail-deps.ts';
+import { updateTrail } from './update-trail.ts';
+
+/** Most steps that one trail takes in one `tick`. */
+const STEPS_PER_TICK = 100;
+
+export interface Trails {
+  /** By service. Each operation has its own input, checked by shape before it is called. */
+  readonly operations: { readonly cloudtrail: readonly Operation[]; readonly snowtrail: readonly Operation[] };
+  /** Delivers until `signal` aborts; resolves when no step is under way any more. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Does the work that is due, once; for the simulation. False when there was none. */
+  tick(): Promise<boolean>;
+  /** Delivers what is in the journal now, as far as the buckets take it. For a server that is about to stop. */
+  flushNow(): Promise<void>;
+  /** Followers of the trails that are there, logging or not; for accounting, metrics and retention. */
+  followers(): readonly TrailFollower[];
+  /** By the follower's name; `undefined` when there is no such trail. */
+  health(name: string): TrailHealth | undefined;
+}
+
+/**
+ * Reads the trails from the catalog; nothing is delivered yet.
+ * @throws Error when the settings make no sense.
+ */
+export async function createTrails(deps: TrailDeps): Promise<Trails> {
+  const { digestIntervalMs, flushIntervalMs } = deps;
+  assert(digestIntervalMs >= 1000 && digestIntervalMs % 1000 === 0, `a digest's interval is whole seconds, not ${digestIntervalMs} ms`);
+  assert(flushIntervalMs >= 1, `a flush interval is at least 1 ms, not ${flushIntervalMs}`);
+  const crew = new Crew(deps);
+  await crew.open();
+  return {
+    operations: operations({ ...deps, inTurn: oneAfterTheOther(), wake: (trail) => crew.wake(trail) }),
+    run: (signal) => crew.run(signal),
+    tick: () => crew.tick(),
+    flushNow: () => crew.flushNow(),
+    followers: () => crew.followers(),
+    health: (name) =>
+      crew
+        .followers()
+        .find((follower) => follower.name === name)
+        ?.health(),
+  };
+}
+
+function operations(deps: OperationDeps): Trails['operations'] {
+  return {
+    cloudtrail: [
+      createTrail(deps),
+      updateTrail(deps),
+      deleteTrail(deps),
+      describeTrails(deps),
+      getTrail(deps),
+      listTrails(deps),
+      getTrailStatus(deps),
+      startLogging(deps),
+      stopLogging(deps),
+    ] as readonly Operation[],
+    snowtrail: [getTrailEvidence(deps)] as readonly Operation[],
+  };
+}
+
+function oneAfterTheOther(): OperationDeps['inTurn'] {
+  let last: Promise<unknown> = Promise.resolve();
+  return (change) => {
+    const result = last.then(change);
+    last = result.catch(() => undefined);
+    return result;
+  };
+}
+
+/** The followers, and their loops while `run` is on. */
+class Crew {
+  readonly #deps: TrailDeps;
+  readonly #members = new Map<string, Member>();
+  /** Set while `run` is on. */
+  #running: { readonly signal: AbortSignal; readonly loops: Set<Promise<void>> } | undefined;
+
+  constructor(deps: TrailDeps) {
+    this.#deps = deps;
+  }
+
+  async open(): Promise<void> {
+    // A trail that is deleted may still have deliveries to end; one that was just made has no state yet.
+    const documents = [...(await this.#deps.catalog.list(['trail-state'])), ...(await this.#deps.catalog.list(['trail-change']))];
+    for (const { key } of documents) this.#memberOf(idOf(key));
+    await Promise.all([...this.#members.values()].map(({ follower }) => follower.open()));
+    for (const [name, { follower }] of this.#members) {
+      const hasChange = documents.some(({ key }) => key[0] === 'trail-change' && followerName(idOf(key)) === name);
+      if (follower.isGone() && !hasChange) this.#members.delete(name);
+    }
+  }
+
+  followers(): readonly TrailFollower[] {
+    return [...this.#members.values()].map(({ follower }) => follower).filter((follower) => !follower.isGone());
+  }
+
+  wake(trail: TrailId): void {
+    const member = this.#memberOf({ account: trail.account, homeRegion: trail.homeRegion, name: trail.name });
+    member.isWoken = true;
+    member.sleeping?.abort();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const loops = new Set<Promise<void>>();
+    this.#running = { signal, loops };
+    for (const member of this.#members.values()) this.#start(member);
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    while (loops.size > 0) await Promise.all(loops);
+    this.#running = undefined;
+  }
+
+  async tick(): Promise<boolean> {
+    let hasWorked = false;
+    for (const { follower } of [...this.#members.values()]) {
+      for (let steps = 0; steps < STEPS_PER_TICK && (await follower.step()); steps++) hasWorked = true;
+    }
+    return hasWorked;
+  }
+
+  async flushNow(): Promise<void> {
+    await Promise.all([...this.#members.values()].map(({ follower }) => follower.flush()));
+  }
+
+  #memberOf(id: TrailId): Member {
+    const name = followerName(id);
+    const existing = this.#members.get(name);
+    if (existing !== undefined) return existing;
+    const member: Member = { follower: new TrailFollower(this.#deps, id), isWoken: false, sleeping: undefined };
+    this.#members.set(name, member);
+    this.#start(member);
+    return member;
+  }
+
+  #start(member: Member): void {
+    if (this.#running === undefined) return;
+    const { signal, loops } = this.#running;
+    const loop = this.#loop(member, signal).finally(() => loops.delete(loop));
+    loops.add(loop);
+  }
+
+  async #loop(member: Member, signal: AbortSignal): Promise<void> {
+    const { follower } = member;
+    while (!signal.aborted) {
+      member.isWoken = false;
+      if (await follower.step()) continue;
+      if (!member.isWoken) await this.#rest(member, follower.dueInMs(), signal);
+    }
+  }
+
+  async #rest(member: Member, ms: number, signal: AbortSignal): Promise<void> {
+    member.sleeping = new AbortController();
+    await this.#deps.clock.sleep(ms, AbortSignal.any([signal, member.sleeping.signal]));
+    member.sleeping = undefined;
+  }
+}
+
+interface Member {
+  readonly follower: TrailFollower;
+  /** A change came in since the last step began. */
+  isWoken: boolean;
+  /** Set while the loop sleeps. */
+  sleeping: AbortController | undefined;
+}
+
+/** The trail of a catalog key that begins with kind, account, home Region and name. */
+function idOf(key: CatalogKey): TrailId {
+  const [, account, homeRegion, name] = key;
+  return { account: account as AccountId, homeRegion: homeRegion as Region, name: name! };
+}

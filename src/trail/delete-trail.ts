@@ -1,0 +1,23 @@
+/**
+ * `DeleteTrail`: the trail is gone at once; what was accepted until then is still delivered. Objects stay.
+ * Source: cloudtrail.md §7.4, §3.4.
+ */
+import type { Operation } from '../api/operation.ts';
+import { changeTrail, type OperationDeps, trailResources } from './change-trail.ts';
+import { findTrailAtHome } from './find-trail.ts';
+
+export function deleteTrail(deps: OperationDeps): Operation<{ readonly Name?: string }, object> {
+  return {
+    name: 'DeleteTrail',
+    isReadOnly: false,
+    decide: async (call, input) => {
+      const before = await findTrailAtHome(deps.catalog, call, input.Name ?? '');
+      return {
+        output: {},
+        resources: trailResources(before.value),
+        responseElements: null,
+        apply: () => changeTrail(deps, { call, kind: 'delete', event: 'DeleteTrail', before }),
+      };
+    },
+  };
+}

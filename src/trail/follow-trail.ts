@@ -1,0 +1,957 @@
+/**
+ * Follows the journal for one trail: batches of log files, digests, receipts.
+ *
+ * Works in steps, each of which a crash may cut anywhere and a repeat completes with the same bytes at the same place:
+ *
+ *   bounds, names, hashes and the signed receipt are saved (`PendingStep`) → the receipt becomes a fact of the journal
+ *   → the receipt is put → what it names is put → cursor, accounting and chains are saved, the pending step is gone
+ *
+ * There is at most one pending step, and it is finished before anything else is begun. So receipts are dense, deliveries
+ * are in order, and a digest is made only when all that it lists is in the bucket.
+ *
+ * After any failure everything is read again from the catalog and tried again, later and later (at most every minute). A
+ * bug or a damaged journal halts the trail: it does not guess, and other trails go on.
+ * Specified in ARCHITECTURE.md; cloudtrail.md §2, §3; reliability.md P3, P10–P12, F16–F19, F23, F24, F28, F29, F33–F36.
+ */
+import assert, { AssertionError } from 'node:assert/strict';
+import { formatEventTime } from '../event/times.ts';
+import type { EpochMs, ObjectKey, Region } from '../event/types.ts';
+import type { CatalogChange } from '../store/catalog.ts';
+import type { HourCount } from '../store/follower.ts';
+import { JournalDamaged } from '../store/journal.ts';
+import type { PublicKeyInfo, SigningKeyUse } from '../store/keys.ts';
+import { toBase64, utf8 } from '../tlog/text.ts';
+import { faultOfPolicy } from './check-bucket.ts';
+import { type CollectedBatch, collectBatch } from './collect-batch.ts';
+import { chainStart, finalEnd, isTooLate, regularEnd } from './digest-times.ts';
+import { chainName, countName, type LoadedTrail, loadTrail } from './load-trail.ts';
+import { makeReceipt, type ReceiptContent, receiptKey } from './make-receipt.ts';
+import { fileKeyOf, type PreparedFile, prepareFiles } from './prepare-batch.ts';
+import { DeliveryFailed, GZIP_JSON, putAll, putObject } from './put-object.ts';
+import { signDigest } from './sign-digest.ts';
+import { accountFolder, evidenceFolder, followerName, type TrailId, type TrailScope, trailArn } from './trail.ts';
+import { TRAIL_SETTINGS, type TrailDeps, type TrailSettings } from './trail-deps.ts';
+import {
+  batchOfFileKey,
+  chainKey,
+  changeKey,
+  changesKey,
+  type DeliveredFile,
+  type DigestChain,
+  digestPartKey,
+  digestPartsKey,
+  fileKey,
+  filesKey,
+  newTrailState,
+  type PendingStep,
+  pendingKey,
+  stateKey,
+  type TrailChange,
+  type TrailCount,
+  type TrailState,
+  type TrailTarget,
+} from './trail-state.ts';
+
+const RETRY_MIN_MS = 1_000;
+const RETRY_MAX_MS = 60_000;
+/** Digests made in one go while events wait, after an outage over many intervals. */
+const DIGESTS_IN_ROW_MAX = 16;
+/** Length of one catalog document of a pending digest, in characters. */
+const PART_LENGTH = 600_000;
+
+type Batch = Extract<PendingStep['work'], { kind: 'batch' }>;
+type Mark = Extract<PendingStep['work'], { kind: 'mark' }>;
+
+/** The files of a batch and its counts. */
+interface BatchFiles {
+  readonly number: number;
+  readonly files: readonly PreparedFile[];
+  readonly counts: readonly TrailCount[];
+}
+
+/** How a trail's follower is, for readiness and metrics. */
+export interface TrailHealth {
+  readonly state: 'ok' | 'retrying' | 'halted';
+  /** Tries that failed in a row. */
+  readonly failures: number;
+  /** Of the last failure, in one sentence; absent when all is well. */
+  readonly reason?: string;
+}
+
+export class TrailFollower {
+  readonly id: TrailId;
+  readonly name: string;
+  readonly #deps: TrailDeps;
+  readonly #settings: TrailSettings;
+  /** What the catalog holds. Absent before the first step and after a failure. */
+  #loaded: LoadedTrail | undefined;
+  /** Seen last; kept over failures for those who ask. */
+  #seen = { cursor: 0n, start: 0n, counts: [] as readonly HourCount[], isGone: false };
+  /** The files of the pending batch, so that a repeat within this process need not make them again. */
+  #files: BatchFiles | undefined;
+  /** Deliver up to here without waiting: the journal's head when the flush became due. */
+  #flushTo = 0n;
+  #flushedAtMs = Number.NEGATIVE_INFINITY;
+  #digestsInRow = 0;
+  #failures = 0;
+  #failingSinceMs: EpochMs | undefined;
+  #failure: unknown;
+  #retryAtMs = Number.NEGATIVE_INFINITY;
+  #isHalted = false;
+  /** The step under way: steps come one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(deps: TrailDeps, id: TrailId) {
+    this.#deps = deps;
+    this.#settings = { ...TRAIL_SETTINGS, ...deps.settings };
+    this.id = id;
+    this.name = followerName(id);
+  }
+
+  /** Everything up to here is delivered or counted as filtered, and saved. */
+  cursor(): bigint {
+    return this.#seen.cursor;
+  }
+
+  /** Events up to here were there before the trail. */
+  start(): bigint {
+    return this.#seen.start;
+  }
+
+  /** By account and hour of receipt, of the events after `start()` up to `cursor()`. */
+  counts(): readonly HourCount[] {
+    return this.#seen.counts;
+  }
+
+  /** True when the trail is deleted and nothing is left to do. */
+  isGone(): boolean {
+    return this.#seen.isGone;
+  }
+
+  health(): TrailHealth {
+    if (this.#failures === 0) return { state: 'ok', failures: 0 };
+    const reason = this.#failure instanceof Error ? this.#failure.message : String(this.#failure);
+    return { state: this.#isHalted ? 'halted' : 'retrying', failures: this.#failures, reason };
+  }
+
+  /** Milliseconds until time alone gives this trail something to do. */
+  dueInMs(): number {
+    const nowMs = this.#deps.clock.monotonicMs();
+    if (this.#isHalted || this.#seen.isGone) return RETRY_MAX_MS;
+    if (this.#failures > 0) return Math.max(1, this.#retryAtMs - nowMs);
+    const flushMs = this.#flushedAtMs + this.#deps.flushIntervalMs - nowMs;
+    return Math.max(1, Math.min(flushMs, this.#nextDigestInMs()));
+  }
+
+  /** Reads cursor and counts, so that they are right before the first step. */
+  async open(): Promise<void> {
+    this.#remember(await loadTrail(this.#deps.catalog, this.id));
+  }
+
+  /**
+   * Does the next piece of due work. Never throws: a failure is reported and tried again by a later step.
+   * @returns false when nothing is due.
+   */
+  step(): Promise<boolean> {
+    const step = this.#turn.then(() => this.#step());
+    this.#turn = step;
+    return step;
+  }
+
+  /** Delivers all that is in the journal now, without waiting for the interval. Gives up at the first failure. */
+  async flush(): Promise<void> {
+    if (this.#isHalted) return;
+    this.#retryAtMs = Number.NEGATIVE_INFINITY;
+    this.#flushedAtMs = Number.NEGATIVE_INFINITY;
+    const failuresBefore = this.#failures;
+    while (await this.step()) {
+      if (this.#failures > failuresBefore) return;
+    }
+  }
+
+  async #step(): Promise<boolean> {
+    if (this.#isHalted || this.#deps.clock.monotonicMs() < this.#retryAtMs) return false;
+    try {
+      this.#loaded ??= await loadTrail(this.#deps.catalog, this.id);
+      const hasWorked = await this.#work(this.#loaded);
+      this.#remember(this.#loaded);
+      this.#failures = 0;
+      this.#failingSinceMs = undefined;
+      return hasWorked;
+    } catch (error) {
+      await this.#fail(error);
+      return false;
+    }
+  }
+
+  /** One piece of work, in the order of urgency. False when nothing is due. */
+  async #work(loaded: LoadedTrail): Promise<boolean> {
+    const { catalog, journal } = this.#deps;
+    const changes = (await catalog.list<TrailChange>(changesKey(this.id))).map(({ value }) => value);
+    const [change] = changes;
+    const { state } = loaded;
+    if (state === undefined || state.phase === 'deleted') {
+      if (change === undefined) return false;
+      await this.#begin(loaded, change);
+      return true;
+    }
+    const target = targetOf(state, changes);
+    if (loaded.pending !== undefined) {
+      const isElsewhere = loaded.pending.target.bucket !== target.bucket || loaded.pending.target.prefix !== target.prefix;
+      if (isElsewhere && this.#failures > 0) await this.#redirect(loaded, state, loaded.pending, target);
+      else await this.#finish(loaded, state, loaded.pending);
+      return true;
+    }
+
+    const bound = change === undefined ? this.#flushBound() : BigInt(change.sequence);
+    const isBehind = loaded.cursor < bound;
+    if (state.phase === 'logging') {
+      if (await this.#stateKeys(loaded, state, target)) return true;
+      const due = this.#dueDigest(loaded, state, change);
+      if (due !== undefined && !(isBehind && this.#digestsInRow >= DIGESTS_IN_ROW_MAX)) {
+        this.#digestsInRow++;
+        await this.#makeDigest(loaded, state, target, { ...due, isFinal: false });
+        return true;
+      }
+    }
+    this.#digestsInRow = 0;
+    if (isBehind) {
+      await this.#deliver(loaded, state, target, bound);
+      return true;
+    }
+    if (change !== undefined && loaded.cursor >= BigInt(change.sequence)) {
+      await this.#apply(loaded, state, target, change);
+      return true;
+    }
+    assert(journal.head() >= loaded.cursor, `the journal ends before ${loaded.cursor}, which \`${this.name}\` has delivered`);
+    return false;
+  }
+
+  /** Up to where events are due now. */
+  #flushBound(): bigint {
+    const nowMs = this.#deps.clock.monotonicMs();
+    if (nowMs - this.#flushedAtMs >= this.#deps.flushIntervalMs) {
+      this.#flushedAtMs = nowMs;
+      this.#flushTo = this.#deps.journal.head();
+    }
+    return this.#flushTo;
+  }
+
+  // --- changes ----------------------------------------------------------------------------------------------------
+
+  /** Takes in the creation of the trail. */
+  async #begin(loaded: LoadedTrail, change: TrailChange): Promise<void> {
+    assert(change.kind === 'create', `\`${this.name}\` begins with its creation, not with \`${change.event}\``);
+    const state = newTrailState(change, loaded.state);
+    await this.#commit(loaded, { state, changes: [this.#changeDone(change)] });
+    loaded.cursor = BigInt(state.cursor);
+    loaded.counts.clear();
+  }
+
+  /** Carries a change out: everything before it is delivered. A change that ends chains takes several steps. */
+  async #apply(loaded: LoadedTrail, state: TrailState, target: TrailTarget, change: TrailChange): Promise<void> {
+    if (state.phase === 'logging') {
+      const ending = this.#openChains(loaded).find((chain) => this.#ends(change, chain));
+      if (ending !== undefined) return this.#endChain(loaded, state, target, change, ending);
+    }
+    const reason = { event: change.event, principal: change.principal };
+    switch (change.kind) {
+      case 'create':
+        throw new AssertionError({ message: `\`${this.name}\` was created twice` });
+      case 'start': {
+        if (state.phase === 'logging') return this.#commit(loaded, { state, changes: [this.#changeDone(change)] });
+        // Keys that were rotated while the trail was off are stated first, or nobody could vouch for the next receipt.
+        if (state.statedKeys.checkpoint !== null && (await this.#stateKeys(loaded, state, target))) return;
+        const becomes: Partial<TrailState> = { phase: 'logging', settings: change.settings, receiptedTo: change.sequence };
+        return this.#mark(loaded, state, target, { kind: 'start', reason }, { change: change.sequence, becomes });
+      }
+      case 'stop':
+      case 'delete': {
+        const phase = change.kind === 'stop' ? 'off' : 'deleted';
+        if (state.phase === 'logging')
+          return this.#mark(loaded, state, target, { kind: 'stop', reason }, { change: change.sequence, becomes: { phase } });
+        return this.#commit(loaded, { state: { ...state, phase }, changes: [this.#changeDone(change), ...this.#forget(loaded, phase)] });
+      }
+      case 'update': {
+        const isLogging = state.phase === 'logging';
+        if (isLogging && state.settings.validates && !change.settings.validates) await this.#appendGap('validation off', change);
+        const opened = isLogging ? await this.#chainsToOpen(loaded, change.settings, change.atMs) : [];
+        const changes = [this.#changeDone(change), ...opened.map((chain) => this.#chainChange(chain))];
+        await this.#commit(loaded, { state: { ...state, settings: change.settings }, changes });
+        for (const chain of opened) loaded.chains.set(chainName(chain), chain);
+        return;
+      }
+    }
+  }
+
+  /** Makes the next digest of a chain that a change ends; the last one covers everything up to the change. */
+  #endChain(loaded: LoadedTrail, state: TrailState, target: TrailTarget, change: TrailChange, chain: DigestChain): Promise<void> {
+    const atMs = endingAtMs(state, change);
+    const nextMs = this.#regularEnd(chain);
+    const isFinal = nextMs > atMs;
+    return this.#makeDigest(loaded, state, target, {
+      chain,
+      endMs: isFinal ? finalEnd(Math.max(chain.startMs, chain.endsAfterMs ?? 0), atMs) : nextMs,
+      isFinal,
+    });
+  }
+
+  /** Whether the change ends the chain. */
+  #ends(change: TrailChange, chain: DigestChain): boolean {
+    switch (change.kind) {
+      case 'stop':
+      case 'delete':
+        return true;
+      case 'update':
+        return !change.settings.validates || (!change.settings.isMultiRegionTrail && chain.region !== this.id.homeRegion);
+      case 'start':
+      case 'create':
+        return false;
+    }
+  }
+
+  /** The home Region's chain, and for all Regions those that the account has used so far. */
+  async #chainsToOpen(loaded: LoadedTrail, settings: TrailState['settings'], atMs: EpochMs): Promise<readonly DigestChain[]> {
+    if (!settings.validates) return [];
+    const { account, homeRegion } = this.id;
+    const used = settings.isMultiRegionTrail ? await this.#deps.catalog.list(['region', account]) : [];
+    const regions = new Set<Region>([homeRegion, ...used.map(({ key }) => key[2] as Region)]);
+    return [...regions].sort().flatMap((region) => this.#opened(loaded, { account, region }, atMs));
+  }
+
+  /** The chain, open; nothing when it is open already. */
+  #opened(loaded: LoadedTrail, of: Pick<DigestChain, 'account' | 'region'>, atMs: EpochMs): readonly DigestChain[] {
+    const chain = loaded.chains.get(chainName(of));
+    if (chain?.isOpen) return [];
+    const { account, region } = of;
+    return [{ account, region, isOpen: true, startMs: chainStart(atMs, chain?.startMs ?? 0), standard: null, backfill: null }];
+  }
+
+  /** A span without digests that no receipt tells of. */
+  async #appendGap(reason: string, change: TrailChange, more: object = {}): Promise<void> {
+    const { event, principal, sequence, atMs } = change;
+    const gap = { version: 1, trailARN: trailArn(this.id), reason, event, principal, sequence, from: formatEventTime(atMs), ...more };
+    await this.#deps.journal.append([
+      {
+        kind: 'fact',
+        factKind: 'gap',
+        factId: `gap/${sequence}/${trailArn(this.id)}`.slice(0, 256),
+        account: this.id.account,
+        region: this.id.homeRegion,
+        receivedAtMs: atMs,
+        bytes: utf8(`${JSON.stringify(gap)}\n`),
+      },
+    ]);
+  }
+
+  // --- log files --------------------------------------------------------------------------------------------------
+
+  /** Takes the next entries up to `bound`: counts them, and delivers those that the trail selects. */
+  async #deliver(loaded: LoadedTrail, state: TrailState, target: TrailTarget, bound: bigint): Promise<void> {
+    const scope = state.phase === 'logging' ? this.#scopeOf(state.settings) : undefined;
+    const after = loaded.cursor;
+    const collected = await collectBatch(this.#deps, { after, to: bound }, scope, this.#settings);
+    if (collected.groups.length > 0) {
+      await this.#bindBatch(loaded, state, target, { after, collected });
+    } else if (collected.counts.length > 0) {
+      const counts = addCounts(loaded.counts, collected.counts);
+      await this.#commit(loaded, { state: { ...state, cursor: `${collected.to}` }, changes: this.#countChanges(counts) });
+      for (const count of counts) loaded.counts.set(countName(count), count);
+      loaded.cursor = collected.to;
+    } else {
+      // Facts alone: to save that would be to write for ever, since each delivery of any trail makes one.
+      loaded.cursor = collected.to;
+    }
+  }
+
+  #scopeOf(settings: Pick<TrailScope, 'isMultiRegionTrail' | 'includeGlobalServiceEvents'>): TrailScope {
+    const { account, homeRegion } = this.id;
+    const { isMultiRegionTrail, includeGlobalServiceEvents } = settings;
+    return { account, homeRegion, isMultiRegionTrail, includeGlobalServiceEvents };
+  }
+
+  /** Saves the bounds of a batch and its receipt; the next step puts it. */
+  async #bindBatch(
+    loaded: LoadedTrail,
+    state: TrailState,
+    target: TrailTarget,
+    { after, collected }: { readonly after: bigint; readonly collected: CollectedBatch },
+  ): Promise<void> {
+    const nowMs = this.#deps.clock.nowMs();
+    const files = await prepareFiles(this.#deps, this.id, collected.groups, { target, nameMs: nowMs });
+    const content: ReceiptContent = {
+      kind: 'delivery',
+      fromSequence: BigInt(state.receiptedTo) + 1n,
+      toSequence: collected.to,
+      objects: files.map(({ object }) => object),
+    };
+    const work: Batch = {
+      kind: 'batch',
+      after: `${after}`,
+      to: `${collected.to}`,
+      atMs: Math.max(nowMs, state.lastBatchAtMs),
+      nameMs: nowMs,
+      isMultiRegionTrail: state.settings.isMultiRegionTrail,
+      includeGlobalServiceEvents: state.settings.includeGlobalServiceEvents,
+      files: files.map(({ object }) => ({ contentSha256: object.contentSha256, sha256: object.sha256 })),
+    };
+    const pending = await this.#savePending(loaded, state, target, content, work);
+    this.#files = { number: pending.number, files, counts: collected.counts };
+  }
+
+  /** The files of a pending batch: kept from binding it, or made again after a restart. */
+  async #filesOf(pending: PendingStep, work: Batch): Promise<BatchFiles> {
+    if (this.#files?.number === pending.number) return this.#files;
+    const range = { after: BigInt(work.after), to: BigInt(work.to) };
+    const collected = await collectBatch(this.#deps, range, this.#scopeOf(work), {
+      batchBytesMax: Number.POSITIVE_INFINITY,
+      batchFilesMax: Number.POSITIVE_INFINITY,
+    });
+    assert(collected.to === range.to, `journal entries up to ${range.to} are still there`);
+    const files = await prepareFiles(this.#deps, this.id, collected.groups, { target: pending.target, nameMs: work.nameMs });
+    const hashes = files.map(({ object }) => ({ contentSha256: object.contentSha256, sha256: object.sha256 }));
+    // INVARIANT: what a receipt has announced is what is put. Another zlib, or another reading of events, would break it.
+    assert.deepEqual(hashes, work.files, `batch ${pending.number} of \`${this.name}\` is made again as it was announced`);
+    this.#files = { number: pending.number, files, counts: collected.counts };
+    return this.#files;
+  }
+
+  async #finishBatch(loaded: LoadedTrail, state: TrailState, pending: PendingStep, work: Batch): Promise<void> {
+    const { files, counts: more } = await this.#filesOf(pending, work);
+    const { bucket } = pending.target;
+    await putAll(
+      this.#putDeps(),
+      files.map(({ object, body }) => ({ bucket, key: object.key as ObjectKey, body, options: GZIP_JSON })),
+    );
+    const nowMs = this.#deps.clock.nowMs();
+    const counts = addCounts(loaded.counts, more);
+    const delivered = state.settings.validates
+      ? files.map(({ object }) => ({ object, file: deliveredFile(object, bucket, work.atMs) }))
+      : [];
+    const opened = delivered.flatMap(({ object }) => this.#opened(loaded, asChainName(object), work.atMs));
+    await this.#commit(loaded, {
+      state: {
+        ...state,
+        cursor: work.to,
+        receiptedTo: work.to,
+        lastBatchAtMs: work.atMs,
+        delivery: { succeededAtMs: nowMs, attemptedAtMs: nowMs },
+      },
+      pending: undefined,
+      changes: [
+        ...this.#countChanges(counts),
+        ...delivered.map(({ object, file }) => ({
+          key: fileKey(this.id, asChainName(object), pending.number),
+          value: file,
+          expected: 'any' as const,
+        })),
+        ...opened.map((chain) => this.#chainChange(chain)),
+      ],
+    });
+    for (const count of counts) loaded.counts.set(countName(count), count);
+    for (const chain of opened) loaded.chains.set(chainName(chain), chain);
+    loaded.cursor = BigInt(work.to);
+    this.#files = undefined;
+  }
+
+  // --- digests ----------------------------------------------------------------------------------------------------
+
+  #openChains(loaded: LoadedTrail): readonly DigestChain[] {
+    return [...loaded.chains.values()].filter((chain) => chain.isOpen).sort((one, other) => one.startMs - other.startMs);
+  }
+
+  /** The regular digest that is due, the oldest first. Every log file of its interval is in the bucket by now. */
+  #dueDigest(
+    loaded: LoadedTrail,
+    state: TrailState,
+    change: TrailChange | undefined,
+  ): { readonly chain: DigestChain; readonly endMs: EpochMs } | undefined {
+    const nowMs = this.#deps.clock.nowMs();
+    for (const chain of this.#openChains(loaded)) {
+      const endMs = this.#regularEnd(chain);
+      // A chain that a waiting change ends has no intervals after it.
+      const lastMs = change !== undefined && this.#ends(change, chain) ? Math.min(nowMs, endingAtMs(state, change)) : nowMs;
+      if (endMs <= lastMs) return { chain, endMs };
+    }
+    return undefined;
+  }
+
+  #regularEnd({ startMs, endsAfterMs = 0 }: DigestChain): EpochMs {
+    return regularEnd(Math.max(startMs, endsAfterMs), this.#deps.digestIntervalMs);
+  }
+
+  #nextDigestInMs(): number {
+    const nowMs = this.#deps.clock.nowMs();
+    const ends = this.#loaded === undefined ? [] : this.#openChains(this.#loaded).map((chain) => this.#regularEnd(chain));
+    return Math.min(...ends.map((endMs) => endMs - nowMs));
+  }
+
+  /** Signs and saves a digest and its receipt; the next step puts it. */
+  async #makeDigest(
+    loaded: LoadedTrail,
+    state: TrailState,
+    target: TrailTarget,
+    of: { readonly chain: DigestChain; readonly endMs: EpochMs; readonly isFinal: boolean },
+  ): Promise<void> {
+    const { chain, endMs, isFinal } = of;
+    const nowMs = this.#deps.clock.nowMs();
+    const fingerprint = state.statedKeys.digest;
+    assert(fingerprint !== null, 'the digest key is stated before the first digest');
+    const documents = await this.#deps.catalog.list<DeliveredFile>([...filesKey(this.id), chain.account, chain.region]);
+    const listed = documents.filter(({ value }) => isFinal || value.atMs < endMs);
+    const signed = await signDigest(this.#deps, this.id, {
+      ...of,
+      isBackfill: isTooLate(endMs, nowMs, this.#deps.digestIntervalMs),
+      files: listed.map(({ value }) => value),
+      target,
+      fingerprint,
+      nowMs,
+    });
+    const encoded = toBase64(signed.body);
+    const parts = Array.from({ length: Math.ceil(encoded.length / PART_LENGTH) }, (_, part) =>
+      encoded.slice(part * PART_LENGTH, (part + 1) * PART_LENGTH),
+    );
+    await this.#savePending(
+      loaded,
+      state,
+      target,
+      { kind: 'digest', digest: signed.receipt },
+      {
+        kind: 'digest',
+        key: signed.key,
+        metadata: signed.metadata,
+        parts: parts.length,
+        listedTo: listed.length === 0 ? 0 : batchOfFileKey(listed.at(-1)!.key),
+        chain: signed.chain,
+      },
+      parts.map((part, index) => ({ key: digestPartKey(this.id, index), value: part, expected: 'any' })),
+    );
+  }
+
+  async #finishDigest(
+    loaded: LoadedTrail,
+    state: TrailState,
+    pending: PendingStep,
+    work: Extract<PendingStep['work'], { kind: 'digest' }>,
+  ): Promise<void> {
+    const { catalog, clock } = this.#deps;
+    const parts = await catalog.list<string>(digestPartsKey(this.id));
+    assert(parts.length === work.parts, `digest ${work.key} is saved in ${work.parts} parts, not ${parts.length}`);
+    const body = new Uint8Array(Buffer.from(parts.map(({ value }) => value).join(''), 'base64'));
+    await putObject(this.#putDeps(), {
+      bucket: pending.target.bucket,
+      key: work.key,
+      body,
+      options: { ...GZIP_JSON, metadata: work.metadata },
+    });
+    const files = await catalog.list([...filesKey(this.id), work.chain.account, work.chain.region]);
+    const listed = files.filter(({ key }) => batchOfFileKey(key) <= work.listedTo);
+    const nowMs = clock.nowMs();
+    await this.#commit(loaded, {
+      state: { ...state, digest: { succeededAtMs: nowMs, attemptedAtMs: nowMs } },
+      pending: undefined,
+      changes: [
+        this.#chainChange(work.chain),
+        ...[...parts, ...listed].map(({ key }) => ({ key, value: undefined, expected: 'any' as const })),
+      ],
+    });
+    loaded.chains.set(chainName(work.chain), work.chain);
+  }
+
+  // --- receipts ---------------------------------------------------------------------------------------------------
+
+  /** Makes a receipt and saves it with what is to be done for it. */
+  async #savePending(
+    loaded: LoadedTrail,
+    state: TrailState,
+    target: TrailTarget,
+    content: ReceiptContent,
+    work: PendingStep['work'],
+    changes: readonly CatalogChange[] = [],
+    signers: readonly string[] = state.statedKeys.checkpoint === null ? [] : [state.statedKeys.checkpoint],
+    superseded?: PendingStep['superseded'],
+  ): Promise<PendingStep> {
+    const from = { receipts: state.receipts, target, nowMs: this.#deps.clock.nowMs() };
+    const { note, receipts } = await makeReceipt(this.#deps, this.id, from, content, signers);
+    const factKind = content.kind === 'start' || content.kind === 'stop' ? 'gap' : content.kind;
+    const pending: PendingStep = {
+      number: receipts.number,
+      note,
+      factKind,
+      target,
+      work,
+      ...(superseded === undefined ? {} : { superseded }),
+    };
+    await this.#commit(loaded, { state: { ...state, receipts }, pending, changes });
+    return pending;
+  }
+
+  async #mark(
+    loaded: LoadedTrail,
+    state: TrailState,
+    target: TrailTarget,
+    content: ReceiptContent,
+    work: Pick<Mark, 'change' | 'becomes'>,
+    signers?: readonly string[],
+  ): Promise<void> {
+    await this.#savePending(loaded, state, target, content, { kind: 'mark', receiptKind: content.kind, ...work }, [], signers);
+  }
+
+  /** Completes the pending step. Everything in it may have been done before. */
+  async #finish(loaded: LoadedTrail, state: TrailState, pending: PendingStep): Promise<void> {
+    await this.#appendReceipt(pending);
+    await this.#requireAccess(pending.target);
+    for (const { number, note } of [...(pending.superseded ?? []), pending]) {
+      await putObject(this.#putDeps(), {
+        bucket: pending.target.bucket,
+        key: receiptKey(this.id, pending.target, number),
+        body: utf8(note),
+        options: { contentType: 'text/plain; charset=utf-8' },
+      });
+    }
+    switch (pending.work.kind) {
+      case 'batch':
+        return this.#finishBatch(loaded, state, pending, pending.work);
+      case 'digest':
+        return this.#finishDigest(loaded, state, pending, pending.work);
+      case 'mark':
+        return this.#finishMark(loaded, state, pending.work);
+    }
+  }
+
+  /**
+   * Takes a pending step to another bucket: the trail was moved away from one that refuses it. What the receipt announced
+   * for the old bucket may or may not be there; the receipt goes to the new one, so that the row of receipts has no hole.
+   */
+  async #redirect(loaded: LoadedTrail, state: TrailState, pending: PendingStep, target: TrailTarget): Promise<void> {
+    const { work } = pending;
+    const superseded = [...(pending.superseded ?? []), { number: pending.number, note: pending.note }];
+    await this.#appendReceipt(pending);
+    switch (work.kind) {
+      case 'mark':
+        return this.#commit(loaded, { state, pending: { ...pending, target } });
+      case 'batch': {
+        // A second receipt of the same range, which names the same files in the new bucket.
+        const { files, counts } = await this.#filesOf(pending, work);
+        const moved = await this.#renamed(files, work, target);
+        const content: ReceiptContent = {
+          kind: 'delivery',
+          fromSequence: BigInt(state.receiptedTo) + 1n,
+          toSequence: BigInt(work.to),
+          objects: moved.map(({ object }) => object),
+        };
+        const next = await this.#savePending(loaded, state, target, content, work, [], undefined, superseded);
+        this.#files = { number: next.number, files: moved, counts };
+        return;
+      }
+      case 'digest': {
+        // Its place is signed, and no interval gets a second digest: the next one covers this interval and one more.
+        const chain = loaded.chains.get(chainName(work.chain))!;
+        const held: DigestChain = { ...chain, endsAfterMs: work.chain.startMs };
+        const parts = await this.#deps.catalog.list(digestPartsKey(this.id));
+        await this.#commit(loaded, {
+          state,
+          pending: { ...pending, target, work: { kind: 'mark', receiptKind: 'digest', becomes: {} } },
+          changes: [this.#chainChange(held), ...parts.map(({ key }) => ({ key, value: undefined, expected: 'any' as const }))],
+        });
+        loaded.chains.set(chainName(held), held);
+        return;
+      }
+    }
+  }
+
+  /** The same files under the target's prefix. */
+  async #renamed(files: readonly PreparedFile[], work: Batch, target: TrailTarget): Promise<readonly PreparedFile[]> {
+    return files.map(({ object, body }) => ({
+      body,
+      object: { ...object, key: fileKeyOf(this.#deps.sha256, this.id, object, { target, nameMs: work.nameMs }) },
+    }));
+  }
+
+  async #finishMark(loaded: LoadedTrail, state: TrailState, work: Mark): Promise<void> {
+    const nowMs = this.#deps.clock.nowMs();
+    const next: TrailState = { ...state, ...work.becomes };
+    const change = work.change === undefined ? undefined : await this.#changeAt(work.change);
+    const isStart = work.receiptKind === 'start';
+    const opened = isStart && change !== undefined ? await this.#chainsToOpen(loaded, next.settings, change.atMs) : [];
+    // A failure is over once a put succeeds again; only a batch counts as a delivery.
+    const { error: _, ...delivery } = { ...next.delivery, attemptedAtMs: nowMs };
+    await this.#commit(loaded, {
+      state: { ...next, delivery },
+      pending: undefined,
+      changes: [
+        ...(change === undefined ? [] : [this.#changeDone(change)]),
+        ...opened.map((chain) => this.#chainChange(chain)),
+        ...this.#forget(loaded, next.phase),
+      ],
+    });
+    for (const chain of opened) loaded.chains.set(chainName(chain), chain);
+  }
+
+  async #appendReceipt(pending: PendingStep): Promise<void> {
+    const { journal, clock } = this.#deps;
+    await journal.append([
+      {
+        kind: 'fact',
+        factKind: pending.factKind,
+        factId: `receipt/${pending.number}/${trailArn(this.id)}`,
+        account: this.id.account,
+        region: this.id.homeRegion,
+        receivedAtMs: clock.nowMs(),
+        bytes: utf8(pending.note),
+      },
+    ]);
+  }
+
+  /**
+   * Puts the public keys in use where the receipts are, and states each of them in a receipt.
+   * @returns true when there was something to do.
+   */
+  async #stateKeys(loaded: LoadedTrail, state: TrailState, target: TrailTarget): Promise<boolean> {
+    const uses: readonly SigningKeyUse[] = state.settings.validates ? ['checkpoint', 'digest'] : ['checkpoint'];
+    for (const use of uses) {
+      const keys = await this.#deps.keys.list(use);
+      const stated = keys.findIndex((key) => key.fingerprint === state.statedKeys[use]);
+      const key = keys[stated]!;
+      if (stated < 0 || stated < keys.length - 1) {
+        const next = stated < 0 ? keys.length - 1 : stated + 1;
+        await this.#stateKey(loaded, state, target, keys[next]!, keys[next - 1]);
+        return true;
+      }
+      const file = `${evidenceFolder(this.id, target.prefix ?? undefined)}keys/${use}-${key.fingerprint}.json` as ObjectKey;
+      if (state.keyFiles[use] !== `${target.bucket}/${file}`) {
+        await this.#requireAccess(target);
+        const body = keyFile(key, this.#deps.origin);
+        await putObject(this.#putDeps(), { bucket: target.bucket, key: file, body, options: { contentType: 'application/json' } });
+        await this.#commit(loaded, { state: { ...state, keyFiles: { ...state.keyFiles, [use]: `${target.bucket}/${file}` } } });
+        return true;
+      }
+    }
+    return false;
+  }
+
+  async #stateKey(
+    loaded: LoadedTrail,
+    state: TrailState,
+    target: TrailTarget,
+    key: PublicKeyInfo,
+    previous: PublicKeyInfo | undefined,
+  ): Promise<void> {
+    const { use, fingerprint, publicKey } = key;
+    const content: ReceiptContent = {
+      kind: 'key',
+      key: { use, fingerprint, publicKey, previousFingerprint: previous?.fingerprint ?? null },
+    };
+    const becomes: Partial<TrailState> = { statedKeys: { ...state.statedKeys, [use]: fingerprint } };
+    const signers = use === 'digest' ? undefined : await this.#thoseWhoCanSign(previous, key);
+    await this.#mark(loaded, state, target, content, { becomes }, signers);
+  }
+
+  /** Of a checkpoint key and the one before: a key that was replaced twice cannot vouch any more. */
+  async #thoseWhoCanSign(previous: PublicKeyInfo | undefined, key: PublicKeyInfo): Promise<readonly string[]> {
+    const keys = (await this.#deps.keys.list('checkpoint')).slice(-2).map(({ fingerprint }) => fingerprint);
+    const wanted = [previous?.fingerprint, key.fingerprint].filter((fingerprint) => fingerprint !== undefined);
+    const able = wanted.filter((fingerprint) => keys.includes(fingerprint));
+    return able.length === 0 ? keys.slice(-1) : able;
+  }
+
+  // --- the bucket -------------------------------------------------------------------------------------------------
+
+  #putDeps() {
+    return { objects: this.#deps.objects, clock: this.#deps.clock, putTimeoutMs: this.#settings.putTimeoutMs };
+  }
+
+  /** A bucket's owner may take the permission back at any time. */
+  async #requireAccess(target: TrailTarget): Promise<void> {
+    const bucket = await this.#deps.objects.getBucket(target.bucket).catch((cause: unknown) => {
+      throw new DeliveryFailed((cause as { reason?: string }).reason ?? 'InternalError', `bucket \`${target.bucket}\` cannot be read`, {
+        cause,
+      });
+    });
+    if (bucket === undefined) throw new DeliveryFailed('NoSuchBucket', `bucket \`${target.bucket}\` does not exist`);
+    const place = { ...this.id, s3BucketName: target.bucket, ...(target.prefix === null ? {} : { s3KeyPrefix: target.prefix }) };
+    const fault = faultOfPolicy(bucket, place);
+    if (fault !== undefined)
+      throw new DeliveryFailed(
+        'AccessDenied',
+        `\`${target.bucket}/${accountFolder(target.prefix ?? undefined, this.id.account)}\` is closed: ${fault}`,
+      );
+  }
+
+  // --- the catalog ------------------------------------------------------------------------------------------------
+
+  /** Saves a new state with further changes, all or none. `pending` as a member, even if undefined, replaces the pending step. */
+  async #commit(
+    loaded: LoadedTrail,
+    next: { readonly state: TrailState; readonly pending?: PendingStep | undefined; readonly changes?: readonly CatalogChange[] },
+  ): Promise<void> {
+    const pending: readonly CatalogChange[] = 'pending' in next ? [{ key: pendingKey(this.id), value: next.pending, expected: 'any' }] : [];
+    await this.#deps.catalog.commit([
+      // The version catches a second process on the same data (F44).
+      { key: stateKey(this.id), value: next.state, expected: loaded.stateVersion },
+      ...pending,
+      ...(next.changes ?? []),
+    ]);
+    loaded.state = next.state;
+    loaded.stateVersion++;
+    if ('pending' in next) loaded.pending = next.pending;
+  }
+
+  #changeDone(change: TrailChange): CatalogChange {
+    return { key: changeKey(this.id, change.sequence), value: undefined, expected: 'any' };
+  }
+
+  async #changeAt(sequence: string): Promise<TrailChange> {
+    const document = await this.#deps.catalog.get<TrailChange>(changeKey(this.id, sequence));
+    assert(document !== undefined, `the change at ${sequence} waits until its receipt is put`);
+    return document.value;
+  }
+
+  #chainChange(chain: DigestChain): CatalogChange {
+    return { key: chainKey(this.id, chain), value: chain, expected: 'any' };
+  }
+
+  #countChanges(counts: readonly TrailCount[]): readonly CatalogChange[] {
+    return counts.map((count) => ({ key: this.#countKey(count), value: count, expected: 'any' }));
+  }
+
+  #countKey(count: TrailCount): CatalogChange['key'] {
+    return ['accounting', this.name, count.account, String(count.hour)];
+  }
+
+  /** The accounting of a deleted trail goes with it. */
+  #forget(loaded: LoadedTrail, phase: TrailState['phase']): readonly CatalogChange[] {
+    if (phase !== 'deleted') return [];
+    return [...loaded.counts.values()].map((count) => ({ key: this.#countKey(count), value: undefined, expected: 'any' }));
+  }
+
+  #remember(loaded: LoadedTrail): void {
+    const { state, counts, cursor } = loaded;
+    const isGone = state === undefined || state.phase === 'deleted';
+    this.#seen = { cursor, start: BigInt(state?.start ?? '0'), counts: isGone ? [] : [...counts.values()], isGone };
+  }
+
+  // --- failures ---------------------------------------------------------------------------------------------------
+
+  async #fail(error: unknown): Promise<void> {
+    const { clock, report } = this.#deps;
+    const loaded = this.#loaded;
+    this.#loaded = undefined;
+    this.#failures++;
+    this.#failure = error;
+    this.#isHalted = isBug(error);
+    const trouble = { trail: this.name, account: this.id.account, region: this.id.homeRegion, error, failures: this.#failures };
+    if (this.#isHalted) return report?.({ ...trouble, kind: 'halted' });
+
+    const nowMs = clock.monotonicMs();
+    this.#failingSinceMs ??= nowMs;
+    const longestMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(this.#failures, 10));
+    const retryInMs = RETRY_MIN_MS + Math.floor((longestMs - RETRY_MIN_MS) * this.#deps.chance.fraction());
+    this.#retryAtMs = nowMs + retryInMs;
+    report?.({ ...trouble, kind: 'retry', retryInMs });
+    if (!(error instanceof DeliveryFailed) || loaded?.state === undefined) return;
+    try {
+      // When the catalog fails as well, the report above has it, and the next step reads everything again.
+      if (!(await this.#giveUpDeleted(loaded, loaded.state, error))) await this.#noteFailure(loaded, loaded.state, error);
+    } catch (cause) {
+      report?.({ ...trouble, error: cause, kind: 'retry', retryInMs });
+    }
+  }
+
+  /** Shows the failure in GetTrailStatus. */
+  async #noteFailure(loaded: LoadedTrail, state: TrailState, error: DeliveryFailed): Promise<void> {
+    const kind = loaded.pending?.work.kind === 'digest' ? 'digest' : 'delivery';
+    const shown = error.reason === undefined ? {} : { error: error.reason };
+    const status = { ...state[kind], attemptedAtMs: this.#deps.clock.nowMs(), ...shown };
+    await this.#commit(loaded, { state: { ...state, [kind]: status } });
+  }
+
+  /**
+   * Gives up a deleted trail whose bucket refuses it, or is away for too long: deleting a trail ends its deliveries
+   * (cloudtrail.md §2.2). A fact says what was not delivered; the events themselves stay in the journal.
+   * @returns false when there is hope.
+   */
+  async #giveUpDeleted(loaded: LoadedTrail, state: TrailState, error: DeliveryFailed): Promise<boolean> {
+    const changes = (await this.#deps.catalog.list<TrailChange>(changesKey(this.id))).map(({ value }) => value);
+    const end = changes.findIndex(({ kind }) => kind === 'delete');
+    if (end < 0) return false;
+    const isRefused = error.reason === 'NoSuchBucket' || error.reason === 'AccessDenied';
+    const failingMs = this.#deps.clock.monotonicMs() - (this.#failingSinceMs ?? 0);
+    if (!isRefused && failingMs < this.#settings.deletedTrailGraceMs) return false;
+
+    const deletion = changes[end]!;
+    await this.#appendGap('deleted before delivery', deletion, {
+      undeliveredFrom: `${BigInt(state.receiptedTo) + 1n}`,
+      undeliveredTo: deletion.sequence,
+      lastReceipt: state.receipts.number,
+      error: error.reason ?? 'timeout',
+    });
+    const documents = [...(await this.#deps.catalog.list(digestPartsKey(this.id))), ...(await this.#deps.catalog.list(filesKey(this.id)))];
+    const promised = loaded.pending?.work.kind === 'digest' ? loaded.pending.work.chain : undefined;
+    const chains = this.#openChains(loaded).map((chain) => ({
+      ...(promised !== undefined && chainName(promised) === chainName(chain) ? promised : chain),
+      isOpen: false,
+      standard: null,
+      backfill: null,
+    }));
+    await this.#commit(loaded, {
+      state: { ...state, phase: 'deleted', cursor: deletion.sequence },
+      pending: undefined,
+      changes: [
+        ...changes.slice(0, end + 1).map((change) => this.#changeDone(change)),
+        ...chains.map((chain) => this.#chainChange(chain)),
+        ...documents.map(({ key }) => ({ key, value: undefined, expected: 'any' as const })),
+        ...this.#forget(loaded, 'deleted'),
+      ],
+    });
+    this.#remember(loaded);
+    return true;
+  }
+}
+
+/** Where new objects go: where the newest update says, even before delivery has come to it, since the old bucket may be gone. */
+function targetOf(state: TrailState, changes: readonly TrailChange[]): TrailTarget {
+  const end = changes.findIndex(({ kind }) => kind === 'delete' || kind === 'create');
+  const ahead = end < 0 ? changes : changes.slice(0, end);
+  return ahead.findLast(({ kind }) => kind === 'update')?.settings.target ?? state.settings.target;
+}
+
+/** A chain that a change ends covers all that was delivered for it, however late that was. */
+function endingAtMs(state: TrailState, change: TrailChange): EpochMs {
+  return Math.max(change.atMs, state.lastBatchAtMs);
+}
+
+/** The new values of the counts that change. */
+function addCounts(before: ReadonlyMap<string, TrailCount>, more: readonly TrailCount[]): readonly TrailCount[] {
+  return more.map((count) => {
+    const { delivered = 0, filtered = 0 } = before.get(countName(count)) ?? {};
+    return { ...count, delivered: count.delivered + delivered, filtered: count.filtered + filtered };
+  });
+}
+
+function deliveredFile(object: PreparedFile['object'], bucket: string, atMs: EpochMs): DeliveredFile {
+  const { key, contentSha256, oldestEventTime, newestEventTime } = object;
+  return { bucket, key: key as ObjectKey, contentSha256, oldestEventTime, newestEventTime, atMs };
+}
+
+function asChainName({ account, region }: PreparedFile['object']): Pick<DigestChain, 'account' | 'region'> {
+  return { account, region } as Pick<DigestChain, 'account' | 'region'>;
+}
+
+/** A public key as readers of the bucket find it. The same for ever: it does not say how long the key is valid. */
+function keyFile(key: PublicKeyInfo, origin: string): Uint8Array {
+  const { use, fingerprint, publicKey, validFromMs } = key;
+  const file = { version: 1, origin, use, fingerprint, publicKey: toBase64(publicKey), validFrom: formatEventTime(validFromMs) };
+  return utf8(`${JSON.stringify(file)}\n`);
+}
+
+/** What repeating cannot mend. Everything else may be an outage. */
+function isBug(error: unknown): boolean {
+  return (
+    error instanceof AssertionError ||
+    error instanceof TypeError ||
+    error instanceof RangeError ||
+    error instanceof ReferenceError ||
+    error instanceof JournalDamaged
+  );
+}

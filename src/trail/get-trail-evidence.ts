@@ -1,0 +1,72 @@
+/**
+ * Snowtrail's own `GetTrailEvidence`: where a trail's evidence lies and how far it goes, for the verifier.
+ *
+ * What a running server says here lets the verifier tell a deleted tail from one that was never written (T1, T2).
+ */
+import type { Operation } from '../api/operation.ts';
+import type { OperationDeps } from './change-trail.ts';
+import { findTrail, listTrails } from './find-trail.ts';
+import { evidenceFolder, type Trail, trailArn } from './trail.ts';
+import { type PendingStep, pendingKey, stateKey, type TrailState } from './trail-state.ts';
+
+/** One trail's evidence. */
+export interface TrailEvidenceOutput {
+  readonly TrailARN: string;
+  readonly Account: string;
+  readonly Name: string;
+  readonly HomeRegion: string;
+  readonly S3BucketName: string;
+  readonly S3KeyPrefix?: string;
+  /** Prefix of keys under which receipts and public keys lie, with a slash at its end. */
+  readonly EvidencePrefix: string;
+  readonly IsLogging: boolean;
+  readonly IsMultiRegionTrail: boolean;
+  readonly LogFileValidationEnabled: boolean;
+  /** Of the newest receipt that is put with all that it names; 0 before the first. */
+  readonly DeliveredReceiptNumber: number;
+  /** Of the newest receipt that was made. One more than the delivered one while something is on its way. */
+  readonly LastReceiptNumber: number;
+  /** Hexadecimal, of that receipt's bytes; absent before the first. */
+  readonly LastReceiptSha256?: string;
+  /** What the last receipt announces and is not put yet: `batch`, `digest` or `mark`; absent when nothing is. */
+  readonly Pending?: string;
+  readonly DigestIntervalSeconds: number;
+}
+
+export function getTrailEvidence(
+  deps: Pick<OperationDeps, 'catalog' | 'digestIntervalMs'>,
+): Operation<{ readonly TrailARN?: string }, { readonly Trails: readonly TrailEvidenceOutput[] }> {
+  return {
+    name: 'GetTrailEvidence',
+    isReadOnly: true,
+    decide: async (call, input) => {
+      const trails =
+        input.TrailARN === undefined ? await listTrails(deps.catalog, call.account) : [await findTrail(deps.catalog, call, input.TrailARN)];
+      return { output: { Trails: await Promise.all(trails.map(({ value }) => evidenceOf(deps, value))) } };
+    },
+  };
+}
+
+async function evidenceOf(deps: Pick<OperationDeps, 'catalog' | 'digestIntervalMs'>, trail: Trail): Promise<TrailEvidenceOutput> {
+  // In this order: a receipt that is made between the two reads does not show as put.
+  const receipts = (await deps.catalog.get<TrailState>(stateKey(trail)))?.value.receipts ?? { number: 0, sha256: null };
+  const pending = (await deps.catalog.get<PendingStep>(pendingKey(trail)))?.value;
+  const isPending = pending !== undefined && pending.number === receipts.number;
+  return {
+    TrailARN: trailArn(trail),
+    Account: trail.account,
+    Name: trail.name,
+    HomeRegion: trail.homeRegion,
+    S3BucketName: trail.s3BucketName,
+    ...(trail.s3KeyPrefix === undefined ? {} : { S3KeyPrefix: trail.s3KeyPrefix }),
+    EvidencePrefix: evidenceFolder(trail, trail.s3KeyPrefix),
+    IsLogging: trail.isLogging,
+    IsMultiRegionTrail: trail.isMultiRegionTrail,
+    LogFileValidationEnabled: trail.logFileValidationEnabled,
+    DeliveredReceiptNumber: isPending ? receipts.number - 1 : receipts.number,
+    LastReceiptNumber: receipts.number,
+    ...(receipts.sha256 === null ? {} : { LastReceiptSha256: receipts.sha256 }),
+    ...(isPending ? { Pending: pending.work.kind } : {}),
+    DigestIntervalSeconds: deps.digestIntervalMs / 1000,
+  };
+}

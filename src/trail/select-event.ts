@@ -1,0 +1,38 @@
+/**
+ * Decides which journal entries a trail delivers.
+ *
+ * A trail without selectors of its own takes the management events of its account, in all Regions or in its home
+ * Region. Not taken: events that CloudTrail delivered once already (imports), an event id repeated with other bytes, and
+ * everything of other accounts. Each of these counts as filtered.
+ * Source: DESIGN §2; cloudtrail.md §2.3, §4.2.
+ */
+import assert from 'node:assert/strict';
+import { parseEvent } from '../event/parse-event.ts';
+import type { Event } from '../event/types.ts';
+import type { JournalEntry } from '../store/journal.ts';
+import type { Sha256 } from '../tlog/hash.ts';
+import type { TrailScope } from './trail.ts';
+
+/**
+ * Services whose events belong to no Region and are recorded in us-east-1. STS is one at its global endpoint only, which
+ * the record does not tell from the one in us-east-1: those events are kept.
+ */
+const GLOBAL_SERVICES: ReadonlySet<string> = new Set(['iam.amazonaws.com', 'cloudfront.amazonaws.com']);
+const GLOBAL_REGION = 'us-east-1';
+
+/** The event, when the trail takes it; `undefined` when it counts as filtered. */
+export function selectEvent(scope: TrailScope, entry: JournalEntry, sha256: Sha256): Event | undefined {
+  if (entry.kind !== 'event' || entry.source === 'import' || entry.isConflicting || entry.account !== scope.account) return undefined;
+  if (!scope.isMultiRegionTrail && entry.region !== scope.homeRegion) return undefined;
+  const event = entry.event ?? parseEntry(entry, sha256);
+  if (event.category !== 'Management') return undefined;
+  const isGlobal = entry.region === GLOBAL_REGION && GLOBAL_SERVICES.has(event.eventSource);
+  return isGlobal && !scope.includeGlobalServiceEvents ? undefined : event;
+}
+
+function parseEntry(entry: JournalEntry, sha256: Sha256): Event {
+  const { account, region, receivedAtMs: nowMs } = entry;
+  const outcome = parseEvent(entry.bytes, { account, region, nowMs }, { sha256 });
+  assert(outcome.kind === 'event', `journal entry ${entry.sequence} was accepted as an event and must be readable as one`);
+  return outcome.event;
+}

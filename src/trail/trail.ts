@@ -1,0 +1,105 @@
+/**
+ * What a trail is: its settings as the catalog keeps them, its ARN, its place, and how clients see it.
+ *
+ * The document holds what callers decided. How far delivery is stands in `trail-state.ts`, which delivery alone writes,
+ * so that a caller and a delivery never fight for one document.
+ * Source: CloudTrail API Reference, "Trail"; cloudtrail.md §7.
+ */
+import type { AccountId, BucketName, EpochMs, Region } from '../event/types.ts';
+import type { CatalogKey } from '../store/catalog.ts';
+
+/** Most trails that may be seen in a Region; multi-Region trails count in every Region (cloudtrail.md §7.8). */
+export const TRAILS_PER_REGION_MAX = 5;
+
+/** A trail by what never changes of it. */
+export interface TrailId {
+  readonly account: AccountId;
+  readonly homeRegion: Region;
+  readonly name: string;
+}
+
+/** A trail as it is kept, at `trailKey`. */
+export interface Trail extends TrailId {
+  readonly s3BucketName: BucketName;
+  /** Without the slash that comes after it; absent when there is none. */
+  readonly s3KeyPrefix?: string;
+  readonly includeGlobalServiceEvents: boolean;
+  readonly isMultiRegionTrail: boolean;
+  readonly logFileValidationEnabled: boolean;
+  readonly isLogging: boolean;
+  readonly createdAtMs: EpochMs;
+  /** Of the last StartLogging and StopLogging; absent before the first. */
+  readonly startLoggingAtMs?: EpochMs;
+  readonly stopLoggingAtMs?: EpochMs;
+}
+
+/** Which events a trail takes. Saved with each batch, so that a repeat after a crash takes the same ones. */
+export interface TrailScope {
+  readonly account: AccountId;
+  readonly homeRegion: Region;
+  readonly isMultiRegionTrail: boolean;
+  readonly includeGlobalServiceEvents: boolean;
+}
+
+export function trailArn({ account, homeRegion, name }: TrailId): string {
+  return `arn:aws:cloudtrail:${homeRegion}:${account}:trail/${name}`;
+}
+
+/** Where a trail's settings lie in the catalog. */
+export function trailKey({ account, homeRegion, name }: TrailId): CatalogKey {
+  return ['trail', account, homeRegion, name];
+}
+
+/** The trail's follower, in metrics and accounting. */
+export function followerName({ account, homeRegion, name }: TrailId): string {
+  return `trail/${account}/${homeRegion}/${name}`;
+}
+
+/** `[prefix/]AWSLogs/<account>/`: all that the trail writes for an account lies below; the key of the probe object too. */
+export function accountFolder(prefix: string | undefined, account: AccountId): string {
+  return `${prefix === undefined || prefix === '' ? '' : `${prefix}/`}AWSLogs/${account}/`;
+}
+
+/** Where receipts and public keys lie, with a slash at the end. It tells trails that share a bucket apart. */
+export function evidenceFolder(trail: TrailId, prefix: string | undefined): string {
+  return `${accountFolder(prefix, trail.account)}CloudTrail-Evidence/${trail.homeRegion}/${trail.name}/`;
+}
+
+/** Members that create and update answers share, in the wire's words. Absent texts are left out, not null. */
+export interface TrailSettingsOutput {
+  readonly Name: string;
+  readonly S3BucketName: string;
+  readonly S3KeyPrefix?: string;
+  readonly IncludeGlobalServiceEvents: boolean;
+  readonly IsMultiRegionTrail: boolean;
+  readonly TrailARN: string;
+  readonly LogFileValidationEnabled: boolean;
+  readonly IsOrganizationTrail: boolean;
+  readonly RecursiveLogging: boolean;
+}
+
+/** The answer of CreateTrail and UpdateTrail. */
+export function settingsOutput(trail: Trail): TrailSettingsOutput {
+  return {
+    Name: trail.name,
+    S3BucketName: trail.s3BucketName,
+    ...(trail.s3KeyPrefix === undefined ? {} : { S3KeyPrefix: trail.s3KeyPrefix }),
+    IncludeGlobalServiceEvents: trail.includeGlobalServiceEvents,
+    IsMultiRegionTrail: trail.isMultiRegionTrail,
+    TrailARN: trailArn(trail),
+    LogFileValidationEnabled: trail.logFileValidationEnabled,
+    IsOrganizationTrail: false,
+    RecursiveLogging: true,
+  };
+}
+
+export interface TrailOutput extends TrailSettingsOutput {
+  readonly HomeRegion: string;
+  readonly HasCustomEventSelectors: boolean;
+  readonly HasInsightSelectors: boolean;
+}
+
+/** A trail as GetTrail and DescribeTrails show it. */
+export function trailOutput(trail: Trail): TrailOutput {
+  return { ...settingsOutput(trail), HomeRegion: trail.homeRegion, HasCustomEventSelectors: false, HasInsightSelectors: false };
+}

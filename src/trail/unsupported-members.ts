@@ -1,0 +1,34 @@
+/**
+ * Refuses members of CreateTrail and UpdateTrail that nothing stands behind yet.
+ *
+ * An accepted member that does nothing is worse than a refusal (DESIGN §9). The value that means "none", or the
+ * service's default, is fine.
+ */
+import { ApiError } from '../api/api-error.ts';
+
+/** The members in question, in the wire's words. */
+export interface UnsupportedMembers {
+  readonly SnsTopicName?: string;
+  readonly KmsKeyId?: string;
+  readonly CloudWatchLogsLogGroupArn?: string;
+  readonly CloudWatchLogsRoleArn?: string;
+  readonly IsOrganizationTrail?: boolean;
+  readonly TagsList?: readonly unknown[];
+  readonly RecursiveLogging?: boolean;
+}
+
+/** @throws ApiError UnsupportedOperationException, naming the member. */
+export function refuseUnsupportedMembers(input: UnsupportedMembers): void {
+  const isUsed: readonly (readonly [name: string, isUsed: boolean])[] = [
+    ['SnsTopicName', (input.SnsTopicName ?? '') !== ''],
+    ['KmsKeyId', (input.KmsKeyId ?? '') !== ''],
+    ['CloudWatchLogsLogGroupArn', (input.CloudWatchLogsLogGroupArn ?? '') !== ''],
+    ['CloudWatchLogsRoleArn', (input.CloudWatchLogsRoleArn ?? '') !== ''],
+    ['IsOrganizationTrail', input.IsOrganizationTrail === true],
+    ['TagsList', (input.TagsList ?? []).length > 0],
+    ['RecursiveLogging', input.RecursiveLogging === false],
+  ];
+  const [name] = isUsed.find(([, used]) => used) ?? [];
+  if (name !== undefined)
+    throw new ApiError('UnsupportedOperationException', `${name} is not supported by this version of Snowtrail; leave it out.`);
+}
