@@ -1,95 +1,72 @@
 /**
- * The catalog in an LMDB file: the embedded default.
+ * The catalog on LMDB: one table of documents, `version NUL json` under the joined key.
  *
- * Commits that are under way at the same time share one transaction and one sync. `overlappingSync` is off, so a commit
- * resolves only after its pages were synced to disk.
+ * A commit is one durable transaction that checks every version first; commits that are asked for at once share a sync.
+ * `list` reads one snapshot, at once and without waiting.
  */
-import { mkdir } from 'node:fs/promises';
-import { open, type RootDatabase } from 'lmdb';
-import { type Catalog, type CatalogChange, CatalogConflict, type CatalogDocument, type CatalogKey } from '../catalog.ts';
-import { decodeCatalogKey, encodeCatalogKey, encodeDocument } from '../catalog-key.ts';
+import { type Catalog, CatalogConflict, type CatalogDocument, type CatalogKey } from '../catalog.ts';
+import { decodeCatalogKey, encodeCatalogKey, encodeChanges } from '../catalog-rules.ts';
+import { DurableLmdb } from './durable-lmdb.ts';
 
-/** As it lies in the file: version, then the document's JSON text. */
-type Stored = string;
+export interface LmdbCatalogOptions {
+  /** Made when it is missing. One process uses it at a time; the data directory's lock sees to that. */
+  readonly folder: string;
+}
 
 /**
- * Opens the catalog of a folder, making it when it is missing.
- * @param options.folder Trusted: who can write there can change every setting.
+ * Opens the catalog of a data directory.
+ *
+ * `commit` throws LmdbFull when the disk is full (nothing was applied, it may be tried again) and LmdbFailed when the
+ * device failed (nothing more is taken).
  */
-export async function openLmdbCatalog(options: { readonly folder: string }): Promise<Catalog> {
-  await mkdir(options.folder, { recursive: true, mode: 0o700 });
-  const database: RootDatabase<Stored, Buffer> = open({
-    path: options.folder,
-    noSubdir: false,
-    keyEncoding: 'binary',
-    encoding: 'string',
-    overlappingSync: false,
-    // Reads follow our own commits at once; the file grows by itself.
-    cache: false,
-  });
-  return new LmdbCatalog(database);
+export async function openLmdbCatalog(options: LmdbCatalogOptions): Promise<Catalog> {
+  const lmdb = await DurableLmdb.open(options.folder);
+  const documents = lmdb.table('documents');
+
+  return {
+    async get<T>(key: CatalogKey) {
+      const bytes = documents.get(encodeCatalogKey(key));
+      return bytes && (decode(key, bytes) as CatalogDocument<T>);
+    },
+
+    async list<T>(prefix: CatalogKey, { after, limit }: { readonly after?: CatalogKey; readonly limit?: number } = {}) {
+      const first = encodeCatalogKey(prefix);
+      // A key that goes on after the prefix has a NUL there; anything else that begins alike is greater than this end.
+      const end = Buffer.concat([first, Buffer.of(1)]);
+      // Nothing lies between a key and the same key with a NUL more.
+      const afterFirst = after && Buffer.concat([encodeCatalogKey(after), Buffer.of(0)]);
+      const start = afterFirst !== undefined && Buffer.compare(afterFirst, first) > 0 ? afterFirst : first;
+      const found: CatalogDocument<T>[] = [];
+      for (const { key, value } of documents.getRange({ start, end, ...(limit === undefined ? {} : { limit }) }))
+        found.push(decode(decodeCatalogKey(key), value) as CatalogDocument<T>);
+      return found;
+    },
+
+    async commit(changes) {
+      const encoded = encodeChanges(changes);
+      const conflict = await lmdb.transact(() => {
+        const versions = encoded.map(({ keyBytes }) => versionOf(documents.get(keyBytes)));
+        const at = encoded.findIndex(({ expected }, index) => expected !== 'any' && expected !== versions[index]);
+        if (at >= 0) return encoded[at]!.key;
+        for (const [index, { keyBytes, text }] of encoded.entries()) {
+          if (text === undefined) void documents.remove(keyBytes);
+          else void documents.put(keyBytes, Buffer.from(`${versions[index]! + 1}\0${text}`));
+        }
+        return undefined;
+      });
+      if (conflict !== undefined) throw new CatalogConflict(conflict);
+    },
+
+    close: () => lmdb.close(),
+  };
 }
 
-class LmdbCatalog implements Catalog {
-  readonly #database: RootDatabase<Stored, Buffer>;
-
-  constructor(database: RootDatabase<Stored, Buffer>) {
-    this.#database = database;
-  }
-
-  async get<T>(key: CatalogKey): Promise<CatalogDocument<T> | undefined> {
-    const stored = this.#database.get(encodeCatalogKey(key));
-    return stored === undefined ? undefined : decode<T>(key, stored);
-  }
-
-  async list<T>(
-    prefix: CatalogKey,
-    options: { readonly after?: CatalogKey; readonly limit?: number } = {},
-  ): Promise<readonly CatalogDocument<T>[]> {
-    const begin = encodeCatalogKey(prefix);
-    const first = Buffer.concat([begin, Buffer.from([0])]);
-    const last = Buffer.concat([begin, Buffer.from([1])]);
-    const after = options.after === undefined ? undefined : Buffer.concat([encodeCatalogKey(options.after), Buffer.from([0])]);
-    const start = after !== undefined && Buffer.compare(after, first) > 0 ? after : first;
-    const found: CatalogDocument<T>[] = [];
-    // One synchronous walk, hence one snapshot.
-    for (const { key, value } of this.#database.getRange({
-      start,
-      end: last,
-      ...(options.limit === undefined ? {} : { limit: options.limit }),
-    })) {
-      found.push(decode<T>(decodeCatalogKey(Buffer.from(key)), value));
-    }
-    return found;
-  }
-
-  async commit(changes: readonly CatalogChange[]): Promise<void> {
-    const writes = changes.map((change) => ({ change, key: encodeCatalogKey(change.key), text: encodeDocument(change) }));
-    const conflict = await this.#database.transaction(() => {
-      // All versions are compared before anything is written: a conflict leaves nothing to undo.
-      for (const { change, key } of writes) {
-        if (change.expected !== 'any' && change.expected !== this.#versionOf(key)) return change.key;
-      }
-      for (const { key, text } of writes) {
-        if (text === undefined) void this.#database.remove(key);
-        else void this.#database.put(key, `${this.#versionOf(key) + 1}\n${text}`);
-      }
-      return undefined;
-    });
-    if (conflict !== undefined) throw new CatalogConflict(conflict);
-  }
-
-  async close(): Promise<void> {
-    await this.#database.close();
-  }
-
-  #versionOf(key: Buffer): number {
-    const stored = this.#database.get(key);
-    return stored === undefined ? 0 : Number(stored.slice(0, stored.indexOf('\n')));
-  }
+function versionOf(bytes: Uint8Array | undefined): number {
+  return bytes === undefined ? 0 : Number(Buffer.from(bytes.subarray(0, bytes.indexOf(0))).toString('latin1'));
 }
 
-function decode<T>(key: CatalogKey, stored: Stored): CatalogDocument<T> {
-  const split = stored.indexOf('\n');
-  return { key, value: JSON.parse(stored.slice(split + 1)) as T, version: Number(stored.slice(0, split)) };
+function decode(key: CatalogKey, bytes: Uint8Array): CatalogDocument<unknown> {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
+  const at = text.indexOf('\0');
+  return { key, value: JSON.parse(text.slice(at + 1)), version: Number(text.slice(0, at)) };
 }

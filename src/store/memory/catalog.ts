@@ -1,46 +1,72 @@
 /**
- * The catalog in memory: the reference that other implementations are held against, and the simulation's catalog.
+ * The catalog in memory: the reference for every other implementation, and what simulations run on.
+ *
+ * A document is kept as its JSON text, so that nobody who holds an earlier value can change what is stored.
  */
-import { type Catalog, type CatalogChange, CatalogConflict, type CatalogDocument, type CatalogKey } from '../catalog.ts';
-import { decodeCatalogKey, encodeCatalogKey, encodeDocument } from '../catalog-key.ts';
+import { type Catalog, CatalogConflict, type CatalogDocument, type CatalogKey } from '../catalog.ts';
+import { encodeCatalogKey, encodeChanges } from '../catalog-rules.ts';
 
 interface Stored {
+  readonly key: CatalogKey;
+  readonly keyBytes: Buffer;
   readonly text: string;
   readonly version: number;
 }
 
+/** Makes an empty catalog. */
 export function createMemoryCatalog(): Catalog {
-  /** Documents by key as Latin-1 text of its bytes: text order is then byte order. */
   const documents = new Map<string, Stored>();
-  const keyText = (key: CatalogKey) => encodeCatalogKey(key).toString('latin1');
+  let isClosed = false;
 
-  const open = <T>(text: string, { text: json, version }: Stored): CatalogDocument<T> => ({
-    key: decodeCatalogKey(Buffer.from(text, 'latin1')),
-    value: JSON.parse(json) as T,
-    version,
-  });
+  function requireOpen(): void {
+    if (isClosed) throw new Error('the catalog is closed');
+  }
 
   return {
-    get: async <T>(key: CatalogKey) => {
-      const found = documents.get(keyText(key));
-      return found === undefined ? undefined : open<T>(keyText(key), found);
+    async get<T>(key: CatalogKey) {
+      requireOpen();
+      const found = documents.get(nameOf(encodeCatalogKey(key)));
+      return found && (documentOf(found) as CatalogDocument<T>);
     },
-    list: async <T>(prefix: CatalogKey, options: { readonly after?: CatalogKey; readonly limit?: number } = {}) => {
-      const begin = `${keyText(prefix)}\0`;
-      const after = options.after === undefined ? '' : keyText(options.after);
-      const keys = [...documents.keys()].filter((key) => key.startsWith(begin) && key > after).sort();
-      return keys.slice(0, options.limit).map((key) => open<T>(key, documents.get(key)!));
+
+    async list<T>(prefix: CatalogKey, options: { readonly after?: CatalogKey; readonly limit?: number } = {}) {
+      requireOpen();
+      const from = encodeCatalogKey(prefix);
+      const after = options.after && encodeCatalogKey(options.after);
+      const found = [...documents.values()]
+        .filter(({ keyBytes }) => isBelow(keyBytes, from) && (after === undefined || Buffer.compare(keyBytes, after) > 0))
+        .sort((one, other) => Buffer.compare(one.keyBytes, other.keyBytes));
+      return found.slice(0, options.limit).map((stored) => documentOf(stored) as CatalogDocument<T>);
     },
-    commit: async (changes: readonly CatalogChange[]) => {
-      const writes = changes.map((change) => ({ change, key: keyText(change.key), text: encodeDocument(change) }));
-      for (const { change, key } of writes) {
-        if (change.expected !== 'any' && change.expected !== (documents.get(key)?.version ?? 0)) throw new CatalogConflict(change.key);
+
+    async commit(changes) {
+      requireOpen();
+      const encoded = encodeChanges(changes);
+      const versionOf = (keyBytes: Buffer) => documents.get(nameOf(keyBytes))?.version ?? 0;
+      for (const { key, keyBytes, expected } of encoded) {
+        if (expected !== 'any' && expected !== versionOf(keyBytes)) throw new CatalogConflict(key);
       }
-      for (const { key, text } of writes) {
-        if (text === undefined) documents.delete(key);
-        else documents.set(key, { text, version: (documents.get(key)?.version ?? 0) + 1 });
+      for (const { key, keyBytes, text } of encoded) {
+        if (text === undefined) documents.delete(nameOf(keyBytes));
+        else documents.set(nameOf(keyBytes), { key: [...key], keyBytes, text, version: versionOf(keyBytes) + 1 });
       }
     },
-    close: async () => undefined,
+
+    async close() {
+      isClosed = true;
+    },
   };
+}
+
+function nameOf(keyBytes: Buffer): string {
+  return keyBytes.toString('latin1');
+}
+
+function documentOf({ key, text, version }: Stored): CatalogDocument<unknown> {
+  return { key, value: JSON.parse(text), version };
+}
+
+/** Whether the key is the prefix itself, or goes on after it with further parts. */
+function isBelow(key: Buffer, prefix: Buffer): boolean {
+  return key.subarray(0, prefix.length).equals(prefix) && (key.length === prefix.length || key[prefix.length] === 0);
 }
