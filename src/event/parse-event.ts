@@ -153,17 +153,18 @@ function countNames(value: JsonObject | readonly Json[]): number {
  * Blank text and `null` count as missing: a bucket owner's copy of a denied call carries a blank caller.
  */
 function readAccount(record: JsonObject, category: EventCategory, fallback: AccountId): Refused | Taken<AccountId> {
-  const candidates: readonly [string, Json | undefined][] = [
-    ['recipientAccountId', memberOf(record, 'recipientAccountId')],
-    ['accountId', category === 'Aggregated' ? memberOf(record, 'accountId') : undefined],
-    ['userIdentity.accountId', memberOf(objectMember(record, 'userIdentity'), 'accountId')],
-  ];
-  for (const [member, value] of candidates) {
-    if (isMissing(value)) continue;
-    if (typeof value === 'string' && isAccountId(value)) return { value, isDefault: false };
-    return refuse('InvalidAccount', `\`${member}\` is ${describe(value)}; 12 digits are expected`);
-  }
+  const recipient = memberOf(record, 'recipientAccountId');
+  if (!isMissing(recipient)) return takeAccount('recipientAccountId', recipient);
+  const aggregated = category === 'Aggregated' ? memberOf(record, 'accountId') : undefined;
+  if (!isMissing(aggregated)) return takeAccount('accountId', aggregated);
+  const caller = memberOf(objectMember(record, 'userIdentity'), 'accountId');
+  if (!isMissing(caller)) return takeAccount('userIdentity.accountId', caller);
   return { value: fallback, isDefault: true };
+}
+
+function takeAccount(member: string, value: Json): Refused | Taken<AccountId> {
+  if (typeof value === 'string' && isAccountId(value)) return { value, isDefault: false };
+  return refuse('InvalidAccount', `\`${member}\` is ${describe(value)}; 12 digits are expected`);
 }
 
 function readRegion(record: JsonObject, fallback: Region): Refused | Taken<Region> {
