@@ -1,0 +1,157 @@
+/**
+ * A log file that is open: the active one, and full ones until they are sealed.
+ *
+ * Knows where each of its entries begins. Every read checks length, CRC and sequence again.
+ */
+import { type JournalDamage, JournalDamaged, type JournalEntry } from '../../journal.ts';
+import { type OpenFile, readFully } from '../files.ts';
+import { checkFrame, decodeFrame } from './frame.ts';
+import { newScanSummary, scanFrames } from './scan-frames.ts';
+import { damageOf, findDamage, type Segment } from './segment.ts';
+import { PREAMBLE_BYTES } from './segment-name.ts';
+
+/** Read at once: enough for a follower's batch, little enough to lie in memory a few times. */
+const READ_BYTES = 4 * 1_048_576;
+
+export class LogSegment implements Segment {
+  readonly first: number;
+  readonly path: string;
+  readonly file: OpenFile;
+  readonly #salt: number;
+  /** Where each entry begins; 0 for one that cannot be read. */
+  #positions = new Uint32Array(256);
+  #count = 0;
+  /** Where the next group is written: after the last entry. A mark may lie there, and is written over. */
+  #end = PREAMBLE_BYTES;
+  /** Found when the file was opened. */
+  #damages: readonly JournalDamage[] = [];
+  /** Reads under way: the file stays open for them. */
+  #readers = 0;
+  #isRetired = false;
+
+  constructor(options: { readonly first: number; readonly path: string; readonly file: OpenFile; readonly salt: number }) {
+    this.first = options.first;
+    this.path = options.path;
+    this.file = options.file;
+    this.#salt = options.salt;
+  }
+
+  get last(): number {
+    return this.first + this.#count - 1;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get end(): number {
+    return this.#end;
+  }
+
+  get isDamaged(): boolean {
+    return this.#damages.length > 0;
+  }
+
+  /** Takes up what a scan found. */
+  load(positions: readonly number[], end: number, damages: readonly JournalDamage[]): void {
+    for (const position of positions) this.#push(position);
+    this.#end = end;
+    this.#damages = damages;
+  }
+
+  /** The entries of a group are durable: they lie one after the other from `position`. */
+  extend(position: number, lengths: readonly number[]): void {
+    let at = position;
+    for (const length of lengths) {
+      this.#push(at);
+      at += length;
+    }
+    this.#end = at;
+  }
+
+  async read(from: number, limit: number, bytesMax: number): Promise<readonly JournalEntry[]> {
+    const row = from - this.first;
+    const position = this.#positions[row]!;
+    if (position === 0) throw new JournalDamaged(findDamage(this.#damages, from)!);
+    const lastRow = this.#lastRowWithin(row, limit, Math.min(bytesMax, READ_BYTES));
+    const bytes = Buffer.allocUnsafeSlow(this.#endOf(lastRow) - position);
+    this.#readers += 1;
+    try {
+      const count = await readFully(this.file, bytes, position);
+      return this.#decode(bytes.subarray(0, count), row, lastRow);
+    } finally {
+      this.#readers -= 1;
+      await this.#closeWhenUnused();
+    }
+  }
+
+  async scrub(signal: AbortSignal | undefined): Promise<readonly JournalDamage[]> {
+    const { first, last } = this;
+    const summary = newScanSummary(first);
+    const options = { salt: this.#salt, firstSequence: first, lastSequence: last, endBytes: this.#end };
+    this.#readers += 1;
+    try {
+      for await (const _ of scanFrames(this.file, options, summary)) if (signal?.aborted) return [];
+    } finally {
+      this.#readers -= 1;
+      await this.#closeWhenUnused();
+    }
+    const damages = summary.holes.map((hole) => damageOf(this.path, hole.from, hole.to, `frames are damaged at byte ${hole.position}`));
+    if (summary.last < last) damages.push(damageOf(this.path, summary.last + 1, last, `frames are damaged from byte ${summary.end} on`));
+    return damages;
+  }
+
+  /** Closes the file as soon as nobody reads it. */
+  async retire(): Promise<void> {
+    this.#isRetired = true;
+    await this.#closeWhenUnused();
+  }
+
+  async #closeWhenUnused(): Promise<void> {
+    if (!this.#isRetired || this.#readers > 0) return;
+    this.#isRetired = false;
+    await this.file.close();
+  }
+
+  /** Last row of a run that has no hole and is within the limits; at least `row`. */
+  #lastRowWithin(row: number, limit: number, bytesMax: number): number {
+    const position = this.#positions[row]!;
+    let last = row;
+    while (last + 1 < this.#count && last + 1 < row + limit && this.#positions[last + 1] !== 0) {
+      if (this.#endOf(last + 1) - position > bytesMax) break;
+      last += 1;
+    }
+    return last;
+  }
+
+  /** A position at or after the end of a row: marks may lie before the next one. */
+  #endOf(row: number): number {
+    for (let next = row + 1; next < this.#count; next++) if (this.#positions[next] !== 0) return this.#positions[next]!;
+    return this.#end;
+  }
+
+  #decode(bytes: Buffer, row: number, lastRow: number): JournalEntry[] {
+    const entries: JournalEntry[] = [];
+    const base = this.#positions[row]!;
+    for (let each = row; each <= lastRow; each++) {
+      const at = this.#positions[each]! - base;
+      const frame = checkFrame(bytes, at, bytes.length, this.#salt);
+      if (frame === undefined || frame.isMark || frame.sequence !== this.first + each) {
+        if (entries.length > 0) break;
+        const sequence = this.first + each;
+        throw new JournalDamaged(damageOf(this.path, sequence, sequence, `the frame at byte ${base + at} is damaged`));
+      }
+      entries.push(decodeFrame(bytes, at));
+    }
+    return entries;
+  }
+
+  #push(position: number): void {
+    if (this.#count === this.#positions.length) {
+      const larger = new Uint32Array(2 * this.#count);
+      larger.set(this.#positions);
+      this.#positions = larger;
+    }
+    this.#positions[this.#count++] = position;
+  }
+}

@@ -1,0 +1,340 @@
+/**
+ * A sealed segment in use: finds the block of a sequence by binary search, and the rows of an id by its fingerprint.
+ *
+ * The index is read and checked whole when the segment is opened, and then read page by page; when it is lost or
+ * damaged it is made again from the sealed file. Blocks are read through a cache that all segments share.
+ */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { type JournalDamage, JournalDamaged, type JournalEntry } from '../../journal.ts';
+import { errorCode, type Files, type OpenFile, readFully, writeFully } from '../files.ts';
+import type { BlockCache } from './block-cache.ts';
+import type { FilePool } from './file-pool.ts';
+import { IdFilter } from './id-filter.ts';
+import type { Fingerprint } from './id-fingerprint.ts';
+import { readBlock, scanSealed, type UnreadableRows } from './scan-sealed.ts';
+import { damageOf, findDamage, type Segment } from './segment.ts';
+import { decodeIndex, encodeIndex, findInPage, ID_PAGE_BYTES, type IndexContent, idPageBytes, type SegmentIndex } from './segment-index.ts';
+import { readPreamble, segmentFileName, temporaryName } from './segment-name.ts';
+
+/** A decoded block in the cache. */
+export interface CachedBlock {
+  readonly entries: readonly JournalEntry[];
+  readonly costBytes: number;
+}
+
+/** Where a block lies in the file, and the sequences in it. */
+interface BlockPlace {
+  readonly position: number;
+  readonly bytes: number;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** What an entry costs in the cache beside its bytes. An estimate. */
+const ENTRY_OVERHEAD_BYTES = 400;
+
+export interface SealedSegmentOptions {
+  readonly files: Files;
+  readonly pool: FilePool;
+  readonly cache: BlockCache<CachedBlock>;
+  readonly folder: string;
+  readonly first: number;
+  readonly salt: number;
+  /** Last sequence as the next segment has it; what the file says when absent. */
+  readonly last?: number;
+}
+
+/** Opens a sealed segment. Damage in it is known afterwards, unless the index hides it until the block is read. */
+export async function openSealedSegment(options: SealedSegmentOptions): Promise<SealedSegment> {
+  const segment = new SealedSegment(options);
+  await segment.open();
+  return segment;
+}
+
+export class SealedSegment implements Segment {
+  readonly first: number;
+  readonly path: string;
+  readonly #options: SealedSegmentOptions;
+  readonly #indexPath: string;
+  #index: SegmentIndex = EMPTY_INDEX;
+  #last: number;
+  #filter = new IdFilter(1);
+  /** High halves of all fingerprints, until the journal has taken them for its own filter. */
+  #highs: Uint32Array = new Uint32Array(0);
+  /** The index file's content, where damage keeps it from being written. */
+  #heldIndex: Buffer | undefined;
+  /** Found when the file was scanned. */
+  #damages: readonly JournalDamage[] = [];
+
+  constructor(options: SealedSegmentOptions) {
+    const { folder, first, salt } = options;
+    this.first = first;
+    this.path = join(folder, segmentFileName({ first, salt, kind: 'sealed' }));
+    this.#indexPath = join(folder, segmentFileName({ first, salt, kind: 'index' }));
+    this.#options = options;
+    this.#last = options.last ?? first - 1;
+  }
+
+  get last(): number {
+    return this.#last;
+  }
+
+  get damages(): readonly JournalDamage[] {
+    return this.#damages;
+  }
+
+  /** High halves of all its fingerprints. To be asked once: they're forgotten then. */
+  takeHighs(): Uint32Array {
+    const highs = this.#highs;
+    this.#highs = new Uint32Array(0);
+    return highs;
+  }
+
+  /** Reads the index, or makes it again. @throws JournalTooNew */
+  async open(): Promise<void> {
+    const sizeBytes = await this.#checkFile();
+    const index = await this.#loadIndex();
+    const isFitting = index !== undefined && index.firstSequence === this.first && index.sealedBytes === sizeBytes;
+    if (isFitting) this.#adopt(index);
+    else await this.#rebuild(index);
+    this.#last = this.#options.last ?? this.first + this.#index.entries - 1;
+    const rows = this.#index.entries;
+    if (this.first + rows <= this.#last && this.#damages.length === 0)
+      this.#damages = [damageOf(this.path, this.first + rows, this.#last, 'entries are missing')];
+  }
+
+  async read(from: number, limit: number, bytesMax: number): Promise<readonly JournalEntry[]> {
+    const entries: JournalEntry[] = [];
+    let bytes = 0;
+    let next = from;
+    while (next <= this.#last && entries.length < limit && (entries.length === 0 || bytes < bytesMax)) {
+      const block = await this.#blockOf(next).catch((error: unknown) => {
+        if (entries.length > 0 && error instanceof JournalDamaged) return undefined;
+        throw error;
+      });
+      if (block === undefined) break;
+      assert(BigInt(next) <= block.entries.at(-1)!.sequence, 'the block of a sequence holds it');
+      for (const entry of block.entries) {
+        if (entry.sequence < next) continue;
+        bytes += entry.bytes.length;
+        if (entries.length > 0 && bytes > bytesMax) return entries;
+        if (entries.length >= limit) return entries;
+        entries.push(entry);
+        next += 1;
+      }
+    }
+    return entries;
+  }
+
+  /** Whether an id may be in this segment; without looking at the disk. */
+  mayHave(high: number): boolean {
+    return this.#filter.mayHave(high);
+  }
+
+  /** Sequences of entries with this fingerprint, ascending. */
+  async lookUp(id: Fingerprint): Promise<number[]> {
+    const rows = (await this.#findRows(id)) ?? (await this.#findRowsAnew(id));
+    return rows.map((row) => this.first + row).sort((a, b) => a - b);
+  }
+
+  async scrub(signal: AbortSignal | undefined): Promise<readonly JournalDamage[]> {
+    const damages: JournalDamage[] = [...this.#damages];
+    for (let block = 0; block < this.#index.blockRows.length; block++) {
+      if (signal?.aborted) return [];
+      const place = this.#placeOf(block);
+      const outcome = await this.#use((file) => this.#readAt(file, place));
+      if (typeof outcome === 'string') damages.push(damageOf(this.path, place.first, place.last, outcome));
+    }
+    return damages;
+  }
+
+  #use<T>(work: (file: OpenFile) => Promise<T>): Promise<T> {
+    return this.#options.pool.use(this.path, work);
+  }
+
+  /** Size of the sealed file; 0 when there is none. @throws JournalTooNew */
+  async #checkFile(): Promise<number> {
+    try {
+      return await this.#use(async (file) => {
+        await readPreamble(file, 'sealed', this.path);
+        return await file.sizeBytes();
+      });
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return 0;
+      throw error;
+    }
+  }
+
+  async #loadIndex(): Promise<SegmentIndex | undefined> {
+    const bytes = await readWhole(this.#options.files, this.#indexPath);
+    if (bytes === undefined) return undefined;
+    const highs: number[] = [];
+    const index = decodeIndex(bytes, this.#options.salt, this.#indexPath, (high) => highs.push(high));
+    this.#highs = Uint32Array.from(highs);
+    return index;
+  }
+
+  #adopt(index: SegmentIndex): void {
+    this.#index = index;
+    this.#filter = new IdFilter(index.ids);
+    for (const high of this.#highs) this.#filter.add(high);
+  }
+
+  /** Scans the sealed file and makes the index anew. A new file is written only when nothing is damaged: else every start finds it again. */
+  async #rebuild(stale: SegmentIndex | undefined): Promise<void> {
+    const { files, folder, salt } = this.#options;
+    const scan = await this.#use((file) => scanSealed(file, salt, this.first)).catch((error: unknown) => {
+      if (errorCode(error) === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (scan === undefined) {
+      const last = this.#options.last ?? this.first + (stale?.entries ?? 0) - 1;
+      this.#index = { ...EMPTY_INDEX, firstSequence: this.first };
+      this.#damages = last < this.first ? [] : [damageOf(this.path, this.first, last, 'the file is missing, or its head is damaged')];
+      return;
+    }
+    this.#damages = scan.unreadable.map(({ fromRow, toRow, reason }: UnreadableRows) =>
+      damageOf(this.path, this.first + fromRow, this.first + toRow, reason),
+    );
+    const bytes = encodeIndex(scan.content as IndexContent, salt);
+    const highs: number[] = [];
+    const index = decodeIndex(bytes, salt, this.#indexPath, (high) => highs.push(high))!;
+    this.#highs = Uint32Array.from(highs);
+    this.#adopt(index);
+    this.#heldIndex = this.#damages.length > 0 ? bytes : undefined;
+    if (this.#heldIndex !== undefined) return;
+    const temporary = temporaryName(this.#indexPath);
+    const file = await files.open(temporary, 'create');
+    try {
+      await writeFully(file, [bytes], 0);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    await files.rename(temporary, this.#indexPath);
+    await files.syncFolder(folder);
+    await this.#options.pool.forget(this.#indexPath);
+  }
+
+  /** The block that holds a sequence. @throws JournalDamaged */
+  async #blockOf(sequence: number): Promise<CachedBlock> {
+    const known = findDamage(this.#damages, sequence);
+    if (known !== undefined) throw new JournalDamaged(known);
+    const place = this.#placeOf(lastAtMost(this.#index.blockRows, sequence - this.first));
+    return this.#options.cache.get(place.first, async () => {
+      const outcome = await this.#use((file) => this.#readAt(file, place));
+      if (typeof outcome !== 'string') return { entries: outcome, costBytes: costOf(outcome) };
+      throw new JournalDamaged(damageOf(this.path, place.first, place.last, outcome));
+    });
+  }
+
+  #placeOf(block: number): BlockPlace {
+    const { blockRows, blockPositions, sealedBytes, entries } = this.#index;
+    const position = blockPositions[block]!;
+    const bytes = (blockPositions[block + 1] ?? sealedBytes) - position;
+    let last = this.first + (blockRows[block + 1] ?? entries) - 1;
+    // What is known to be damaged between this block and the next is not part of it.
+    for (const { from } of this.#damages) if (Number(from) > this.first + blockRows[block]!) last = Math.min(last, Number(from) - 1);
+    return { position, bytes, first: this.first + blockRows[block]!, last };
+  }
+
+  /** The entries of a block, or what is wrong with it. */
+  async #readAt(file: OpenFile, place: BlockPlace): Promise<readonly JournalEntry[] | string> {
+    const { salt } = this.#options;
+    const context = { salt, firstSequence: this.first, dictionary: this.#index.dictionary };
+    const outcome = await readBlock(file, place.position, place.bytes, context);
+    if (typeof outcome === 'string') return outcome;
+    const isInPlace = outcome[0]?.sequence === BigInt(place.first) && outcome.at(-1)?.sequence === BigInt(place.last);
+    return isInPlace ? outcome : 'another block lies in its place';
+  }
+
+  /** Rows of a fingerprint; `undefined` when a page of the index is damaged or gone. */
+  async #findRows(id: Fingerprint): Promise<number[] | undefined> {
+    const { pageHighs, ids, pagesAt } = this.#index;
+    const rows: number[] = [];
+    if (ids === 0) return rows;
+    // Equal high halves may begin on the page before the first one that starts with them.
+    let page = Math.max(0, firstAtLeast(pageHighs, id.high) - 1);
+    for (; page < pageHighs.length && pageHighs[page]! <= id.high; page++) {
+      const bytes = await this.#readIndex(pagesAt + page * ID_PAGE_BYTES, idPageBytes(ids, page));
+      const found = bytes === undefined ? undefined : findInPage(bytes, id, this.#options.salt);
+      if (found === undefined) return undefined;
+      rows.push(...found);
+    }
+    return rows;
+  }
+
+  /** Part of the index; `undefined` when it is gone. */
+  async #readIndex(position: number, bytes: number): Promise<Buffer | undefined> {
+    if (this.#heldIndex !== undefined) return this.#heldIndex.subarray(position, position + bytes);
+    const part = Buffer.allocUnsafe(bytes);
+    try {
+      const count = await this.#options.pool.use(this.#indexPath, (file) => readFully(file, part, position));
+      return count < bytes ? undefined : part;
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  async #findRowsAnew(id: Fingerprint): Promise<number[]> {
+    await this.#options.pool.forget(this.#indexPath);
+    await this.#rebuild(this.#index);
+    this.#highs = new Uint32Array(0);
+    const rows = await this.#findRows(id);
+    if (rows === undefined) throw new Error(`\`${this.#indexPath}\` cannot be made again: \`${this.path}\` is damaged`);
+    return rows;
+  }
+}
+
+const EMPTY_INDEX: SegmentIndex = {
+  firstSequence: 0,
+  entries: 0,
+  sealedBytes: 0,
+  dictionary: Buffer.alloc(0),
+  blockRows: new Uint32Array(0),
+  blockPositions: new Uint32Array(0),
+  pageHighs: new Uint32Array(0),
+  ids: 0,
+  pagesAt: 0,
+};
+
+/** Content of a file; `undefined` when there is none. */
+async function readWhole(files: Files, path: string): Promise<Buffer | undefined> {
+  let file: OpenFile;
+  try {
+    file = await files.open(path, 'read');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    const bytes = Buffer.allocUnsafeSlow(await file.sizeBytes());
+    const count = await readFully(file, bytes, 0);
+    return bytes.subarray(0, count);
+  } finally {
+    await file.close();
+  }
+}
+
+function costOf(entries: readonly JournalEntry[]): number {
+  return entries.reduce((sum, entry) => sum + entry.bytes.length + ENTRY_OVERHEAD_BYTES, 0);
+}
+
+/** Index of the last value that is at most `wanted`; 0 when there is none. */
+function lastAtMost(values: Uint32Array, wanted: number): number {
+  return Math.max(0, firstAtLeast(values, wanted + 1) - 1);
+}
+
+/** Index of the first value that is at least `wanted`. */
+function firstAtLeast(values: Uint32Array, wanted: number): number {
+  let low = 0;
+  let high = values.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (values[middle]! < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

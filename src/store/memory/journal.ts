@@ -1,0 +1,130 @@
+/**
+ * The journal in memory: the reference of the contract, and the store of tests that need no disk.
+ *
+ * Every entry is durable at once. `pretend` makes it refuse as a full or a broken disk does.
+ */
+import type { AccountId } from '../../event/types.ts';
+import type { Chance, Clock } from '../clock.ts';
+import { type AppendVerdict, type Journal, type JournalEntry, JournalFailed, JournalFull, type NewEntry } from '../journal.ts';
+
+export interface MemoryJournal extends Journal {
+  /** What the disk of this journal is like from now on. `failed` stays, as it does on a real one. */
+  pretend(state: 'ok' | 'full' | 'failed'): void;
+}
+
+const READ_BYTES_MAX = 16 * 1_048_576;
+const ENTRY_BYTES_MAX = 1_048_576;
+
+export function createMemoryJournal(options: { readonly clock: Clock; readonly chance: Chance }): MemoryJournal {
+  const entries: JournalEntry[] = [];
+  /** Places of all entries that have one id, oldest first. */
+  const placesOfId = new Map<string, number[]>();
+  let state: 'ok' | 'full' | 'failed' = 'ok';
+  let isClosed = false;
+  let beyond: { readonly after: bigint; readonly resolve: () => void }[] = [];
+
+  const head = (): bigint => BigInt(entries.length);
+
+  const decide = (entry: NewEntry): AppendVerdict => {
+    const id = entry.kind === 'event' ? entry.eventId : entry.factId;
+    const key = idKey(entry.kind, entry.account, id);
+    const places = placesOfId.get(key) ?? [];
+    const same = places.find((place) => Buffer.compare(entries[place]!.bytes, entry.bytes) === 0);
+    if (same !== undefined) return { kind: 'repeated', sequence: BigInt(same + 1) };
+    const isConflicting = places.length > 0;
+    placesOfId.set(key, [...places, entries.length]);
+    entries.push(newEntry(entry, { sequence: head() + 1n, id, isConflicting, nonce: Uint8Array.from(options.chance.bytes(16)) }));
+    return { kind: 'accepted', sequence: head(), isConflicting };
+  };
+
+  const at = (sequence: bigint): JournalEntry => {
+    const entry = entries[Number(sequence) - 1];
+    if (entry === undefined) throw new RangeError(`the journal has no entry \`${sequence}\`: it ends at ${head()}`);
+    return entry;
+  };
+
+  return {
+    async append(added) {
+      if (isClosed) throw new JournalFailed('the journal is closed');
+      checkEntries(added);
+      if (state === 'failed') throw new JournalFailed("the journal's device failed");
+      if (state === 'full') throw new JournalFull('the disk reserve is reached');
+      const verdicts = added.map(decide);
+      const reached = beyond.filter(({ after }) => after < head());
+      beyond = beyond.filter(({ after }) => after >= head());
+      for (const { resolve } of reached) resolve();
+      return verdicts;
+    },
+    async read(after, limit) {
+      if (!(limit >= 1 && limit <= 10_000)) throw new RangeError(`limit \`${limit}\` is not from 1 to 10000`);
+      if (after < 0n) throw new RangeError(`\`${after}\` is not a sequence`);
+      const found: JournalEntry[] = [];
+      let bytes = 0;
+      for (const entry of entries.slice(Number(after), Number(after) + limit)) {
+        bytes += entry.bytes.length;
+        if (bytes > READ_BYTES_MAX && found.length > 0) break;
+        found.push(entry);
+      }
+      return found;
+    },
+    async fetch(sequences) {
+      return sequences.map(at);
+    },
+    head,
+    async find(account: AccountId, id: string) {
+      const firsts = (['event', 'fact'] as const).map((kind) => placesOfId.get(idKey(kind, account, id))?.[0]);
+      const places = firsts.filter((place) => place !== undefined);
+      return places.length === 0 ? undefined : BigInt(Math.min(...places) + 1);
+    },
+    async waitBeyond(after, signal) {
+      if (signal.aborted || head() > after) return;
+      await new Promise<void>((resolve) => {
+        const stop = (): void => {
+          beyond = beyond.filter((each) => each !== waiter);
+          resolve();
+        };
+        const waiter = {
+          after,
+          resolve: () => {
+            signal.removeEventListener('abort', stop);
+            resolve();
+          },
+        };
+        beyond.push(waiter);
+        signal.addEventListener('abort', stop, { once: true });
+      });
+    },
+    damage: () => [],
+    scrub: async () => [],
+    health: () => (state === 'ok' ? { state } : { state, reason: `the journal pretends to be ${state}` }),
+    async close() {
+      isClosed = true;
+    },
+    pretend(wanted) {
+      if (state !== 'failed') state = wanted;
+    },
+  };
+}
+
+function idKey(kind: 'event' | 'fact', account: string, id: string): string {
+  return `${kind}/${account}/${id}`;
+}
+
+function newEntry(entry: NewEntry, given: Pick<JournalEntry, 'sequence' | 'id' | 'isConflicting' | 'nonce'>): JournalEntry {
+  // A copy, as on a disk: what the caller does with its bytes later changes nothing.
+  const bytes = Uint8Array.from(entry.bytes);
+  const common = { ...given, account: entry.account, region: entry.region, receivedAtMs: entry.receivedAtMs, bytes };
+  if (entry.kind === 'fact') return { ...common, kind: 'fact', source: 'fact', factKind: entry.factKind };
+  const event = entry.event === undefined ? {} : { event: { ...entry.event, bytes } };
+  return { ...common, kind: 'event', source: entry.source, ...event };
+}
+
+function checkEntries(entries: readonly NewEntry[]): void {
+  if (entries.length < 1 || entries.length > 10_000) throw new RangeError(`${entries.length} entries are not 1 to 10000`);
+  for (const entry of entries) {
+    const id = entry.kind === 'event' ? entry.eventId : entry.factId;
+    if (entry.bytes.length > ENTRY_BYTES_MAX)
+      throw new RangeError(`an entry of ${entry.bytes.length} bytes is larger than ${ENTRY_BYTES_MAX}`);
+    if (id.length < 1 || id.length > 256) throw new RangeError(`an id of ${id.length} characters is not 1 to 256`);
+  }
+}
