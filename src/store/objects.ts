@@ -86,14 +86,26 @@ export interface VersionPage {
 export interface StagedObject {
   readonly sizeBytes: number;
   readonly md5Hex: string;
-  /** Makes it the object at `key`. Durable when it resolves. */
+  /** The bytes, as often as asked for, until `commit` or `discard`: so that another store can take them over. */
+  read(): AsyncIterable<Uint8Array>;
+  /**
+   * Makes it the object at `key`, as `put` does. Durable when it resolves; once only. After a refusal it may be tried again.
+   */
   commit(bucket: BucketName, key: ObjectKey, options: PutOptions): Promise<ObjectInfo>;
   /** Forgets it; also safe after `commit`. */
   discard(): Promise<void>;
 }
 
+/**
+ * Every operation on objects throws BucketMissing where there is no such bucket, and ObjectsError `KeyTooLongError` or
+ * `InvalidArgument` for a key that no object can have: empty, longer than 1,024 bytes, with NUL or half a character.
+ * A version id `null` (the text) names the version that was written while versioning was off.
+ */
 export interface Objects {
-  /** @throws BucketExists when the name is taken, by whomever. */
+  /**
+   * @throws BucketExists when the name is taken, by whomever.
+   * @throws ObjectsError InvalidBucketName
+   */
   createBucket(bucket: Bucket): Promise<void>;
   getBucket(name: BucketName): Promise<Bucket | undefined>;
   /** Buckets of one owner, by name. */
@@ -111,7 +123,8 @@ export interface Objects {
   /**
    * Reads an object, or `[first, last]` (both inclusive, in bytes) of it. `undefined` when there is none, or when
    * the newest version is a delete marker.
-   * @throws ObjectDamaged when the stored bytes are not the ones that were put.
+   * @throws ObjectDamaged when the stored bytes are not the ones that were put: at once, or at the last piece.
+   * @throws ObjectsError InvalidRange when the object ends before `first`.
    */
   get(
     bucket: BucketName,

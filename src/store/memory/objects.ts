@@ -1,95 +1,225 @@
 /**
- * Objects in memory: the reference that other stores are held against, and the simulation's bucket.
+ * The objects in memory: the reference for every other implementation, and what simulations run on.
+ *
+ * Each key holds its versions, newest first. Without versioning there is one, which a put replaces. While versioning is
+ * suspended, puts and deletions replace the version without an id and leave the others.
+ * Source: S3 User Guide, "Using versioning in S3 buckets".
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import type { BucketName, ObjectKey } from '../../event/types.ts';
 import type { Chance, Clock } from '../clock.ts';
-import { type Bodies, IndexedObjects, type IndexTransaction, type ObjectIndex } from '../indexed-objects.ts';
-import type { Objects } from '../objects.ts';
+import {
+  type Bucket,
+  BucketExists,
+  BucketMissing,
+  BucketNotEmpty,
+  ObjectConflict,
+  type ObjectInfo,
+  type Objects,
+  type PutOptions,
+  type StagedObject,
+} from '../objects.ts';
+import {
+  cutRange,
+  foldPage,
+  isAlike,
+  keptOptions,
+  makeVersionId,
+  NULL_VERSION,
+  requireBucketName,
+  requireKey,
+  sequenceOfVersionId,
+  versionPlace,
+} from '../objects-rules.ts';
 
-export function createMemoryObjects(options: { readonly clock: Clock; readonly chance: Chance }): Objects {
-  return new IndexedObjects({ index: new MemoryIndex(), bodies: createMemoryBodies(options.chance), ...options });
+export interface MemoryObjectsOptions {
+  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly chance: Pick<Chance, 'bytes'>;
 }
 
-/** Keys as Latin-1 text, so that text order is byte order. */
-class MemoryIndex implements ObjectIndex {
-  readonly #documents = new Map<string, string>();
-  /** Keys in order; made anew after a key came or went. */
-  #sorted: string[] | undefined = [];
+/** A version, or a delete marker, which has no bytes. */
+interface Version {
+  /** Grows with every version that is written: a greater one is newer. */
+  readonly sequence: number;
+  readonly info: Omit<ObjectInfo, 'isLatest'>;
+  readonly body: Uint8Array;
+}
 
-  async commit<T>(work: (transaction: IndexTransaction) => T): Promise<T> {
-    return work({
-      ...this.#reader(),
-      put: (key, value) => {
-        if (!this.#documents.has(key.toString('latin1'))) this.#sorted = undefined;
-        this.#documents.set(key.toString('latin1'), JSON.stringify(value));
-      },
-      remove: (key) => {
-        if (this.#documents.delete(key.toString('latin1'))) this.#sorted = undefined;
-      },
-    });
+interface StoredBucket {
+  bucket: Bucket;
+  /** Newest first; never empty. */
+  readonly keys: Map<string, readonly Version[]>;
+}
+
+/** Makes a store without buckets. */
+export function createMemoryObjects(options: MemoryObjectsOptions): Objects {
+  const { clock, chance } = options;
+  const buckets = new Map<string, StoredBucket>();
+  let sequence = 0;
+
+  function requireBucket(name: BucketName): StoredBucket {
+    const found = buckets.get(name);
+    if (found === undefined) throw new BucketMissing(name);
+    return found;
   }
 
-  read<T>(work: (transaction: Pick<IndexTransaction, 'get' | 'range'>) => T): T {
-    return work(this.#reader());
+  function newVersionId(versioning: Bucket['versioning']): string | null {
+    sequence += 1;
+    if (versioning !== 'Enabled') return null;
+    return makeVersionId(sequence, chance);
   }
 
-  async close(): Promise<void> {
-    this.#documents.clear();
-    this.#sorted = [];
+  /** Places a version before the others; without an id of its own it takes the place of the one without an id. */
+  function place(stored: StoredBucket, key: string, version: Version): void {
+    const others = stored.keys.get(key) ?? [];
+    const kept = version.info.versionId === null ? others.filter(({ info }) => info.versionId !== null) : others;
+    stored.keys.set(key, [version, ...kept]);
   }
 
-  #reader(): Pick<IndexTransaction, 'get' | 'range'> {
-    const parse = (text: string | undefined) => (text === undefined ? undefined : (JSON.parse(text) as unknown));
+  function find(stored: StoredBucket, key: string, versionId: string | undefined): { version: Version; isLatest: boolean } | undefined {
+    const versions = stored.keys.get(key) ?? [];
+    const index = versionId === undefined ? 0 : versions.findIndex(({ info }) => (info.versionId ?? NULL_VERSION) === versionId);
+    const version = versions[index];
+    return version && (versionId !== undefined || !version.info.isDeleteMarker) ? { version, isLatest: index === 0 } : undefined;
+  }
+
+  async function put(bucket: BucketName, key: ObjectKey, body: Uint8Array, options: PutOptions = {}): Promise<ObjectInfo> {
+    requireKey(key);
+    const stored = requireBucket(bucket);
+    const kept = keptOptions(options);
+    const current = find(stored, key, undefined);
+    if (options.ifNoneMatch && current !== undefined) {
+      const { info } = current.version;
+      const isSame = isAlike(info, { ...kept, sizeBytes: body.length }) && Buffer.compare(current.version.body, body) === 0;
+      if (!isSame) throw new ObjectConflict(bucket, key);
+      return { ...info, isLatest: true };
+    }
+    const info = {
+      key,
+      sizeBytes: body.length,
+      etag: options.etag ?? hash('md5', body),
+      modifiedAtMs: clock.nowMs(),
+      versionId: newVersionId(stored.bucket.versioning),
+      isDeleteMarker: false,
+      ...kept,
+    };
+    place(stored, key, { sequence, info, body: body.slice() });
+    return { ...info, isLatest: true };
+  }
+
+  function staged(body: Uint8Array): StagedObject {
     return {
-      get: (key) => parse(this.#documents.get(key.toString('latin1'))),
-      range: (start, end) => this.#range(start.toString('latin1'), end.toString('latin1')),
+      sizeBytes: body.length,
+      md5Hex: hash('md5', body),
+      read: async function* () {
+        yield body;
+      },
+      commit: (bucket, key, options) => put(bucket, key, body, options),
+      discard: async () => undefined,
     };
   }
 
-  *#range(start: string, end: string): Iterable<{ key: Buffer; value: unknown }> {
-    this.#sorted ??= [...this.#documents.keys()].sort();
-    const sorted = this.#sorted;
-    let low = 0;
-    let high = sorted.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (sorted[middle]! < start) low = middle + 1;
-      else high = middle;
-    }
-    for (let index = low; index < sorted.length && sorted[index]! < end; index += 1) {
-      yield { key: Buffer.from(sorted[index]!, 'latin1'), value: JSON.parse(this.#documents.get(sorted[index]!)!) as unknown };
-    }
+  function* scan<Entry>(stored: StoredBucket, from: Buffer, entriesOf: (versions: readonly Version[]) => readonly Entry[]) {
+    const keys = [...stored.keys].map(([key, versions]) => ({ key, keyBytes: Buffer.from(key), versions }));
+    const listed = keys.filter(({ keyBytes }) => Buffer.compare(keyBytes, from) >= 0);
+    listed.sort((one, other) => Buffer.compare(one.keyBytes, other.keyBytes));
+    for (const { key, keyBytes, versions } of listed) yield { key, keyBytes, entries: entriesOf(versions) };
   }
+
+  return {
+    async createBucket(bucket) {
+      requireBucketName(bucket.name);
+      if (buckets.has(bucket.name)) throw new BucketExists(bucket.name);
+      buckets.set(bucket.name, { bucket: { ...bucket }, keys: new Map() });
+    },
+    getBucket: async (name) => buckets.get(name)?.bucket,
+    async listBuckets(owner) {
+      const found = [...buckets.values()].map(({ bucket }) => bucket).filter((bucket) => bucket.owner === owner);
+      return found.sort((one, other) => (one.name < other.name ? -1 : 1));
+    },
+    async updateBucket(name, change) {
+      const stored = requireBucket(name);
+      const { policy: oldPolicy, ...rest } = stored.bucket;
+      const policy = change.policy === undefined ? oldPolicy : change.policy;
+      const { versioning = rest.versioning } = change;
+      stored.bucket = { ...rest, versioning, ...(policy === undefined || policy === null ? {} : { policy }) };
+    },
+    async deleteBucket(name) {
+      if (requireBucket(name).keys.size > 0) throw new BucketNotEmpty(name);
+      buckets.delete(name);
+    },
+
+    put,
+    async stage(body) {
+      const pieces: Uint8Array[] = [];
+      for await (const piece of body) pieces.push(piece.slice());
+      return staged(Buffer.concat(pieces));
+    },
+    async join(parts) {
+      const pieces: Uint8Array[] = [];
+      for (const part of parts) for await (const piece of part.read()) pieces.push(piece);
+      return staged(Buffer.concat(pieces));
+    },
+    async head(bucket, key, versionId) {
+      requireKey(key);
+      const found = find(requireBucket(bucket), key, versionId);
+      return found && { ...found.version.info, isLatest: found.isLatest };
+    },
+    async get(bucket, key, options = {}) {
+      requireKey(key);
+      const found = find(requireBucket(bucket), key, options.versionId);
+      if (found === undefined || found.version.info.isDeleteMarker) return undefined;
+      const { info, body } = found.version;
+      const { from, to } = cutRange(info.sizeBytes, options.range);
+      return {
+        info: { ...info, isLatest: found.isLatest },
+        body: (async function* () {
+          if (to > from) yield body.slice(from, to);
+        })(),
+      };
+    },
+    async list(bucket, options) {
+      const stored = requireBucket(bucket);
+      const latest = ([first]: readonly Version[]) => (first!.info.isDeleteMarker ? [] : [{ ...first!.info, isLatest: true }]);
+      const { entries, commonPrefixes, next } = foldPage((from) => scan(stored, from, latest), options);
+      return { objects: entries, commonPrefixes, ...(next && { next: next.key }) };
+    },
+    async listVersions(bucket, options) {
+      const stored = requireBucket(bucket);
+      const { after, afterVersionId = '' } = options;
+      const place = after === undefined ? 0 : placeOf(stored.keys.get(after) ?? [], afterVersionId);
+      const all = (versions: readonly Version[]) => versions.map((version, index) => ({ version, isLatest: index === 0 }));
+      const page = foldPage(
+        (from) => scan(stored, from, all),
+        options,
+        ({ version }) => version.sequence < place,
+      );
+      const versions = page.entries.map(({ version, isLatest }) => ({ ...version.info, isLatest }));
+      const { commonPrefixes, next } = page;
+      return { versions, commonPrefixes, ...(next && { next: versionPlace(next.key, next.entry?.version.info) }) };
+    },
+    async delete(bucket, key, versionId) {
+      requireKey(key);
+      const stored = requireBucket(bucket);
+      if (versionId !== undefined || stored.bucket.versioning === 'Off') {
+        const left = (stored.keys.get(key) ?? []).filter(
+          ({ info }) => versionId !== undefined && (info.versionId ?? NULL_VERSION) !== versionId,
+        );
+        if (left.length > 0) stored.keys.set(key, left);
+        else stored.keys.delete(key);
+        return {};
+      }
+      const id = newVersionId(stored.bucket.versioning);
+      const marker = { key, sizeBytes: 0, etag: '', modifiedAtMs: clock.nowMs(), versionId: id, isDeleteMarker: true, metadata: {} };
+      place(stored, key, { sequence, info: marker, body: new Uint8Array() });
+      return { deleteMarkerVersionId: id ?? NULL_VERSION };
+    },
+    close: async () => undefined,
+  };
 }
 
-function createMemoryBodies(chance: Chance): Bodies {
-  const bodies = new Map<string, Uint8Array>();
-  const stream = async function* (bytes: Uint8Array) {
-    yield bytes;
-  };
-  return {
-    stage: async (body) => {
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of body) chunks.push(chunk);
-      const bytes = new Uint8Array(Buffer.concat(chunks));
-      const id = chance.uuid();
-      bodies.set(id, bytes);
-      const digest = (algorithm: string) => createHash(algorithm).update(bytes).digest('hex');
-      return { id, sizeBytes: bytes.length, md5Hex: digest('md5'), sha256Hex: digest('sha256') };
-    },
-    readStaged: (id) => stream(bodies.get(id)!),
-    discard: async (id) => void bodies.delete(id),
-    isSafePath: () => true,
-    place: async () => undefined,
-    keep: async () => undefined,
-    clear: async () => undefined,
-    remove: async (_bucket, version) => void bodies.delete(version.bodyId),
-    read: async (_bucket, version, range) => {
-      const bytes = bodies.get(version.bodyId);
-      return bytes === undefined ? undefined : stream(range === undefined ? bytes : bytes.subarray(range[0], range[1] + 1));
-    },
-    makeBucket: async () => undefined,
-    removeBucket: async () => undefined,
-    close: async () => bodies.clear(),
-  };
+/** Sequence of the version where a page ended, also when it is gone by now; 0 when nobody can know. */
+function placeOf(versions: readonly Version[], versionId: string): number {
+  const found = versions.find(({ info }) => (info.versionId ?? NULL_VERSION) === versionId);
+  return found?.sequence ?? sequenceOfVersionId(versionId) ?? 0;
 }
