@@ -120,8 +120,13 @@ async function probe(objects: Objects, target: Target): Promise<string | undefin
 /** Receipts of another installation's trail of the same name: ours would contradict them. */
 async function refuseForeignEvidence(objects: Objects, target: Target): Promise<void> {
   const folder = evidenceFolder(target, target.s3KeyPrefix);
-  const { objects: found } = await objects.list(target.s3BucketName, { prefix: `${folder}receipts/`, limit: 1 });
-  if (found.length === 0) return;
+  try {
+    if ((await objects.head(target.s3BucketName, `${folder}receipts/000000000001.note` as ObjectKey)) === undefined) return;
+  } catch (error) {
+    // A bucket that lets us write and not look is fine: a put never overwrites.
+    if (error instanceof ObjectsError) return;
+    throw error;
+  }
   const message = `The bucket holds evidence of another trail of this name at ${folder}; choose another S3KeyPrefix or trail name.`;
   throw new ApiError('InvalidS3PrefixException', message);
 }

@@ -15,7 +15,7 @@ import type { TrailCount } from './trail-state.ts';
 
 const HOUR_MS = 3_600_000;
 /** Entries read at one go. */
-const READ_LIMIT = 2_000;
+const READ_LIMIT = 1_000;
 /** Most entries of one batch: their counts and the time to read them stay small, whether any of them is taken or not. */
 const ENTRIES_MAX = 50_000;
 

@@ -95,6 +95,7 @@ function oneAfterTheOther(): OperationDeps['inTurn'] {
 class Crew {
   readonly #deps: TrailDeps;
   readonly #members = new Map<string, Member>();
+  readonly #inTurn = oneAfterTheOther();
   /** Set while `run` is on. */
   #running: { readonly signal: AbortSignal; readonly loops: Set<Promise<void>> } | undefined;
 
@@ -151,7 +152,7 @@ class Crew {
     const name = followerName(id);
     const existing = this.#members.get(name);
     if (existing !== undefined) return existing;
-    const member: Member = { follower: new TrailFollower(this.#deps, id), isWoken: false, sleeping: undefined };
+    const member: Member = { follower: new TrailFollower(this.#deps, id, this.#inTurn), isWoken: false, sleeping: undefined };
     this.#members.set(name, member);
     this.#start(member);
     return member;

@@ -54,6 +54,8 @@ import {
 
 const RETRY_MIN_MS = 1_000;
 const RETRY_MAX_MS = 60_000;
+/** Longest rest between two looks at the clock, which somebody may set. */
+const REST_MAX_MS = 5_000;
 /** Digests made in one go while events wait, after an outage over many intervals. */
 const DIGESTS_IN_ROW_MAX = 16;
 /** Length of one catalog document of a pending digest, in characters. */
@@ -83,6 +85,7 @@ export class TrailFollower {
   readonly name: string;
   readonly #deps: TrailDeps;
   readonly #settings: TrailSettings;
+  readonly #inTurn: <T>(work: () => Promise<T>) => Promise<T>;
   /** What the catalog holds. Absent before the first step and after a failure. */
   #loaded: LoadedTrail | undefined;
   /** Seen last; kept over failures for those who ask. */
@@ -101,8 +104,10 @@ export class TrailFollower {
   /** The step under way: steps come one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(deps: TrailDeps, id: TrailId) {
+  /** @param inTurn Runs what takes much memory, one trail after the other. */
+  constructor(deps: TrailDeps, id: TrailId, inTurn: <T>(work: () => Promise<T>) => Promise<T>) {
     this.#deps = deps;
+    this.#inTurn = inTurn;
     this.#settings = { ...TRAIL_SETTINGS, ...deps.settings };
     this.id = id;
     this.name = followerName(id);
@@ -140,7 +145,7 @@ export class TrailFollower {
     if (this.#isHalted || this.#seen.isGone) return RETRY_MAX_MS;
     if (this.#failures > 0) return Math.max(1, this.#retryAtMs - nowMs);
     const flushMs = this.#flushedAtMs + this.#deps.flushIntervalMs - nowMs;
-    return Math.max(1, Math.min(flushMs, this.#nextDigestInMs()));
+    return Math.max(1, Math.min(flushMs, this.#nextDigestInMs(), REST_MAX_MS, this.#deps.digestIntervalMs / 4));
   }
 
   /** Reads cursor and counts, so that they are right before the first step. */
@@ -216,7 +221,7 @@ export class TrailFollower {
     }
     this.#digestsInRow = 0;
     if (isBehind) {
-      await this.#deliver(loaded, state, target, bound);
+      await this.#inTurn(() => this.#deliver(loaded, state, target, bound));
       return true;
     }
     if (change !== undefined && loaded.cursor >= BigInt(change.sequence)) {
@@ -417,7 +422,7 @@ export class TrailFollower {
   }
 
   async #finishBatch(loaded: LoadedTrail, state: TrailState, pending: PendingStep, work: Batch): Promise<void> {
-    const { files, counts: more } = await this.#filesOf(pending, work);
+    const { files, counts: more } = await this.#inTurn(() => this.#filesOf(pending, work));
     const { bucket } = pending.target;
     await putAll(
       this.#putDeps(),
@@ -632,7 +637,7 @@ export class TrailFollower {
         return this.#commit(loaded, { state, pending: { ...pending, target } });
       case 'batch': {
         // A second receipt of the same range, which names the same files in the new bucket.
-        const { files, counts } = await this.#filesOf(pending, work);
+        const { files, counts } = await this.#inTurn(() => this.#filesOf(pending, work));
         const moved = await this.#renamed(files, work, target);
         const content: ReceiptContent = {
           kind: 'delivery',

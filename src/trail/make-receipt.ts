@@ -76,8 +76,13 @@ async function readEvidence(
     if (previousSize !== null) throw new Error('the newest checkpoint is not known yet, and an earlier receipt carries one');
     return { checkpoint: null, consistency: [], size: null };
   }
-  const consistency = previousSize === null ? [] : await evidence.consistency(BigInt(previousSize), latest.size);
-  return { checkpoint: latest.note, consistency, size: `${latest.size}` };
+  if (previousSize === null) return { checkpoint: latest.note, consistency: [], size: `${latest.size}` };
+  try {
+    return { checkpoint: latest.note, consistency: await evidence.consistency(BigInt(previousSize), latest.size), size: `${latest.size}` };
+  } catch (cause) {
+    // The tree may be growing again after a start; a tree that was cut back stays in contradiction, and so does this.
+    throw new Error(`the evidence tree does not prove yet that size ${latest.size} continues ${previousSize}`, { cause });
+  }
 }
 
 async function signNote(deps: ReceiptDeps, text: string, signers: readonly string[]): Promise<string> {

@@ -19,7 +19,10 @@ export interface TrailEvidence {
 
 /** Amounts that tests and small machines change. */
 export interface TrailSettings {
-  /** Most bytes of records in one batch, hence in one log file. At most 50 MB (cloudtrail.md §2.2). */
+  /**
+   * Most bytes of records in one batch, hence in one log file. The service's limit is 50 MB (cloudtrail.md §2.2); less keeps
+   * memory and the time that hashing takes small.
+   */
   readonly batchBytesMax: number;
   /** Most log files of one batch: a receipt names all of them within 1 MiB. */
   readonly batchFilesMax: number;
@@ -30,7 +33,7 @@ export interface TrailSettings {
 }
 
 export const TRAIL_SETTINGS: TrailSettings = {
-  batchBytesMax: 32 * 1024 * 1024,
+  batchBytesMax: 16 * 1024 * 1024,
   batchFilesMax: 400,
   putTimeoutMs: 60_000,
   deletedTrailGraceMs: 24 * 3600 * 1000,

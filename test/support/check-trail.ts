@@ -43,16 +43,24 @@ interface Stored {
 export async function checkTrail(
   from: { readonly objects: Objects; readonly keys: Pick<Keys, 'list'> },
   bucket: string,
-  options: { readonly mayHaveUnlisted?: boolean } = {},
+  options: {
+    readonly mayHaveUnlisted?: boolean;
+    /** The trail wrote to another bucket before: its first receipts and files are there. */
+    readonly isContinued?: boolean;
+  } = {},
 ): Promise<TrailFindings> {
   const stored = await readAll(from.objects, bucket as BucketName);
   const faults: string[] = [];
   const logFiles = [...stored.keys()].filter((key) => key.includes('/CloudTrail/'));
   const texts = logFiles.map((key) => gunzipSync(stored.get(key)!.body).toString());
   const records = texts.flatMap((text) => JSON.parse(text).Records as { eventID: string }[]);
-  const receipts = checkReceipts(stored, faults);
+  const receipts = checkReceipts(stored, options.isContinued ?? false, faults);
   const digests = await checkDigests(from.keys, bucket, stored, faults);
-  checkNamed(stored, receipts, faults);
+  checkNamed(
+    stored,
+    receipts.filter((receipt) => receipt.bucket === bucket),
+    faults,
+  );
   const listed = digests.flatMap((digest) => digest.logFiles);
   for (const key of listed.filter((each, index) => listed.indexOf(each) !== index)) faults.push(`${key} is in two digests`);
   if (!options.mayHaveUnlisted) for (const key of logFiles) if (!listed.includes(key)) faults.push(`${key} is in no digest`);
@@ -90,20 +98,27 @@ async function readAll(objects: Objects, bucket: BucketName): Promise<Map<string
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: see TrailFindings.
-function checkReceipts(stored: ReadonlyMap<string, Stored>, faults: string[]): any[] {
+function checkReceipts(stored: ReadonlyMap<string, Stored>, isContinued: boolean, faults: string[]): any[] {
   const keys = [...stored.keys()].filter((key) => key.includes('/receipts/')).sort();
   let previous: Buffer | undefined;
   let receiptedTo: bigint | undefined;
+  let superseded: string | undefined;
+  const first = isContinued && keys.length > 0 ? Number(/([0-9]{12})\.note$/.exec(keys[0]!)![1]) : 1;
   return keys.map((key, index) => {
     const { body } = stored.get(key)!;
     const receipt = JSON.parse(body.toString().split('\n')[0]!);
-    if (!key.endsWith(`/${String(index + 1).padStart(12, '0')}.note`) || receipt.number !== index + 1)
+    const number = first + index;
+    if (!key.endsWith(`/${String(number).padStart(12, '0')}.note`) || receipt.number !== number)
       faults.push(`receipt ${receipt.number} lies at ${key}`);
-    if (receipt.previousReceiptSha256 !== (previous === undefined ? null : sha256(previous)))
+    const isFirstHere = isContinued && index === 0;
+    if (!isFirstHere && receipt.previousReceiptSha256 !== (previous === undefined ? null : sha256(previous)))
       faults.push(`receipt ${receipt.number} does not follow the one before`);
     if (receipt.kind === 'start') receiptedTo = undefined;
     if (receipt.kind === 'delivery') {
-      if (receiptedTo !== undefined && BigInt(receipt.fromSequence) !== receiptedTo + 1n)
+      // The same range for another bucket replaces the receipt before.
+      const replaces = superseded !== undefined && superseded === receipt.fromSequence;
+      superseded = isContinued ? receipt.fromSequence : undefined;
+      if (!replaces && receiptedTo !== undefined && BigInt(receipt.fromSequence) !== receiptedTo + 1n)
         faults.push(`receipt ${receipt.number} leaves sequences out or repeats them`);
       receiptedTo = BigInt(receipt.toSequence);
     }
