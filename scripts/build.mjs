@@ -14,6 +14,8 @@ await rm('dist', { recursive: true, force: true });
 await build({
   entryPoints: {
     cli: 'src/cli/main.ts',
+    // The verifier alone: needs nothing of the server (reliability.md P25).
+    verify: 'src/verify/main.ts',
     // A worker is found by its file name alone: see `src/server/worker-url.ts`.
     ...Object.fromEntries(workers.map((path) => [path.split('/').at(-1).replace(/\.ts$/, ''), `src/${path}`])),
   },

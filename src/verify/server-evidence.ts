@@ -1,0 +1,123 @@
+/**
+ * What a running server says beside what lies in the bucket: its keys, the newest checkpoint, how far each trail's receipts go.
+ *
+ * The server is believed as far as its keys are (see `trust.ts`); everything else it says is checked under them. A call
+ * that fails makes the verdict incomplete, never tampered.
+ * Operations: src/evidence (GetCheckpoint, GetConsistencyProof, ListEvidenceKeys), src/trail (GetTrailEvidence).
+ */
+import type { NoteKey } from '../tlog/note.ts';
+import { parseNoteKey } from '../tlog/note.ts';
+import { fromBase64 } from '../tlog/text.ts';
+import { digestFingerprint, type PinnedKeys, sha256 } from './trust.ts';
+
+/**
+ * Calls one operation of the server and gives its JSON answer, as decoded by `JSON.parse`.
+ * @throws Error when there is none, or when the call was refused; `name` is then the error's wire code.
+ */
+export type CallServer = (operation: string, input: Readonly<Record<string, unknown>>) => Promise<unknown>;
+
+/** A server's answer has another shape than it should. */
+export class BadAnswer extends Error {
+  override readonly name = 'BadAnswer';
+}
+
+/** How far the evidence of a trail goes, by the server's word. */
+export interface ServerTrail {
+  readonly trailARN: string;
+  readonly bucket: string;
+  /** Prefix of the keys of its evidence, with a slash at its end. */
+  readonly evidencePrefix: string;
+  /** Number of the newest receipt that is put with all that it names; 0 before the first. */
+  readonly delivered: number;
+  /** Number of the newest receipt that was made, and the hexadecimal hash of its bytes; absent before the first. */
+  readonly last?: { readonly number: number; readonly sha256: string };
+}
+
+export class ServerEvidence {
+  readonly #call: CallServer;
+
+  constructor(call: CallServer) {
+    this.#call = call;
+  }
+
+  /** All keys in use, from `ListEvidenceKeys`. */
+  async keys(): Promise<PinnedKeys> {
+    const answer = asMembers(await this.#call('ListEvidenceKeys', {}), 'ListEvidenceKeys');
+    const list = answer['Keys'];
+    if (!Array.isArray(list)) throw new BadAnswer('ListEvidenceKeys answered without `Keys`');
+    const checkpoint: NoteKey[] = [];
+    const digest: PinnedKeys['digest'][number][] = [];
+    for (const item of list as readonly unknown[]) {
+      const key = asMembers(item, 'a key of ListEvidenceKeys');
+      if (key['Use'] === 'checkpoint') {
+        const parsed = parseNoteKey(sha256, String(key['VerifierKey']));
+        if (parsed.kind === 'malformed') throw new BadAnswer(`ListEvidenceKeys answered with a key that is none: ${parsed.reason}`);
+        checkpoint.push(parsed.value);
+      } else if (key['Use'] === 'digest') {
+        const publicKey = fromBase64(String(key['PublicKey']));
+        if (publicKey === undefined) throw new BadAnswer('ListEvidenceKeys answered with a key that is not base64');
+        digest.push({ fingerprint: digestFingerprint(publicKey), publicKey });
+      }
+    }
+    return { checkpoint, digest };
+  }
+
+  /** The newest checkpoint, as a note. `undefined` before the first. */
+  async checkpoint(): Promise<string | undefined> {
+    try {
+      const note = asMembers(await this.#call('GetCheckpoint', {}), 'GetCheckpoint')['Checkpoint'];
+      if (typeof note !== 'string') throw new BadAnswer('GetCheckpoint answered without `Checkpoint`');
+      return note;
+    } catch (error) {
+      if ((error as Error).name === 'CheckpointNotFoundException') return undefined;
+      throw error;
+    }
+  }
+
+  async consistencyProof(fromSize: bigint, toSize: bigint): Promise<readonly Uint8Array[]> {
+    const answer = asMembers(
+      await this.#call('GetConsistencyProof', { FromSize: `${fromSize}`, ToSize: `${toSize}` }),
+      'GetConsistencyProof',
+    );
+    const hashes = answer['Hashes'];
+    if (!Array.isArray(hashes)) throw new BadAnswer('GetConsistencyProof answered without `Hashes`');
+    return (hashes as readonly unknown[]).map((hash) => {
+      const bytes = typeof hash === 'string' ? fromBase64(hash) : undefined;
+      if (bytes === undefined) throw new BadAnswer('GetConsistencyProof answered with a hash that is not base64');
+      return bytes;
+    });
+  }
+
+  /** The trails that the caller may see, or one of them. */
+  async trails(trailARN?: string): Promise<readonly ServerTrail[]> {
+    const answer = asMembers(
+      await this.#call('GetTrailEvidence', trailARN === undefined ? {} : { TrailARN: trailARN }),
+      'GetTrailEvidence',
+    );
+    const list = answer['Trails'];
+    if (!Array.isArray(list)) throw new BadAnswer('GetTrailEvidence answered without `Trails`');
+    return (list as readonly unknown[]).map(readTrail);
+  }
+}
+
+function readTrail(value: unknown): ServerTrail {
+  const trail = asMembers(value, 'a trail of GetTrailEvidence');
+  const [trailARN, bucket, evidencePrefix] = [trail['TrailARN'], trail['S3BucketName'], trail['EvidencePrefix']];
+  const [delivered, number, sha] = [trail['DeliveredReceiptNumber'], trail['LastReceiptNumber'], trail['LastReceiptSha256']];
+  if (typeof trailARN !== 'string' || typeof bucket !== 'string' || typeof evidencePrefix !== 'string')
+    throw new BadAnswer('GetTrailEvidence answered with a trail that is not complete');
+  if (!isNumber(delivered) || !isNumber(number)) throw new BadAnswer('GetTrailEvidence answered with receipt numbers that are none');
+  const base = { trailARN, bucket, evidencePrefix, delivered };
+  if (number === 0) return base;
+  if (typeof sha !== 'string') throw new BadAnswer('GetTrailEvidence answered without `LastReceiptSha256`');
+  return { ...base, last: { number, sha256: sha } };
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+function asMembers(value: unknown, what: string): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new BadAnswer(`${what} answered with no object`);
+  return value as Readonly<Record<string, unknown>>;
+}

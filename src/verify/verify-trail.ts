@@ -1,0 +1,455 @@
+/**
+ * Verifies the evidence of one trail: its receipts in order, and every object that they name.
+ *
+ * Receipts are read ahead and taken in order; the objects that they name are checked side by side with that. Whether the
+ * receipts are signed by somebody who is trusted is decided by the caller, when the keys of all trails are known.
+ */
+import type { Checkpoint } from '../tlog/checkpoint.ts';
+import { keyHash, type Note, type NoteKey } from '../tlog/note.ts';
+import { RECEIPT_BYTES_MAX, type Receipt, type ReceiptDigest, type ReceiptObject } from '../tlog/receipt.ts';
+import { checkObject, faultsOfDigest, type ObjectOutcome } from './check-object.ts';
+import { DigestLedger } from './digest-ledger.ts';
+import { KEY_FILE_BYTES_MAX, readEvidenceKey } from './evidence-key-file.ts';
+import { inOrder } from './job-limit.ts';
+import { prefixOf, receiptKey, type ScopeId, type TrailName } from './layout.ts';
+import { type ReadReceipt, ReceiptChain, readReceipt } from './receipt-chain.ts';
+import type { FileKind, TrailReport } from './report.ts';
+import { type FoundReceipts, type Run, wantsRegion, wantsTime } from './run.ts';
+import type { ServerTrail } from './server-evidence.ts';
+import type { Fetched } from './source.ts';
+import type { TrailState } from './state-file.ts';
+import { digestFingerprint, sha256 } from './trust.ts';
+
+/** Receipts that are missing in one gap and are named one by one; the rest of a larger gap is named as a range. */
+const MISSING_NAMED_MAX = 1_000;
+/** Receipts that may appear while the source is being read. */
+const NEW_RECEIPTS_MAX = 10_000;
+
+const MISSING = 'this receipt is missing: receipts are numbered without gaps';
+
+/** What is known of the trail from elsewhere. */
+export interface TrailKnowledge {
+  readonly server?: ServerTrail;
+  readonly state?: TrailState;
+  /** Checkpoints that a receipt of the same size must agree with. */
+  readonly checkpoints: readonly Checkpoint[];
+}
+
+export interface TrailResult {
+  readonly trail: TrailName;
+  readonly chain: ReceiptChain;
+  /** Receipts that state a checkpoint key. */
+  readonly keyReceipts: readonly { readonly note: Note; readonly key: NoteKey }[];
+  readonly report: TrailReport;
+  /** End and length of the newest standard digest's interval; absent when there is none since logging began. */
+  readonly newestInterval: { readonly endMs: number; readonly lengthMs: number } | undefined;
+  readonly digests: number;
+}
+
+export function verifyTrail(
+  run: Run,
+  trail: TrailName,
+  places: ReadonlyMap<ScopeId, FoundReceipts>,
+  known: TrailKnowledge,
+): Promise<TrailResult> {
+  return new TrailVerification(run, trail, places, known).verify();
+}
+
+/** An object that is not there; whether that is a fault is known when all receipts are. */
+interface Absent {
+  readonly file: { readonly key: string; readonly kind: FileKind };
+  readonly number: number;
+  readonly outcome: ObjectOutcome;
+}
+
+class TrailVerification {
+  readonly #run: Run;
+  readonly #trail: TrailName;
+  readonly #places: ReadonlyMap<ScopeId, FoundReceipts>;
+  readonly #known: TrailKnowledge;
+  readonly #chain: ReceiptChain;
+  readonly #ledger = new DigestLedger();
+  readonly #keyReceipts: { note: Note; key: NoteKey }[] = [];
+  readonly #absent: Absent[] = [];
+  #arn: string | undefined;
+  #bucket: string | null = null;
+  #receipts = 0;
+  #records = 0;
+  #digests = 0;
+  #newestInterval: TrailResult['newestInterval'];
+  #isMoved = false;
+  /** Receipts before the first that is there. */
+  readonly #leading: string[] = [];
+  #leadingMore: string | undefined;
+  /** The number after the last that was looked for. */
+  #next = 1;
+
+  constructor(run: Run, trail: TrailName, places: ReadonlyMap<ScopeId, FoundReceipts>, known: TrailKnowledge) {
+    this.#run = run;
+    this.#trail = trail;
+    this.#places = places;
+    this.#known = known;
+    this.#chain = new ReceiptChain(trail, known.checkpoints);
+  }
+
+  async verify(): Promise<TrailResult> {
+    await this.#readKeyFiles();
+    for (const { from, to, scope } of this.#ranges()) {
+      await this.#takeMissing(this.#next, from - 1);
+      await this.#takeRange(from, to, scope);
+    }
+    await this.#takeNewOnes();
+    await this.#takeKnownToFollow();
+    this.#chain.finish();
+    await this.#run.jobs.done();
+    this.#settleAbsent();
+    this.#settleLedger();
+    return {
+      trail: this.#trail,
+      chain: this.#chain,
+      keyReceipts: this.#keyReceipts,
+      report: this.#report(),
+      newestInterval: this.#newestInterval,
+      digests: this.#digests,
+    };
+  }
+
+  // --- receipts ---------------------------------------------------------------------------------------------------
+
+  async #readKeyFiles(): Promise<void> {
+    for (const { keyFiles } of this.#places.values()) {
+      for (const key of keyFiles.slice(0, 1_000)) {
+        const fetched = await this.#run.source.get(key, KEY_FILE_BYTES_MAX);
+        if (fetched.kind !== 'object') {
+          this.#file(
+            key,
+            'key',
+            fetched.kind === 'unreadable' ? 'unreadable' : 'tampered',
+            'key-file',
+            `it cannot be read: ${reasonOf(fetched)}`,
+          );
+          continue;
+        }
+        const read = readEvidenceKey(key.slice(key.lastIndexOf('/') + 1), fetched.bytes);
+        if (read.kind === 'checkpoint') this.#run.trust.addEvidenceKey(read.key);
+        const isUsable = read.kind === 'digest' ? this.#run.trust.addDigestKey(read.publicKey, 'evidence') : read.kind === 'checkpoint';
+        if (isUsable) this.#file(key, 'key', 'valid');
+        else this.#file(key, 'key', 'tampered', 'key-file', read.kind === 'malformed' ? `it ${read.reason}` : 'it is not an RSA key');
+      }
+    }
+  }
+
+  /** The receipts that were listed, in order; each with the place that holds it. */
+  #ranges(): readonly { readonly from: number; readonly to: number; readonly scope: ScopeId }[] {
+    const ranges = [...this.#places].flatMap(([scope, { numbers }]) => numbers.ranges().map((range) => ({ ...range, scope })));
+    return ranges.sort((one, other) => one.from - other.from);
+  }
+
+  async #takeRange(from: number, to: number, scope: ScopeId): Promise<void> {
+    const read = inOrder(numbers(from, to), this.#run.source.jobs, (number) => this.#fetch(number, scope));
+    for await (const { number, key, fetched } of read) await this.#take(number, key, scope, fetched);
+    this.#next = to + 1;
+  }
+
+  async #fetch(number: number, scope: ScopeId): Promise<{ number: number; key: string; fetched: Fetched }> {
+    const key = receiptKey(scope, this.#trail, number);
+    return { number, key, fetched: await this.#run.jobs.run(0, () => this.#run.source.get(key, RECEIPT_BYTES_MAX)) };
+  }
+
+  async #take(number: number, key: string, scope: ScopeId, fetched: Fetched): Promise<void> {
+    this.#run.progress();
+    if (fetched.kind !== 'object') {
+      this.#chain.breakOff();
+      if (fetched.kind === 'missing') this.#missingReceipt(key);
+      else if (fetched.kind === 'too-large') this.#file(key, 'receipt', 'tampered', 'receipt-form', 'it is larger than a receipt can be');
+      else this.#file(key, 'receipt', 'unreadable', 'unreadable', `it cannot be read: ${fetched.reason}`);
+      return;
+    }
+    const read = readReceipt(fetched.bytes);
+    if (read.kind === 'malformed') {
+      this.#chain.breakOff();
+      this.#file(key, 'receipt', 'tampered', 'receipt-form', `it is no receipt: ${read.reason}`);
+      return;
+    }
+    const { value } = read;
+    this.#receipts++;
+    this.#arn ??= value.receipt.trailARN;
+    this.#bucket = value.receipt.bucket;
+    const faults = this.#chain.take(value, { number, key });
+    for (const { code, message } of faults) this.#file(key, 'receipt', 'tampered', code, message);
+    const { inventory } = this.#run;
+    if (inventory.overwritten.has(key))
+      this.#file(key, 'receipt', 'tampered', 'overwritten', 'it was overwritten: several versions hold different bytes');
+    else if (faults.length === 0) this.#file(key, 'receipt', 'valid');
+    this.#checkKnown(number, value, key);
+    this.#checkPlace(value.receipt, scope);
+    await this.#takeContent(value, scope);
+  }
+
+  /** Compares with what the server and an earlier run know of this very receipt. */
+  #checkKnown(number: number, read: ReadReceipt, key: string): void {
+    const { server, state } = this.#known;
+    if (server?.last?.number === number && server.last.sha256 !== read.sha256)
+      this.#file(key, 'receipt', 'tampered', 'server-receipt', 'the server made another receipt of this number');
+    if (state?.number === number && state.sha256 !== read.sha256)
+      this.#file(key, 'receipt', 'tampered', 'state-receipt', 'the saved state knows another receipt of this number');
+  }
+
+  /** A bucket is the place that receipts speak of, unless the caller says that it is a copy. */
+  #checkPlace(receipt: Receipt, scope: ScopeId): void {
+    const { source, isRelocated, report } = this.#run;
+    if (source.kind !== 'bucket' || isRelocated || this.#isMoved) return;
+    const key = objectsOf(receipt)[0]?.key;
+    const isSamePrefix = key === undefined || prefixOf(key) === prefixOf(scope);
+    if (receipt.bucket === source.bucket && isSamePrefix) return;
+    this.#isMoved = true;
+    const message = `the receipts speak of \`s3://${receipt.bucket}/${key ?? ''}\`, this is \`${source.name}\`: a copy is checked with --relocated`;
+    report.add({ level: 'tampered', code: 'moved', message, trailARN: receipt.trailARN });
+  }
+
+  async #takeMissing(from: number, to: number): Promise<void> {
+    if (from > to) return;
+    const scope = this.#lastScope();
+    this.#chain.breakOff();
+    for (let number = from; number <= to && number < from + MISSING_NAMED_MAX; number++) {
+      // The listing may be older than the receipt: it is missing when it is not there now.
+      const { key, fetched } = await this.#fetch(number, scope);
+      await this.#take(number, key, scope, fetched);
+    }
+    if (to - from >= MISSING_NAMED_MAX) {
+      const message = `receipts ${from} to ${to} are missing; the first ${MISSING_NAMED_MAX} are named`;
+      if (this.#receipts === 0) this.#leadingMore = message;
+      else this.#run.report.add({ level: 'tampered', code: 'receipts-missing', message });
+      this.#chain.breakOff();
+    }
+    this.#next = to + 1;
+  }
+
+  /** Receipts that were put after the listing came by. */
+  async #takeNewOnes(): Promise<void> {
+    const scope = this.#lastScope();
+    for (let count = 0; count < NEW_RECEIPTS_MAX; count++) {
+      const { number, key, fetched } = await this.#fetch(this.#next, scope);
+      if (fetched.kind === 'missing') return;
+      await this.#take(number, key, scope, fetched);
+      this.#next = number + 1;
+    }
+  }
+
+  /** Receipts that the server or an earlier run knows of, after the last one that is there. */
+  async #takeKnownToFollow(): Promise<void> {
+    const { server, state } = this.#known;
+    const last = Math.max(server?.delivered ?? 0, state?.number ?? 0);
+    // Each number up to the last known one is missing, and named.
+    if (last >= this.#next) await this.#takeMissing(this.#next, last);
+    if (server?.last !== undefined && server.last.number >= this.#next) {
+      const key = receiptKey(this.#lastScope(), this.#trail, server.last.number);
+      this.#file(key, 'receipt', 'pending', 'pending', 'the server has made it and not put it yet');
+    }
+  }
+
+  #missingReceipt(key: string): void {
+    const isDeleted = this.#run.inventory.deleted.has(key);
+    const reason = isDeleted
+      ? 'it was deleted: its newest version is a delete marker'
+      : 'this receipt is missing: receipts are numbered without gaps';
+    this.#file(key, 'receipt', 'missing', isDeleted ? 'delete-marker' : 'receipt-missing', reason);
+  }
+
+  #lastScope(): ScopeId {
+    return this.#ranges().at(-1)?.scope ?? [...this.#places.keys()][0]!;
+  }
+
+  // --- what receipts name -------------------------------------------------------------------------------------------
+
+  async #takeContent({ note, receipt }: ReadReceipt, scope: ScopeId): Promise<void> {
+    switch (receipt.kind) {
+      case 'start':
+        this.#ledger.start(receipt);
+        this.#newestInterval = undefined;
+        return;
+      case 'stop':
+        return;
+      case 'key':
+        return this.#takeKey(note, receipt, scope);
+      case 'delivery':
+        this.#ledger.delivery(receipt);
+        for (const object of receipt.objects) await this.#takeLogFile(receipt, object, scope);
+        return;
+      case 'digest':
+        return this.#takeDigest(receipt, scope);
+    }
+  }
+
+  #takeKey(note: Note, receipt: Receipt & { kind: 'key' }, scope: ScopeId): void {
+    const { use, fingerprint, publicKey } = receipt.key;
+    const at = receiptKey(scope, this.#trail, receipt.number);
+    if (use === 'digest') {
+      const isRight = digestFingerprint(publicKey) === fingerprint && this.#run.trust.addDigestKey(publicKey, 'receipt');
+      if (!isRight) this.#file(at, 'receipt', 'tampered', 'key-identity', 'the key that it states is not the one of its fingerprint');
+      return;
+    }
+    const name = note.signatures.find((signature) => signature.keyHash === fingerprint)?.name;
+    if (name === undefined || publicKey.length !== 32 || keyHash(sha256, name, publicKey) !== fingerprint) {
+      this.#file(at, 'receipt', 'tampered', 'key-identity', 'the key that it states is not the one of its fingerprint, or did not sign it');
+      return;
+    }
+    const key = { name, keyHash: fingerprint, publicKey };
+    this.#run.trust.addEvidenceKey(key);
+    this.#keyReceipts.push({ note, key });
+  }
+
+  async #takeLogFile(receipt: Receipt, object: ReceiptObject, scope: ScopeId): Promise<void> {
+    const key = this.#locate(object.key, receipt, scope);
+    if (key === undefined) return;
+    const { selection, jobs, inventory } = this.#run;
+    const isWanted = wantsTime(selection, receipt.createdAt, receipt.createdAt) && wantsRegion(selection, object.region);
+    const wasListed = inventory.unnamed.delete(key);
+    if (!isWanted && wasListed) return this.#file(key, 'log', 'unchecked');
+    await jobs.add(object.sizeBytes, async () => {
+      const outcome = await checkObject(this.#run, key, 'log', object);
+      if (outcome.verdict === 'valid') this.#records += object.events;
+      this.#settle(key, 'log', receipt.number, outcome);
+    });
+  }
+
+  async #takeDigest(receipt: Receipt & { kind: 'digest' }, scope: ScopeId): Promise<void> {
+    const { digest } = receipt;
+    const before = this.#ledger.digest(receipt);
+    const key = this.#locate(digest.key, receipt, scope);
+    if (key === undefined) return;
+    this.#digests++;
+    if (!digest.isBackfill) {
+      const endMs = Date.parse(digest.end);
+      this.#newestInterval = { endMs, lengthMs: endMs - Date.parse(digest.start) };
+    }
+    const { selection, jobs, inventory } = this.#run;
+    const kind = kindOf(digest);
+    const isWanted = wantsTime(selection, digest.start, digest.end) && wantsRegion(selection, digest.region);
+    const wasListed = inventory.unnamed.delete(key);
+    if (!isWanted && wasListed) return this.#file(key, kind, 'unchecked');
+    await jobs.add(digest.sizeBytes, async () => {
+      const outcome = await checkObject(this.#run, key, 'digest', digest);
+      const content = outcome.facts?.digest;
+      if (content === undefined || !outcome.isSame) return this.#settle(key, kind, receipt.number, outcome);
+      this.#ledger.content(receipt, content);
+      const claim = { trail: this.#trail, bucket: receipt.bucket, receipt: digest, before };
+      const faults = faultsOfDigest(this.#run.trust, content, outcome.metadata, claim);
+      for (const { code, reason, isIncomplete } of faults) this.#file(key, kind, isIncomplete ? 'unreadable' : 'tampered', code, reason);
+      if (faults.length === 0 || outcome.verdict !== 'valid') this.#settle(key, kind, receipt.number, outcome);
+      else this.#run.progress();
+    });
+  }
+
+  /** Where an object lies in this source: below the same prefix as the receipt that names it. */
+  #locate(key: string, receipt: Receipt, scope: ScopeId): string | undefined {
+    const prefix = prefixOf(key);
+    if (prefix === undefined) {
+      const at = receiptKey(scope, this.#trail, receipt.number);
+      this.#file(at, 'receipt', 'tampered', 'receipt-names', `it names \`${key}\`, which is no place for a log file or digest`);
+      return undefined;
+    }
+    return `${prefixOf(scope) ?? ''}${key.slice(prefix.length)}`;
+  }
+
+  #settle(key: string, kind: FileKind, number: number, outcome: ObjectOutcome): void {
+    this.#run.progress();
+    if (outcome.verdict === 'missing' && outcome.code === undefined) this.#absent.push({ file: { key, kind }, number, outcome });
+    else this.#file(key, kind, outcome.verdict, outcome.code, outcome.reason);
+  }
+
+  /** What the newest receipt names may still be on its way; everything before it was put before that receipt was. */
+  #settleAbsent(): void {
+    const newest = this.#chain.newest?.receipt.number;
+    for (const { file, number, outcome } of this.#absent) {
+      const isDue = number !== newest || (this.#known.server !== undefined && this.#known.server.delivered >= number);
+      if (isDue) this.#file(file.key, file.kind, 'missing', outcome.code ?? 'missing', outcome.reason);
+      else this.#file(file.key, file.kind, 'pending', 'pending', 'the newest receipt names it, and it is not there yet');
+    }
+  }
+
+  #settleLedger(): void {
+    const isCutOff = this.#leading.length > 0 && this.#receipts > 0;
+    const { faults, unlisted, isContinued } = this.#ledger.finish(isCutOff);
+    const scope = this.#lastScope();
+    if (this.#leadingMore !== undefined)
+      this.#run.report.add({ level: isContinued ? 'incomplete' : 'tampered', code: 'receipts-missing', message: this.#leadingMore });
+    for (const key of this.#leading) {
+      const file = { key, kind: 'receipt' as const, verdict: 'missing' as const, code: 'receipt-missing', ...this.#arnMember() };
+      if (isContinued)
+        this.#run.report.file({
+          ...file,
+          level: 'incomplete',
+          code: 'elsewhere',
+          reason: 'it lies where the trail delivered to before: its digests link there',
+        });
+      else this.#run.report.file({ ...file, reason: MISSING });
+    }
+    for (const { code, key, kind, message } of faults) {
+      const prefix = prefixOf(key);
+      const at = prefix === undefined ? key : `${prefixOf(scope) ?? ''}${key.slice(prefix.length)}`;
+      this.#file(at, kind, 'tampered', code, message);
+    }
+    if (unlisted > 0) {
+      const message = `${unlisted} log files are listed by no digest so far: their interval is still open, or logged without digests; receipts name them`;
+      this.#run.report.add({ level: 'note', code: 'not-listed-yet', message, ...this.#arnMember() });
+    }
+  }
+
+  #report(): TrailReport {
+    const { newest, isLogging } = this.#chain;
+    const { account, homeRegion, name } = this.#trail;
+    return {
+      trailARN: this.#arn ?? `arn:aws:cloudtrail:${homeRegion}:${account}:trail/${name}`,
+      bucket: this.#bucket,
+      receipts: this.#receipts,
+      newestReceipt:
+        newest === undefined ? null : { number: newest.receipt.number, sha256: newest.sha256, createdAt: newest.receipt.createdAt },
+      isLogging,
+      records: this.#records,
+    };
+  }
+
+  #file(key: string, kind: FileKind, verdict: Parameters<Run['report']['file']>[0]['verdict'], code?: string, reason?: string): void {
+    this.#run.report.file({
+      key,
+      kind,
+      verdict,
+      ...(code !== undefined && { code }),
+      ...(reason !== undefined && { reason }),
+      ...this.#arnMember(),
+    });
+  }
+
+  #arnMember(): { trailARN?: string } {
+    return this.#arn === undefined ? {} : { trailARN: this.#arn };
+  }
+}
+
+function objectsOf(receipt: Receipt): readonly { readonly key: string }[] {
+  if (receipt.kind === 'delivery') return receipt.objects;
+  return receipt.kind === 'digest' ? [receipt.digest] : [];
+}
+
+function kindOf(digest: ReceiptDigest): 'digest' | 'backfill-digest' {
+  return digest.isBackfill ? 'backfill-digest' : 'digest';
+}
+
+function* numbers(from: number, to: number): Generator<number> {
+  for (let number = from; number <= to; number++) yield number;
+}
+
+function reasonOf(fetched: Exclude<Fetched, { kind: 'object' }>): string {
+  return fetched.kind === 'unreadable' ? fetched.reason : fetched.kind === 'missing' ? 'it is not there' : 'it is too large';
+}
+
+/** Splits the places of a trail into sets that hold each receipt once: two copies of a bucket are two sets. */
+export function separateCopies(places: ReadonlyMap<ScopeId, FoundReceipts>): readonly ReadonlyMap<ScopeId, FoundReceipts>[] {
+  const sets: Map<ScopeId, FoundReceipts>[] = [];
+  for (const [scope, found] of places) {
+    const free = sets.find((set) => [...set.values()].every((other) => !other.numbers.overlaps(found.numbers)));
+    if (free === undefined) sets.push(new Map([[scope, found]]));
+    else free.set(scope, found);
+  }
+  return sets;
+}

@@ -1,0 +1,306 @@
+/**
+ * Verifies evidence: every file that a trail's receipts name, every file that none names, every link between them, and
+ * the whole against what is known from elsewhere: pinned keys, a running server, an earlier run.
+ *
+ * Works offline and with no code of the server. The source is listed once, first; receipts are read after it, so that a
+ * file which was put meanwhile is never taken for one that nobody announced. Nothing is written but the state file.
+ * Specified in reliability.md P13, §6.1–6.4; docs/verify.md.
+ */
+import { verifyByAwsRules } from './aws-rules.ts';
+import { isTrail } from './check-object.ts';
+import { holdAgainst } from './hold-against.ts';
+import { Inspector } from './inspector.ts';
+import { JobLimit } from './job-limit.ts';
+import { NumberSet, parseTrailArn, placeOf, regionOf, type ScopeId, type TrailName, trailId } from './layout.ts';
+import { ReportBuilder, type VerifyReport } from './report.ts';
+import { type FoundReceipts, type FoundTrail, type Inventory, type Run, type Selection, wantsRegion } from './run.ts';
+import { type CallServer, ServerEvidence, type ServerTrail } from './server-evidence.ts';
+import { type EvidenceSource, SourceUnreachable } from './source.ts';
+import { checkpointOf, NO_STATE, readState, StateDamaged, type VerifyState, writeState } from './state-file.ts';
+import { NO_KEYS, type PinnedKeys, Trust } from './trust.ts';
+import { separateCopies, type TrailResult, verifyTrail } from './verify-trail.ts';
+
+/** Bytes of files that are in memory at once, beside one that is larger than that. */
+const BYTES_AT_ONCE = 128 * 1024 * 1024;
+
+export interface VerifyOptions {
+  readonly source: EvidenceSource;
+  /** Calls operations of the running server; absent offline. */
+  readonly callServer?: CallServer;
+  /** Keys that the caller trusts, from `parsePinnedKeys`. */
+  readonly pinnedKeys?: PinnedKeys;
+  /** Path of the state file; made when it is not there. Trusted: keep it away from those who can write to the bucket. */
+  readonly statePath?: string;
+  /** Trails by ARN or name; all of the source when absent. */
+  readonly trails?: readonly string[];
+  /** Only files delivered, and digests that overlap, in this time. Receipts are read whole whatever it is. */
+  readonly from?: Date;
+  readonly to?: Date;
+  readonly regions?: readonly string[];
+  /** The source is a copy at another place: then the place that files state is not compared with where they are. */
+  readonly isRelocated?: boolean;
+  /** Reads at once; by default what helps the source. */
+  readonly jobs?: number;
+  /** Worker threads; 0 for none. By default one less than there are processors. */
+  readonly threads?: number;
+  /** The present, to tell that a bucket has gone stale. By default the machine's clock. */
+  readonly nowMs?: number;
+  readonly onProgress?: (progress: VerifyProgress) => void;
+}
+
+export interface VerifyProgress {
+  readonly phase: 'listing' | 'checking';
+  /** Keys listed, or files looked at. */
+  readonly done: number;
+  /** Files there are, as far as they were listed; absent while listing. */
+  readonly total?: number;
+}
+
+/** @returns A report for every outcome; what the source, the server or a file does wrong is in it, never thrown. */
+export async function verify(options: VerifyOptions): Promise<VerifyReport> {
+  const report = new ReportBuilder();
+  const state = await loadState(options.statePath, report);
+  const server = options.callServer === undefined ? undefined : new ServerEvidence(options.callServer);
+  const serverWord = await askServer(server, options, report);
+  const trust = new Trust({
+    pinned: options.pinnedKeys ?? NO_KEYS,
+    state: state.logs.flatMap(({ keys }) => keys),
+    server: serverWord.keys,
+  });
+  const inventory: Inventory = { unnamed: new Set(), deleted: new Set(), overwritten: new Map(), trails: new Map() };
+  const inspector = new Inspector(options.threads);
+  let done = 0;
+  const total = { files: 0 };
+  const run: Run = {
+    source: options.source,
+    trust,
+    report,
+    jobs: new JobLimit(options.jobs ?? options.source.jobs, BYTES_AT_ONCE),
+    inspector,
+    inventory,
+    selection: selectionOf(options),
+    isRelocated: options.isRelocated ?? false,
+    progress: () => options.onProgress?.({ phase: 'checking', done: ++done, total: Math.max(done, total.files) }),
+  };
+  let results: TrailResults = { results: [], aside: [] };
+  try {
+    await takeInventory(run, (listed) => {
+      total.files = listed;
+      options.onProgress?.({ phase: 'listing', done: listed });
+    });
+    results = await verifyTrails(run, options, { state, server: serverWord.trails });
+    await verifyUnnamed(run);
+  } catch (error) {
+    if (!(error instanceof SourceUnreachable)) throw error;
+    report.add({ level: 'incomplete', code: 'unreachable', message: error.message });
+  } finally {
+    await inspector.close();
+  }
+  return conclude(run, options, { ...results, state, server });
+}
+
+/** What the server says before anything is listed: what it has put by now must be found. */
+interface ServerWord {
+  readonly keys: PinnedKeys;
+  readonly trails: readonly ServerTrail[];
+}
+
+async function askServer(server: ServerEvidence | undefined, { source }: VerifyOptions, report: ReportBuilder): Promise<ServerWord> {
+  if (server === undefined) return { keys: NO_KEYS, trails: [] };
+  try {
+    const keys = await server.keys();
+    const trails = await server.trails();
+    return { keys, trails: trails.filter(({ bucket }) => source.bucket === undefined || bucket === source.bucket) };
+  } catch (error) {
+    report.add({ level: 'incomplete', code: 'server', message: `the server does not say what it delivered: ${(error as Error).message}` });
+    return { keys: NO_KEYS, trails: [] };
+  }
+}
+
+async function loadState(path: string | undefined, report: ReportBuilder): Promise<VerifyState> {
+  if (path === undefined) return NO_STATE;
+  try {
+    return await readState(path);
+  } catch (error) {
+    if (!(error instanceof StateDamaged)) throw error;
+    report.add({ level: 'incomplete', code: 'state', message: error.message });
+    return NO_STATE;
+  }
+}
+
+function selectionOf({ from, to, regions }: VerifyOptions): Selection {
+  const time = (date: Date) => `${date.toISOString().slice(0, 19)}Z`;
+  return {
+    ...(from !== undefined && { from: time(from) }),
+    ...(to !== undefined && { to: time(to) }),
+    ...(regions !== undefined && { regions: new Set(regions) }),
+  };
+}
+
+async function takeInventory(run: Run, onListed: (count: number) => void): Promise<void> {
+  const { source, inventory, report } = run;
+  let count = 0;
+  for await (const { key, sizeBytes, isPresent, contents } of source.list()) {
+    const place = placeOf(key);
+    if (place === undefined) continue;
+    count++;
+    if (count % 1_000 === 0) onListed(count);
+    if (!isPresent) inventory.deleted.add(key);
+    if (contents > 1) inventory.overwritten.set(key, contents);
+    switch (place.kind) {
+      case 'log':
+      case 'digest':
+        // A folder's own mark, as some tools make it, holds nothing. A deleted key counts: a version of it is still there.
+        if (key.endsWith('/') && sizeBytes === 0) break;
+        if (isPresent || contents > 0) inventory.unnamed.add(key);
+        break;
+      case 'receipt':
+        foundAt(inventory, place.trail, place.scope).numbers.add(place.number);
+        break;
+      case 'key':
+        foundAt(inventory, place.trail, place.scope).keyFiles.push(key);
+        break;
+      case 'other-evidence':
+        report.add({ level: 'note', code: 'other-evidence', key, message: 'it lies beside the evidence and is none' });
+    }
+  }
+  onListed(count);
+  const versions = source.versionsUnknown();
+  if (versions?.kind === 'refused')
+    report.add({ level: 'incomplete', code: 'versions', message: `versions cannot be checked: ${versions.reason}` });
+}
+
+function foundAt({ trails }: Inventory, trail: TrailName, scope: ScopeId): FoundReceipts {
+  const id = trailId(trail);
+  const found: FoundTrail = trails.get(id) ?? { trail, places: new Map() };
+  trails.set(id, found);
+  const receipts = found.places.get(scope) ?? { numbers: new NumberSet(), keyFiles: [] };
+  found.places.set(scope, receipts);
+  return receipts;
+}
+
+/** The trails that were asked for, and others whose receipts were read because they share the folders. */
+interface TrailResults {
+  readonly results: readonly TrailResult[];
+  readonly aside: readonly TrailResult[];
+}
+
+async function verifyTrails(
+  run: Run,
+  options: VerifyOptions,
+  known: { readonly state: VerifyState; readonly server: readonly ServerTrail[] },
+): Promise<TrailResults> {
+  const isWanted = (trail: TrailName) => options.trails === undefined || options.trails.some((wanted) => isTrail(wanted, trail));
+  addAbsentTrails(run, known, isWanted);
+  const checkpoints = known.state.logs.map(checkpointOf);
+  const results: TrailResult[] = [];
+  const asides: TrailResult[] = [];
+  for (const { trail, places } of run.inventory.trails.values()) {
+    const of = ({ trailARN }: { trailARN: string }) => isTrail(trailARN, trail);
+    const server = known.server.find(of);
+    const state = known.state.trails.find(of);
+    for (const copy of separateCopies(places)) {
+      if (isWanted(trail)) {
+        results.push(await verifyTrail(run, trail, copy, { ...(server && { server }), ...(state && { state }), checkpoints }));
+      } else {
+        // Its receipts tell which files in the shared folders are its own; they are not the caller's question.
+        const aside = { ...run, report: new ReportBuilder(), selection: { ...run.selection, regions: new Set<string>() } };
+        asides.push(await verifyTrail(aside, trail, copy, { checkpoints: [] }));
+      }
+    }
+  }
+  return { results, aside: asides };
+}
+
+/** Trails that somebody knows of and of which nothing is there: they are missing as a whole, and named. */
+function addAbsentTrails(
+  run: Run,
+  known: { readonly state: VerifyState; readonly server: readonly ServerTrail[] },
+  isWanted: (trail: TrailName) => boolean,
+): void {
+  const server = known.server
+    .filter(({ delivered }) => delivered > 0)
+    .map(({ trailARN, evidencePrefix }) => ({ trailARN, evidencePrefix }));
+  for (const { trailARN, evidencePrefix } of [...server, ...known.state.trails.map(({ trailARN }) => ({ trailARN, evidencePrefix: '' }))]) {
+    const trail = parseTrailArn(trailARN);
+    if (trail === undefined || !isWanted(trail) || run.inventory.trails.has(trailId(trail))) continue;
+    const at = placeOf(`${evidencePrefix}receipts/000000000001.note`);
+    const scope = at?.scope ?? `${scopeOfAny(run.inventory) ?? ''}AWSLogs/${trail.account}/`;
+    foundAt(run.inventory, trail, scope);
+    const message = 'nothing of this trail is there, though it delivered';
+    run.report.add({ level: 'tampered', code: 'trail-missing', message, trailARN });
+  }
+}
+
+/** The prefix that other trails lie below. */
+function scopeOfAny({ trails }: Inventory): string | undefined {
+  const scope = [...trails.values()][0]?.places.keys().next().value;
+  return scope === undefined ? undefined : scope.slice(0, scope.lastIndexOf('AWSLogs/'));
+}
+
+/** Log files and digests that no receipt named: forged where there are receipts, else checked by AWS's rules. */
+async function verifyUnnamed(run: Run): Promise<void> {
+  const { inventory, report, selection } = run;
+  const strict = new Set([...inventory.trails.values()].flatMap(({ places }) => [...places.keys()]));
+  const others = new Map<ScopeId, string[]>();
+  for (const key of inventory.unnamed) {
+    const place = placeOf(key)!;
+    if (!strict.has(place.scope)) {
+      const keys = others.get(place.scope) ?? [];
+      keys.push(key);
+      others.set(place.scope, keys);
+    } else if (wantsRegion(selection, regionOf(key))) {
+      const kind = place.kind === 'log' ? 'log' : key.endsWith('_backfill.json.gz') ? 'backfill-digest' : 'digest';
+      const isDeleted = inventory.deleted.has(key);
+      const reason = `no receipt names it: Snowtrail did not put it there${isDeleted ? ' (it is deleted, and its versions are still there)' : ''}`;
+      report.file({ key, kind, verdict: 'unlisted', code: 'unlisted', reason });
+      run.progress();
+    }
+  }
+  for (const [scope, keys] of others) await verifyByAwsRules(run, scope, keys);
+}
+
+async function conclude(
+  run: Run,
+  options: VerifyOptions,
+  { results, aside, state, server }: TrailResults & { readonly state: VerifyState; readonly server: ServerEvidence | undefined },
+): Promise<VerifyReport> {
+  const { report, source, selection } = run;
+  const isPartial =
+    selection.from !== undefined || selection.to !== undefined || selection.regions !== undefined || options.trails !== undefined;
+  const held = await holdAgainst(run, { results, aside, state, server, nowMs: options.nowMs ?? Date.now() });
+  if (results.every(({ digests }) => digests === 0) && !report.isIncomplete) {
+    report.add({ level: 'incomplete', code: 'no-digests', message: 'no digests found' });
+  }
+  const finished = report.finish({
+    source: source.name,
+    range: {
+      from: selection.from ?? null,
+      to: selection.to ?? null,
+      regions: selection.regions === undefined ? null : [...selection.regions],
+    },
+    trust: run.trust.report(),
+    checkpoints: held.checkpoints,
+    trails: results.map((result) => result.report),
+    cannotKnow: cannotKnow(run, options, isPartial),
+  });
+  if (options.statePath !== undefined && finished.exitCode === 0 && !isPartial) await writeState(options.statePath, held.nextState);
+  return finished;
+}
+
+function cannotKnow({ source, isRelocated }: Run, options: VerifyOptions, isPartial: boolean): string[] {
+  const sentences = ['events that were never sent, or were false when they were sent'];
+  if (options.callServer === undefined)
+    sentences.push(
+      options.statePath === undefined
+        ? 'whether evidence newer than the newest receipt here was removed together with its receipts: ask the server, or keep a state file'
+        : 'whether evidence newer than both the newest receipt here and the last run was removed together with its receipts: ask the server',
+    );
+  if (source.kind === 'folder')
+    sentences.push('object metadata, versions and delete markers, and the place of the bucket: a copied folder keeps none');
+  else if (isRelocated) sentences.push('that this bucket is the one that was delivered to: it was checked as a copy');
+  if (source.versionsUnknown()?.kind === 'none' && source.kind === 'bucket')
+    sentences.push('versions and delete markers: the bucket does not list them');
+  if (isPartial) sentences.push('anything outside of what was asked for: trails, Regions and times left out were not checked');
+  return sentences;
+}
