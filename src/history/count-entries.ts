@@ -1,0 +1,25 @@
+/**
+ * What history counts: each event once, as delivered (it is in the index) or filtered (its id is another event's).
+ */
+import type { HourCount } from '../store/follower.ts';
+import type { JournalEntry } from '../store/journal.ts';
+
+const HOUR_MS = 3_600_000;
+
+/** The counts of some entries, one for each account and hour of receipt. Facts are no events and count nowhere. */
+export function countEntries(entries: readonly JournalEntry[]): readonly HourCount[] {
+  const counts = new Map<string, { account: string; hour: number; delivered: number; filtered: number }>();
+  for (const entry of entries) {
+    if (entry.kind !== 'event') continue;
+    const hour = Math.floor(entry.receivedAtMs / HOUR_MS);
+    const key = `${entry.account}/${hour}`;
+    let count = counts.get(key);
+    if (count === undefined) {
+      count = { account: entry.account, hour, delivered: 0, filtered: 0 };
+      counts.set(key, count);
+    }
+    if (entry.isConflicting) count.filtered += 1;
+    else count.delivered += 1;
+  }
+  return [...counts.values()];
+}

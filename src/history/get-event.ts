@@ -1,0 +1,86 @@
+/**
+ * `GetEvent`: one event by its id or its sequence, with all that is known beside its bytes.
+ *
+ * Reads the journal, not the index: it finds events older than 90 days, and those whose id is another event's. An event of
+ * an account that the caller may not see looks as if it were not there. The nonce is given to the owner only because
+ * it lets guesses about the bytes be tested.
+ */
+import { ApiError } from '../api/api-error.ts';
+import type { Call, Operation } from '../api/operation.ts';
+import type { AccountId, JsonObject } from '../event/types.ts';
+import type { JournalEntry } from '../store/journal.ts';
+import { maySee, requireVisible } from './event-filter.ts';
+import { type EventView, viewEvent } from './event-view.ts';
+import type { HistoryDeps } from './history-deps.ts';
+import { eventOf } from './history-row.ts';
+import { readSequence, readText } from './read-input.ts';
+
+export interface EventDetail extends EventView {
+  /** The account holds the same id with other bytes; this one came later and is in no follower. */
+  readonly IsConflicting: boolean;
+  /** Members that were missing and got a documented default beside the bytes. */
+  readonly DefaultedMembers: readonly string[];
+  /** An object in the record repeats a member name. */
+  readonly HasDuplicateKeys: boolean;
+  /** Of the record's bytes, hexadecimal. */
+  readonly Sha256: string;
+  /** Of the evidence leaf, which holds SHA-256(nonce ‖ bytes); base64. */
+  readonly Nonce: string;
+}
+
+/** Input: `EventId`, with `AccountId` where several accounts may hold it; or `Sequence`. */
+export function getEvent(deps: HistoryDeps): Operation<JsonObject, { readonly Event: EventDetail }> {
+  return {
+    name: 'GetEvent',
+    isReadOnly: true,
+    decide: async (call, input) => {
+      const entry = await findEntry(deps, call, input);
+      if (entry === undefined || entry.kind !== 'event' || !maySee(call, entry.account)) {
+        throw new ApiError('EventNotFoundException', 'no such event in an account that you may see', { status: 404 });
+      }
+      return { output: { Event: detail(deps, entry) } };
+    },
+  };
+}
+
+async function findEntry(deps: HistoryDeps, call: Call, input: JsonObject): Promise<JournalEntry | undefined> {
+  const eventId = readText(input, 'EventId');
+  const sequence = readSequence(input, 'Sequence');
+  if ((eventId === undefined) === (sequence === undefined)) {
+    throw new ApiError('ValidationException', 'expected one of `EventId` and `Sequence`');
+  }
+  const found = eventId === undefined ? sequence : await findSequence(deps, accountsOf(deps, call, input), eventId);
+  if (found === undefined || found < 1n || found > deps.journal.head()) return undefined;
+  const [entry] = await deps.journal.fetch([found]);
+  return entry;
+}
+
+/** The account that is named; else the caller's own, then for an administrator all others. */
+function accountsOf(deps: HistoryDeps, call: Call, input: JsonObject): Iterable<AccountId> {
+  const account = readText(input, 'AccountId');
+  if (account !== undefined) {
+    requireVisible(call, account);
+    return [account];
+  }
+  return call.principal.isAdministrator ? new Set([call.account, ...deps.accounts()]) : [call.account];
+}
+
+async function findSequence(deps: HistoryDeps, accounts: Iterable<AccountId>, eventId: string): Promise<bigint | undefined> {
+  for (const account of accounts) {
+    const sequence = await deps.journal.find(account, eventId);
+    if (sequence !== undefined) return sequence;
+  }
+  return undefined;
+}
+
+function detail(deps: HistoryDeps, entry: JournalEntry): EventDetail {
+  const event = eventOf(entry, deps);
+  return {
+    ...viewEvent({ entry, event }),
+    IsConflicting: entry.isConflicting,
+    DefaultedMembers: event.remarks.defaulted,
+    HasDuplicateKeys: event.remarks.hasDuplicateKeys,
+    Sha256: Buffer.from(deps.sha256(entry.bytes)).toString('hex'),
+    Nonce: Buffer.from(entry.nonce).toString('base64'),
+  };
+}

@@ -1,0 +1,144 @@
+/**
+ * The history follower: every accepted event becomes a row of the look-up index.
+ *
+ * There are two places in the journal to remember. What is *counted* is durable in the catalog, with the counts. What
+ * is *indexed* the index itself knows: after a restart, or when a part of it was lost, that is less, and the entries
+ * between are read from the journal again and not counted twice. Meanwhile `catchingUp` says so, and look-ups are
+ * refused instead of answered in part.
+ *
+ * Filtered: an event whose id belongs to another event of its account. Facts are skipped.
+ * Source: DESIGN §1, §5; spec/history.md; reliability.md F11, P19.
+ */
+import type { ParseTools } from '../event/parse-event.ts';
+import type { Catalog, CatalogChange } from '../store/catalog.ts';
+import type { Clock } from '../store/clock.ts';
+import type { Follower, HourCount } from '../store/follower.ts';
+import type { HistoryIndex } from '../store/history-index.ts';
+import type { Journal, JournalEntry } from '../store/journal.ts';
+import { countEntries } from './count-entries.ts';
+import { eventOf, historyRow } from './history-row.ts';
+
+/** How long event history goes back: 90 days. */
+export const HISTORY_MS = 90 * 86_400_000;
+/** How often rows past that are dropped for good. Until then queries leave them out by time. */
+const EXPIRY_INTERVAL_MS = 3_600_000;
+const FOLLOWER = 'history';
+/** Entries read again at a time. */
+const READ_LIMIT = 5_000;
+
+export interface HistoryFollowerDeps {
+  readonly index: HistoryIndex;
+  readonly journal: Pick<Journal, 'read'>;
+  readonly catalog: Pick<Catalog, 'get' | 'list' | 'commit'>;
+  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly sha256: ParseTools['sha256'];
+}
+
+export interface HistoryFollower extends Follower {
+  /** Last entry that is in `counts`. Not below `cursor()`. */
+  countedTo(): bigint;
+  /** Delivered and filtered events by account and hour of receipt, as they are in the catalog. */
+  counts(): readonly HourCount[];
+  /** Set while entries that were indexed before have to be indexed again: look-ups would miss them. */
+  catchingUp(): { readonly coveredTo: bigint; readonly target: bigint } | undefined;
+}
+
+/** Reads what was counted. The index may be anything from empty to ahead of that. */
+export async function openHistoryFollower(deps: HistoryFollowerDeps): Promise<HistoryFollower> {
+  const cursor = await deps.catalog.get<{ readonly sequence: string }>(['cursor', FOLLOWER]);
+  const counts = await deps.catalog.list<HourCount>(['accounting', FOLLOWER]);
+  await deps.index.expire(deps.clock.nowMs() - HISTORY_MS);
+  return new HistoryIndexer(
+    deps,
+    BigInt(cursor?.value.sequence ?? '0'),
+    counts.map((document) => document.value),
+  );
+}
+
+class HistoryIndexer implements HistoryFollower {
+  readonly name = FOLLOWER;
+  readonly #deps: HistoryFollowerDeps;
+  /** By account and hour. Written only by `take`, after its commit. */
+  readonly #counts: Map<string, HourCount>;
+  #countedTo: bigint;
+  #nextExpiryMs: number;
+
+  constructor(deps: HistoryFollowerDeps, countedTo: bigint, counts: readonly HourCount[]) {
+    this.#deps = deps;
+    this.#countedTo = countedTo;
+    this.#counts = new Map(counts.map((count) => [keyOf(count), count]));
+    this.#nextExpiryMs = deps.clock.nowMs() + EXPIRY_INTERVAL_MS;
+  }
+
+  cursor(): bigint {
+    return this.catchingUp()?.coveredTo ?? this.#countedTo;
+  }
+
+  countedTo(): bigint {
+    return this.#countedTo;
+  }
+
+  counts(): readonly HourCount[] {
+    return [...this.#counts.values()];
+  }
+
+  catchingUp(): { readonly coveredTo: bigint; readonly target: bigint } | undefined {
+    const coveredTo = this.#deps.index.coveredTo();
+    return coveredTo < this.#countedTo ? { coveredTo, target: this.#countedTo } : undefined;
+  }
+
+  async take(entries: readonly JournalEntry[]): Promise<bigint> {
+    await this.#index(entries);
+    await this.#count(entries);
+    await this.#expire();
+    return entries.at(-1)!.sequence;
+  }
+
+  /** Indexes up to the last entry given; what the index lacks before the first one is read from the journal. */
+  async #index(entries: readonly JournalEntry[]): Promise<void> {
+    const { index, journal } = this.#deps;
+    const first = entries[0]!.sequence;
+    const last = entries.at(-1)!.sequence;
+    for (let from = index.coveredTo(); from < last; from = index.coveredTo()) {
+      const next = from >= first - 1n ? entries : await journal.read(from, READ_LIMIT);
+      const to = next.at(-1)!.sequence < last ? next.at(-1)!.sequence : last;
+      const rows = next.filter((entry) => entry.sequence > from && entry.sequence <= to).flatMap((entry) => this.#row(entry));
+      // While the journal was read, a query may have found damage: the index then covers less, and `rows` would leave a gap.
+      if (index.coveredTo() === from) await index.add(rows, to);
+    }
+  }
+
+  #row(entry: JournalEntry) {
+    if (entry.kind !== 'event' || entry.isConflicting) return [];
+    return [historyRow(entry, eventOf(entry, this.#deps))];
+  }
+
+  /** Counts the entries that are not counted yet; the counts and the cursor become durable together. */
+  async #count(entries: readonly JournalEntry[]): Promise<void> {
+    const last = entries.at(-1)!.sequence;
+    if (last <= this.#countedTo) return;
+    const changed = countEntries(entries.filter((entry) => entry.sequence > this.#countedTo)).map((more) => {
+      const before = this.#counts.get(keyOf(more));
+      return { ...more, delivered: more.delivered + (before?.delivered ?? 0), filtered: more.filtered + (before?.filtered ?? 0) };
+    });
+    const changes: CatalogChange[] = changed.map((count) => ({
+      key: ['accounting', FOLLOWER, count.account, String(count.hour)],
+      value: count,
+      expected: 'any',
+    }));
+    await this.#deps.catalog.commit([...changes, { key: ['cursor', FOLLOWER], value: { sequence: String(last) }, expected: 'any' }]);
+    for (const count of changed) this.#counts.set(keyOf(count), count);
+    this.#countedTo = last;
+  }
+
+  async #expire(): Promise<void> {
+    const nowMs = this.#deps.clock.nowMs();
+    if (nowMs < this.#nextExpiryMs) return;
+    await this.#deps.index.expire(nowMs - HISTORY_MS);
+    this.#nextExpiryMs = nowMs + EXPIRY_INTERVAL_MS;
+  }
+}
+
+function keyOf(count: HourCount): string {
+  return `${count.account}/${count.hour}`;
+}

@@ -1,0 +1,212 @@
+/**
+ * Event history without a server: a journal and a catalog as lists, an index in memory or on disk, a clock moved by hand.
+ *
+ * Journal and catalog keep only the promises that history relies on; what a real store does more is tested with the store.
+ */
+import { hash } from 'node:crypto';
+import type { Call, Operation } from '../../src/api/operation.ts';
+import type { AccountId, EventSourceKind, JsonObject, Region } from '../../src/event/types.ts';
+import { type HistoryFollower, openHistoryFollower } from '../../src/history/index-events.ts';
+import { historyOperations } from '../../src/history/operations.ts';
+import type { Catalog, CatalogDocument } from '../../src/store/catalog.ts';
+import type { HistoryIndex } from '../../src/store/history-index.ts';
+import type { Journal, JournalEntry } from '../../src/store/journal.ts';
+import { createMemoryHistoryIndex } from '../../src/store/memory/history-index.ts';
+import { createMemoryKeys } from '../../src/store/memory/keys.ts';
+import { ManualClock, seededChance } from './manual-clock.ts';
+
+export const ACCOUNT = '123837392027' as AccountId;
+export const OTHER_ACCOUNT = '000000000001' as AccountId;
+export const REGION = 'eu-central-1' as Region;
+export const NOW_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
+
+export const sha256 = (bytes: Uint8Array): Uint8Array => new Uint8Array(hash('sha256', bytes, 'buffer'));
+
+type HistoryJournal = Pick<Journal, 'read' | 'fetch' | 'find' | 'head' | 'waitBeyond'>;
+
+/** A journal of entries in memory that are read again from their bytes. */
+export class EntryList implements HistoryJournal {
+  readonly entries: JournalEntry[] = [];
+  #waiting: (() => void)[] = [];
+
+  add(entry: Omit<JournalEntry, 'sequence' | 'nonce'>): bigint {
+    const sequence = BigInt(this.entries.length + 1);
+    this.entries.push({ ...entry, sequence, nonce: new Uint8Array(16).fill(this.entries.length % 256) });
+    for (const wake of this.#waiting.splice(0)) wake();
+    return sequence;
+  }
+
+  async read(after: bigint, limit: number): Promise<readonly JournalEntry[]> {
+    return this.entries.slice(Number(after), Number(after) + limit);
+  }
+
+  async fetch(sequences: readonly bigint[]): Promise<readonly JournalEntry[]> {
+    return sequences.map((sequence) => this.entries[Number(sequence) - 1]!);
+  }
+
+  async find(account: AccountId, id: string): Promise<bigint | undefined> {
+    return this.entries.find((entry) => entry.account === account && entry.id === id)?.sequence;
+  }
+
+  head(): bigint {
+    return BigInt(this.entries.length);
+  }
+
+  async waitBeyond(after: bigint, signal: AbortSignal): Promise<void> {
+    if (this.head() > after || signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      this.#waiting.push(resolve);
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
+}
+
+/** A catalog of documents in memory. */
+export class DocumentList implements Pick<Catalog, 'get' | 'list' | 'commit'> {
+  readonly #documents = new Map<string, CatalogDocument<unknown>>();
+  /** How the next commit fails: before it took effect, or after. */
+  nextFailure: 'before' | 'after' | undefined;
+
+  async get<T>(key: readonly string[]): Promise<CatalogDocument<T> | undefined> {
+    return this.#documents.get(JSON.stringify(key)) as CatalogDocument<T> | undefined;
+  }
+
+  async list<T>(prefix: readonly string[]): Promise<readonly CatalogDocument<T>[]> {
+    const all = [...this.#documents.values()] as CatalogDocument<T>[];
+    return all.filter(({ key }) => prefix.every((part, at) => key[at] === part));
+  }
+
+  async commit(changes: Parameters<Catalog['commit']>[0]): Promise<void> {
+    const failure = this.nextFailure;
+    this.nextFailure = undefined;
+    if (failure === 'before') throw new Error('the catalog failed before the commit');
+    for (const { key, value } of changes) this.#documents.set(JSON.stringify(key), { key, value, version: 1 });
+    if (failure === 'after') throw new Error('the catalog failed after the commit');
+  }
+}
+
+/** How a record comes in, where it differs from: now, as a new event of `ACCOUNT` in `REGION`. */
+export interface Arrival {
+  readonly account?: AccountId;
+  readonly region?: Region;
+  readonly source?: EventSourceKind;
+  readonly receivedAtMs?: number;
+  readonly isConflicting?: boolean;
+}
+
+export class HistoryRig {
+  readonly clock = new ManualClock(NOW_MS);
+  readonly journal = new EntryList();
+  readonly catalog = new DocumentList();
+  readonly chance = seededChance('history');
+  readonly sha256 = sha256;
+  readonly keys = createMemoryKeys({ clock: this.clock, chance: this.chance, origin: 'snowtrail/test' });
+  index: HistoryIndex;
+  follower!: HistoryFollower;
+  #operations!: ReadonlyMap<string, Operation<never, unknown>>;
+
+  private constructor(index: HistoryIndex) {
+    this.index = index;
+  }
+
+  static async open(index: HistoryIndex = createMemoryHistoryIndex()): Promise<HistoryRig> {
+    const rig = new HistoryRig(index);
+    await rig.restart(index);
+    return rig;
+  }
+
+  /** A new process on the same journal and catalog. */
+  async restart(index: HistoryIndex): Promise<void> {
+    this.index = index;
+    this.follower = await openHistoryFollower(this);
+    const { cloudtrail, snowtrail } = historyOperations({ ...this.stores() });
+    this.#operations = new Map([...cloudtrail, ...snowtrail].map((operation) => [operation.name, operation]));
+  }
+
+  stores() {
+    const { index, journal, follower, keys, clock, chance } = this;
+    return { index, journal, follower, keys, clock, chance, sha256, accounts: () => [ACCOUNT, OTHER_ACCOUNT] };
+  }
+
+  /** Appends records and lets history take them. @returns The sequences. */
+  async accept(records: readonly JsonObject[], arrival: Arrival = {}): Promise<bigint[]> {
+    const sequences = records.map((record) => this.append(record, arrival));
+    await this.catchUp();
+    return sequences;
+  }
+
+  /** Appends one record that no follower has taken yet. */
+  append(record: JsonObject, arrival: Arrival = {}): bigint {
+    return this.journal.add({
+      kind: 'event',
+      source: arrival.source ?? 'record',
+      account: arrival.account ?? ACCOUNT,
+      region: arrival.region ?? REGION,
+      id: String(record['eventID']),
+      receivedAtMs: arrival.receivedAtMs ?? this.clock.nowMs(),
+      isConflicting: arrival.isConflicting ?? false,
+      bytes: new TextEncoder().encode(JSON.stringify(record)),
+    });
+  }
+
+  /** Hands over what the follower has not taken, as the server does. */
+  async catchUp(): Promise<void> {
+    for (let after = this.follower.cursor(); after < this.journal.head(); after = this.follower.cursor()) {
+      await this.follower.take(await this.journal.read(after, 1_000));
+    }
+  }
+
+  /** Decides one operation. The output's type is the caller's business. */
+  async call<Output>(name: string, input: object = {}, by: Call = callBy(ACCOUNT)): Promise<Output> {
+    const operation = this.#operations.get(name);
+    if (operation === undefined) throw new Error(`no operation \`${name}\``);
+    return (await operation.decide(by, input as never)).output as Output;
+  }
+}
+
+/** A call by an account's root key. */
+export function callBy(account: AccountId, change: { region?: Region; isAdministrator?: boolean } = {}): Call {
+  const arn = `arn:aws:iam::${account}:root`;
+  return {
+    principal: {
+      type: 'Root',
+      account,
+      arn,
+      principalId: account,
+      accessKeyId: 'AKIATEST',
+      isAdministrator: change.isAdministrator ?? false,
+    },
+    account,
+    region: change.region ?? REGION,
+    requestId: 'request',
+    sourceIpAddress: '127.0.0.1',
+    userAgent: 'test',
+    receivedAtMs: NOW_MS,
+  };
+}
+
+let records = 0;
+
+/** A management event of user `alice`, a second before `NOW_MS`, with changes. */
+export function record(change: JsonObject = {}): JsonObject {
+  records += 1;
+  return {
+    eventVersion: '1.08',
+    userIdentity: { type: 'IAMUser', userName: 'alice', accountId: ACCOUNT, accessKeyId: 'AKIAALICE' },
+    eventTime: '2026-01-02T03:04:04Z',
+    eventSource: 's3.amazonaws.com',
+    eventName: 'CreateBucket',
+    awsRegion: REGION,
+    sourceIPAddress: '203.0.113.7',
+    userAgent: 'aws-cli/1.45',
+    requestParameters: { bucketName: 'snowy-pii' },
+    responseElements: null,
+    eventID: `00000000-0000-4000-8000-${String(records).padStart(12, '0')}`,
+    readOnly: false,
+    eventType: 'AwsApiCall',
+    managementEvent: true,
+    recipientAccountId: ACCOUNT,
+    eventCategory: 'Management',
+    ...change,
+  };
+}
