@@ -43,6 +43,8 @@ export interface SimulatedFilesOptions {
   readonly seed: number;
   /** Asked before each call. */
   readonly fault?: (call: SimulatedCall) => FaultKind | undefined;
+  /** At a restart the system believes that everything it shows is on the disk, as after a failed sync (P7). */
+  readonly forgetsFailedWrites?: boolean;
   /** Size of the disk; 1 GiB by default. Writes beyond it fail with ENOSPC. */
   readonly totalBytes?: number;
 }
@@ -88,6 +90,7 @@ export class SimulatedFiles implements Files {
     this.#options = options;
     this.#disk = disk;
     this.#random = randomFrom(options.seed);
+    if (options.forgetsFailedWrites) forgetChanges(disk);
   }
 
   /** Number of calls so far. */
@@ -216,7 +219,8 @@ export class SimulatedFiles implements Files {
       },
       datasync: async () => {
         await call('datasync');
-        inode.synced = Buffer.from(inode.content);
+        // The changes, not all that is visible: pages that the system believes to be clean are not written.
+        for (const change of inode.changes) inode.synced = applied(inode.synced, change);
         inode.changes = [];
       },
       sizeBytes: async () => {
@@ -303,6 +307,11 @@ export class SimulatedFiles implements Files {
   }
 }
 
+/** What was not synced stays visible, and no sync will write it any more. */
+function forgetChanges(disk: Disk): void {
+  for (const { names } of disk.folders.values()) for (const inode of names.values()) inode.changes = [];
+}
+
 function write(inode: Inode, position: number, bytes: Uint8Array): void {
   inode.content = patched(inode.content, position, bytes);
   inode.changes.push({ kind: 'write', position, bytes: Uint8Array.from(bytes) });
@@ -311,6 +320,10 @@ function write(inode: Inode, position: number, bytes: Uint8Array): void {
 function truncate(inode: Inode, size: number): void {
   inode.content = resized(inode.content, size);
   inode.changes.push({ kind: 'truncate', size });
+}
+
+function applied(content: Buffer, change: Change): Buffer {
+  return change.kind === 'truncate' ? resized(content, change.size) : patched(content, change.position, change.bytes);
 }
 
 function patched(content: Buffer, position: number, bytes: Uint8Array): Buffer<ArrayBuffer> {
