@@ -1,0 +1,422 @@
+/**
+ * The way of every request: which service it is for, who sends it, and to whom it is handed.
+ *
+ * One port serves all: the SigV4 scope names the service, then the target, action or path names the operation; what is
+ * signed for `s3` is S3. Only the listed pages are answered without a signature. `serve.ts` brings the requests;
+ * everything that goes wrong below ends in `refuse`.
+ *
+ * Source: DESIGN §2 step 1, §6; reliability.md A01–A11, A62.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ApiError } from '../api/api-error.ts';
+import type { Call } from '../api/operation.ts';
+import type { JsonObject, Region } from '../event/types.ts';
+import { isRegion } from '../event/values.ts';
+import { decodeAwsChunked } from './aws-chunked.ts';
+import { EMPTY_SHA256, parseQuery, type RawHeader, type RequestParts, sha256Hex, UNSIGNED_PAYLOAD } from './canonical-request.ts';
+import { ChunkChain } from './chunk-chain.ts';
+import { familyOf, nameOperation, runOperation } from './dispatch.ts';
+import { ByteBudget } from './limits.ts';
+import type { HttpPorts, Service, StreamRoute } from './ports.ts';
+import { type Authorization, claimsAuthentication, readAuthorization } from './read-authorization.ts';
+import {
+  type BodySource,
+  contentCoding,
+  declaredLength,
+  decompress,
+  decompressStream,
+  discardBody,
+  holdBody,
+  streamBody,
+} from './read-body.ts';
+import { type AnswerContext, encodeError, idHeaders, newHostId, publicError, sendWhole } from './respond.ts';
+import { type Recording, runCall } from './run-call.ts';
+import { handleS3 } from './s3/handle-s3.ts';
+import { MultipartUploads } from './s3/multipart-uploads.ts';
+import { type Family, SignatureRefusal, signatureError } from './signature-refusal.ts';
+import { SigningKeys } from './signing-keys.ts';
+import {
+  checkTime,
+  type PayloadClaim,
+  readPayloadClaim,
+  STREAMING_SIGNED,
+  STREAMING_SIGNED_TRAILER,
+  STREAMING_UNSIGNED_TRAILER,
+  type VerifiedSignature,
+  verifySignature,
+} from './verify-signature.ts';
+import { writeAll } from './write-body.ts';
+import { xmlDocument } from './xml.ts';
+
+/** Answers one request. Never rejects: what goes wrong is answered, or the connection is closed. */
+export type Handler = (request: IncomingMessage, response: ServerResponse, options: { readonly expectsContinue: boolean }) => Promise<void>;
+
+export interface HttpHandler {
+  readonly handle: Handler;
+  /** Drops what uploads hold. */
+  close(): Promise<void>;
+}
+
+export function createHandler(ports: HttpPorts): HttpHandler {
+  const signingKeys = new SigningKeys();
+  const budget = new ByteBudget(ports.limits.bufferedBytes);
+  const uploads = new MultipartUploads(ports.clock, ports.chance);
+  return {
+    handle: async (request, response, { expectsContinue }) => {
+      const exchange = new Exchange(ports, { request, response, expectsContinue, limits: ports.limits, budget }, signingKeys, uploads);
+      try {
+        await exchange.run();
+      } catch (error) {
+        await exchange.refuse(error);
+      }
+    },
+    close: () => uploads.close(),
+  };
+}
+
+/** One request and its answer. */
+class Exchange {
+  readonly #ports: HttpPorts;
+  readonly #source: BodySource;
+  readonly #signingKeys: SigningKeys;
+  readonly #uploads: MultipartUploads;
+  readonly #parts: RequestParts;
+  readonly #requestId: string;
+  /** How errors are written; known better the further the request is read. */
+  #context: AnswerContext;
+  /** The key that the request claims to be signed with. */
+  #accessKeyId: string | undefined;
+
+  constructor(ports: HttpPorts, source: BodySource, signingKeys: SigningKeys, uploads: MultipartUploads) {
+    this.#ports = ports;
+    this.#source = source;
+    this.#signingKeys = signingKeys;
+    this.#uploads = uploads;
+    const { request } = source;
+    const target = request.url ?? '';
+    const mark = target.indexOf('?');
+    this.#parts = {
+      method: request.method ?? '',
+      path: mark < 0 ? target : target.slice(0, mark),
+      query: mark < 0 ? '' : target.slice(mark + 1),
+      headers: pairs(request.rawHeaders),
+    };
+    this.#requestId = ports.chance.uuid();
+    this.#context = this.#contextOf(guessFamily(this.#parts, request));
+  }
+
+  async run(): Promise<void> {
+    const { path, query, headers, method } = this.#parts;
+    if (!path.startsWith('/')) throw new ApiError('InvalidURI', 'the request target must begin with a slash', { status: 400 });
+    if (headers.length > this.#ports.limits.headersMax)
+      throw new ApiError('RequestHeaderSectionTooLarge', 'the request has too many headers', { status: 431 });
+    if (!claimsAuthentication(headers, query)) {
+      const page = method === 'GET' || method === 'HEAD' ? this.#ports.pages.get(path) : undefined;
+      if (page === undefined) throw new SignatureRefusal('missing', 'Request is missing Authentication Token');
+      const { status, contentType, body, headers: more } = await page({ path, query });
+      return sendWhole(this.#source.response, this.#context, { status, headers: { 'content-type': contentType, ...more }, body });
+    }
+    const authorization = readAuthorization(headers, query);
+    this.#accessKeyId = authorization.accessKeyId;
+    const { scope } = authorization;
+    if (!isRegion(scope.region))
+      throw new SignatureRefusal('wrong-scope', `Credential should be scoped to a valid region, not '${scope.region}'.`);
+    if (scope.service === 's3') return this.#runS3(authorization);
+    const service = this.#ports.services.get(scope.service);
+    if (service === undefined)
+      throw new SignatureRefusal('wrong-scope', `Credential should be scoped to a service of this endpoint, not '${scope.service}'.`);
+    this.#context = { ...this.#contextOf(familyOf(service)), ...(service.namespace === undefined ? {} : { namespace: service.namespace }) };
+    checkTime(authorization, this.#ports.signatureTimeMs());
+    const stream = scope.service === 'snowtrail' ? this.#ports.streams.get(`${method} ${path}`) : undefined;
+    return stream === undefined ? this.#runOperation(service, authorization) : this.#runStream(service, stream, authorization);
+  }
+
+  /** Turns whatever went wrong into an answer, if there is still somebody to answer. */
+  async refuse(thrown: unknown): Promise<void> {
+    const { response, request } = this.#source;
+    const { family } = this.#context;
+    const error = thrown instanceof SignatureRefusal ? signatureError(thrown, family) : publicError(thrown, family);
+    if (
+      error.status === 500 ||
+      (!(thrown instanceof ApiError) && !(thrown instanceof SignatureRefusal) && error.code.startsWith('Internal'))
+    ) {
+      this.#ports.report({ kind: 'internal', requestId: this.#requestId, error: thrown });
+    }
+    if (thrown instanceof SignatureRefusal && thrown.kind !== 'missing') {
+      const accessKeyId = this.#accessKeyId === undefined ? {} : { accessKeyId: this.#accessKeyId };
+      this.#ports.report({
+        kind: 'signature-refused',
+        requestId: this.#requestId,
+        code: error.code,
+        ...accessKeyId,
+        sourceIpAddress: this.#sourceIpAddress(),
+      });
+    }
+    // An answer that has begun cannot become an error: the client must see that it is not whole.
+    if (response.headersSent || response.destroyed) {
+      response.destroy();
+      return;
+    }
+    const { status, headers, body } = encodeError(error, this.#context);
+    const isWhole = await discardBody(this.#source);
+    if (!isWhole) response.shouldKeepAlive = false;
+    sendWhole(response, this.#context, { status, headers: { ...headers, ...(status === 503 ? { 'retry-after': '1' } : {}) }, body });
+    if (!isWhole) response.once('finish', () => request.destroy());
+  }
+
+  async #runOperation(service: Service, authorization: Authorization): Promise<void> {
+    const { request, response, limits } = this.#source;
+    const claim = readPayloadClaim(authorization, 'whole');
+    const held = await holdBody(this.#source, limits.controlBodyBytes);
+    try {
+      const { call } = await this.#authenticate(authorization, hashOf(claim, held.bytes), claim, held.bytes);
+      const coding = contentCoding(request.headers['content-encoding']);
+      const body = coding === undefined ? held.bytes : await decompress(held.bytes, limits.controlBodyBytes);
+      const named = nameOperation(service, this.#parts, (name) => single(request.headers[name]), body);
+      const output = await runOperation(this.#recording(), service, call, named, body);
+      const contentType = service.protocol === 'aws-json' ? 'application/x-amz-json-1.1' : 'application/json';
+      if (service.protocol !== 'query')
+        return sendWhole(response, this.#context, { status: 200, headers: { 'content-type': contentType }, body: JSON.stringify(output) });
+      const document = { [`${named.name}Result`]: output as never, ResponseMetadata: { RequestId: this.#requestId } };
+      sendWhole(response, this.#context, {
+        status: 200,
+        headers: { 'content-type': 'text/xml' },
+        body: xmlDocument(`${named.name}Response`, document, service.namespace),
+      });
+    } finally {
+      held.release();
+    }
+  }
+
+  async #runStream(service: Service, route: StreamRoute, authorization: Authorization): Promise<void> {
+    const { request } = this.#source;
+    const claim = readPayloadClaim(authorization, 'signed-chunks');
+    const coding = contentCoding(request.headers['content-encoding']);
+    if (claim.kind === 'signed-chunks') {
+      const verified = await this.#authenticate(authorization, wordOf(claim));
+      const body = this.#decodeChunks(authorization, claim, verified, route.bodyBytesMax, new Map());
+      return this.#handOver(service, route, verified.call, coding === undefined ? body : decompressStream(body, route.bodyBytesMax));
+    }
+    // One hash over all of it: nothing may be acted on before the last byte was seen.
+    const held = await holdBody(this.#source, route.bodyBytesMax);
+    try {
+      const { call } = await this.#authenticate(authorization, hashOf(claim, held.bytes), claim, held.bytes);
+      const body = once(held.bytes);
+      await this.#handOver(service, route, call, coding === undefined ? body : decompressStream(body, route.bodyBytesMax));
+    } finally {
+      held.release();
+    }
+  }
+
+  async #handOver(service: Service, route: StreamRoute, call: Call, body: AsyncIterable<Uint8Array>): Promise<void> {
+    const { request, response, limits } = this.#source;
+    const query = new Map(readParameters(this.#parts.query));
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const answer = {
+      signal: gone.signal,
+      start: (status: number, headers: Readonly<Record<string, string>>) => {
+        response.writeHead(status, { ...idHeaders(this.#context), ...headers });
+        response.flushHeaders();
+      },
+      write: (piece: Uint8Array | string) => writeAll(response, piece, limits.writeTimeoutMs),
+    };
+    const handle = async (): Promise<void> => {
+      await route.handle({ call, query, headers: request.headers, body, answer });
+      response.end();
+    };
+    if (route.record === undefined) return handle();
+    const base = { call, eventSource: service.eventSource, ...route.record, category: 'Management' as const };
+    const requestParameters: JsonObject = Object.fromEntries([...query].filter(([name]) => !name.toLowerCase().startsWith('x-amz-')));
+    await runCall<void>(
+      this.#recording(),
+      async () => ({ record: { ...base, requestParameters, responseElements: null }, apply: handle }),
+      (error) => {
+        const { code, message } = publicError(error, 'json');
+        return { ...base, requestParameters, responseElements: null, error: { code, message } };
+      },
+    );
+  }
+
+  async #runS3(authorization: Authorization): Promise<void> {
+    this.#context = this.#contextOf('s3');
+    checkTime(authorization, this.#ports.signatureTimeMs());
+    const claim = readPayloadClaim(authorization, 's3');
+    const verified = await this.#authenticate(authorization, wordOf(claim));
+    const { call } = verified;
+    const query = readParameters(this.#parts.query);
+    const trailers = new Map<string, string>();
+    await handleS3({
+      parts: this.#parts,
+      query,
+      call,
+      form: authorization.form,
+      hostId: this.#context.hostId,
+      request: this.#source.request,
+      response: this.#source.response,
+      context: this.#context,
+      limits: this.#source.limits,
+      objects: this.#ports.objects,
+      uploads: this.#uploads,
+      clock: this.#ports.clock,
+      chance: this.#ports.chance,
+      recording: this.#recording(),
+      body: {
+        declaredSha256: claim.kind === 'declared' ? claim.sha256 : undefined,
+        length:
+          claim.kind === 'signed-chunks' || claim.kind === 'unsigned-chunks' ? this.#decodedLength() : declaredLength(this.#source.request),
+        trailers,
+        stream: (bytesMax) =>
+          claim.kind === 'signed-chunks' || claim.kind === 'unsigned-chunks'
+            ? this.#decodeChunks(authorization, claim, verified, bytesMax, trailers)
+            : streamBody(this.#source, bytesMax),
+        reserve: (bytes) => this.#source.budget.reserve(bytes),
+        release: (bytes) => this.#source.budget.release(bytes),
+      },
+    });
+  }
+
+  /** The bytes inside an `aws-chunked` body. */
+  #decodeChunks(
+    authorization: Authorization,
+    claim: Extract<PayloadClaim, { kind: 'signed-chunks' | 'unsigned-chunks' }>,
+    verified: VerifiedSignature,
+    bytesMax: number,
+    trailers: Map<string, string>,
+  ): AsyncIterable<Uint8Array> {
+    const isSigned = claim.kind === 'signed-chunks';
+    const decodedLength = this.#decodedLength();
+    if (decodedLength > bytesMax)
+      throw new ApiError('EntityTooLarge', 'Your proposed upload exceeds the maximum allowed size', {
+        status: isS3(authorization) ? 400 : 413,
+      });
+    const { amzDate, scope, signature } = authorization;
+    const chain = isSigned ? new ChunkChain({ signingKey: verified.signingKey, amzDate, scope, seedSignature: signature }) : undefined;
+    const announced = single(this.#source.request.headers['x-amz-trailer']) ?? '';
+    const trailerNames = announced
+      .split(',')
+      .map((name) => name.trim().toLowerCase())
+      .filter((name) => name !== '');
+    // A chunk holds at least one byte and costs less than a hundred more on the wire.
+    const wireBytesMax = decodedLength * 100 + 64 * 1024;
+    return decodeAwsChunked(
+      streamBody(this.#source, wireBytesMax),
+      {
+        ...(chain === undefined ? {} : { chain }),
+        hasTrailer: !isSigned || claim.hasTrailer,
+        decodedLength,
+        trailerNames,
+        budget: this.#source.budget,
+      },
+      trailers,
+    );
+  }
+
+  #decodedLength(): number {
+    const text = single(this.#source.request.headers['x-amz-decoded-content-length']) ?? '';
+    if (!/^\d{1,13}$/.test(text))
+      throw new ApiError('MissingContentLength', 'You must provide the x-amz-decoded-content-length HTTP header.', { status: 411 });
+    return Number(text);
+  }
+
+  /** Verifies the signature, and the body where it is here already. */
+  async #authenticate(
+    authorization: Authorization,
+    payloadHash: string,
+    claim?: PayloadClaim,
+    body?: Uint8Array,
+  ): Promise<VerifiedSignature & { readonly call: Call }> {
+    const nowMs = this.#ports.signatureTimeMs();
+    const deps = { findCredentials: this.#ports.findCredentials, signingKeys: this.#signingKeys };
+    const verified = await verifySignature(this.#parts, authorization, { payloadHash, nowMs }, deps);
+    if (claim?.kind === 'declared' && body !== undefined && sha256Hex(body) !== claim.sha256) {
+      throw new SignatureRefusal('wrong-body', "The provided 'x-amz-content-sha256' header does not match what was computed.");
+    }
+    const { principal } = verified.credentials;
+    const call: Call = {
+      principal,
+      account: principal.account,
+      region: authorization.scope.region as Region,
+      requestId: this.#context.requestId,
+      sourceIpAddress: this.#sourceIpAddress(),
+      userAgent: utf8(single(this.#source.request.headers['user-agent']) ?? ''),
+      receivedAtMs: this.#ports.clock.nowMs(),
+    };
+    return { ...verified, call };
+  }
+
+  #recording(): Recording {
+    return { recordCall: this.#ports.recordCall, report: this.#ports.report };
+  }
+
+  #contextOf(family: Family): AnswerContext {
+    const requestId = family === 's3' ? this.#requestId.replaceAll('-', '').slice(0, 16).toUpperCase() : this.#requestId;
+    return { family, requestId, hostId: family === 's3' ? newHostId() : '', method: this.#parts.method, path: this.#parts.path };
+  }
+
+  /** The peer of the connection: headers that name another one can be written by anybody. */
+  #sourceIpAddress(): string {
+    return (this.#source.request.socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
+  }
+}
+
+/** What the signature covers as the body's hash when the body is here. */
+function hashOf(claim: PayloadClaim, body: Uint8Array): string {
+  if (claim.kind === 'declared') return claim.sha256;
+  return body.length === 0 ? EMPTY_SHA256 : sha256Hex(body);
+}
+
+/** What the signature covers as the body's hash when the body comes later. */
+function wordOf(claim: PayloadClaim): string {
+  switch (claim.kind) {
+    case 'declared':
+      return claim.sha256;
+    case 'signed-chunks':
+      return claim.hasTrailer ? STREAMING_SIGNED_TRAILER : STREAMING_SIGNED;
+    case 'unsigned-chunks':
+      return STREAMING_UNSIGNED_TRAILER;
+    case 'unsigned':
+    case 'from-body':
+      return UNSIGNED_PAYLOAD;
+  }
+}
+
+/** In which family's words to refuse a request that does not say which service it is for. */
+function guessFamily({ path, query }: RequestParts, { headers }: IncomingMessage): Family {
+  const scope = /Credential=[^/,\s]+\/\d+\/[^/,\s]+\/([a-z0-9-]+)\//.exec(headers.authorization ?? '')?.[1];
+  if (scope === 's3') return 's3';
+  if (headers['x-amz-target'] !== undefined || path.startsWith('/v1/')) return 'json';
+  if (path === '/PutAuditEvents') return 'rest-json';
+  const isForm = (headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded');
+  if (scope === 'sts' || isForm || /(?:^|&)Action=/.test(query)) return 'query';
+  return scope === undefined ? 's3' : 'json';
+}
+
+function readParameters(query: string): [string, string][] {
+  try {
+    return parseQuery(query);
+  } catch (cause) {
+    throw new ApiError('InvalidURI', 'the query string is not percent-encoded UTF-8', { status: 400, cause });
+  }
+}
+
+function isS3({ scope }: Authorization): boolean {
+  return scope.service === 's3';
+}
+
+function pairs(rawHeaders: readonly string[]): readonly RawHeader[] {
+  return Array.from({ length: rawHeaders.length / 2 }, (_, index) => [rawHeaders[2 * index]!, rawHeaders[2 * index + 1]!] as const);
+}
+
+function single(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/** Node reads headers as Latin-1; text that is UTF-8 becomes itself again. */
+function utf8(value: string): string {
+  return Buffer.from(value, 'latin1').toString('utf8');
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  if (bytes.length > 0) yield bytes;
+}

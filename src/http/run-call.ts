@@ -1,0 +1,72 @@
+/**
+ * The order of every authenticated call: decide, record, apply, answer.
+ *
+ * The record of the call is durable before the call takes effect; a mutating call whose record cannot be made durable
+ * is refused and changes nothing (F37). Refused calls are recorded with their error. When a change turns out to be
+ * impossible after it was recorded, a second record with the same request id says so.
+ */
+import { ApiError } from '../api/api-error.ts';
+import type { CallRecord } from '../api/call-record.ts';
+import type { HttpPorts } from './ports.ts';
+
+/** What a call decided, as far as the order matters. */
+export interface Decided<Answer> {
+  /** The record of its success. */
+  readonly record: CallRecord;
+  /** Carries out what was decided and gives the answer. For reads there is nothing to carry out. */
+  readonly apply: () => Promise<Answer> | Answer;
+  /** Gives back what the decision holds when it is not carried out, such as a staged body. */
+  readonly discard?: () => Promise<void>;
+}
+
+/** Who records, and where to say that it went wrong. */
+export type Recording = Pick<HttpPorts, 'recordCall' | 'report'>;
+
+/**
+ * @param decide Checks the call; throws `ApiError` when it is refused.
+ * @param recordOfRefusal The record of the call when it is refused.
+ * @throws ApiError of the refusal, after it was recorded.
+ */
+export async function runCall<Answer>(
+  { recordCall, report }: Recording,
+  decide: () => Promise<Decided<Answer>>,
+  recordOfRefusal: (error: unknown) => CallRecord,
+): Promise<Answer> {
+  const refuse = async (error: unknown): Promise<never> => {
+    const record = recordOfRefusal(error);
+    try {
+      await recordCall(record);
+    } catch (failure) {
+      report({ kind: 'refusal-not-recorded', requestId: record.call.requestId, eventName: record.eventName, error: failure });
+    }
+    throw error;
+  };
+
+  let decided: Decided<Answer>;
+  try {
+    decided = await decide();
+  } catch (error) {
+    return refuse(error);
+  }
+  const { record, apply, discard } = decided;
+  try {
+    await recordCall(record);
+  } catch (error) {
+    const { requestId } = record.call;
+    if (!record.isReadOnly) {
+      report({ kind: 'internal', requestId, error });
+      await discard?.();
+      throw new ApiError('ServiceUnavailable', 'The record of this call could not be made durable, so it was not carried out. Try again.', {
+        status: 503,
+        cause: error,
+      });
+    }
+    report({ kind: 'read-not-recorded', requestId, eventName: record.eventName, error });
+  }
+  try {
+    return await apply();
+  } catch (error) {
+    await discard?.();
+    return refuse(error);
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * Finds the S3 operation that method, path and sub-resource name.
+ *
+ * The names are those that S3's events carry (ListObjectsV2 is recorded as ListObjects), and the categories those of
+ * CloudTrail's table of data events: a call on an object is `Data`, a call on a bucket `Management`.
+ * Source: S3 API Reference, "Actions"; S3 User Guide, "Amazon S3 CloudTrail events".
+ */
+import * as buckets from './buckets.ts';
+import { s3Error } from './errors.ts';
+import { listObjects, listObjectVersions } from './list-objects.ts';
+import * as multipart from './multipart.ts';
+import * as objects from './objects.ts';
+import type { S3Call, S3Decision, S3Operation } from './s3-call.ts';
+
+type Decide = (call: S3Call) => Promise<S3Decision>;
+
+/** Records the deletion of each object of a DeleteObjects call. */
+export type RecordDeletions = Parameters<typeof objects.deleteObjects>[1];
+
+/** @throws ApiError MethodNotAllowed */
+export function findOperation(call: S3Call, recordDeletions: RecordDeletions): S3Operation {
+  const { method } = call.request.parts;
+  const found =
+    call.bucketName === undefined
+      ? onService(method)
+      : call.objectKey === undefined
+        ? onBucket(call, method, recordDeletions)
+        : onObject(call, method);
+  if (found === undefined) throw s3Error('MethodNotAllowed', { details: { Method: method } });
+  return found;
+}
+
+function read(eventName: string, category: S3Operation['category'], decide: Decide): S3Operation {
+  return { eventName, isReadOnly: true, category, decide };
+}
+
+function write(eventName: string, category: S3Operation['category'], decide: Decide): S3Operation {
+  return { eventName, isReadOnly: false, category, decide };
+}
+
+function onService(method: string): S3Operation | undefined {
+  return method === 'GET' ? read('ListBuckets', 'Management', buckets.listBuckets) : undefined;
+}
+
+/** Settings of a bucket by sub-resource: the name of their events, and what a GET answers. */
+const SETTINGS: ReadonlyMap<string, readonly [name: string, get: Decide]> = new Map<string, readonly [string, Decide]>([
+  ['tagging', ['BucketTagging', buckets.notConfigured('NoSuchTagSet')]],
+  ['lifecycle', ['BucketLifecycle', buckets.notConfigured('NoSuchLifecycleConfiguration')]],
+  ['cors', ['BucketCors', buckets.notConfigured('NoSuchCORSConfiguration')]],
+  ['website', ['BucketWebsite', buckets.notConfigured('NoSuchWebsiteConfiguration')]],
+  ['encryption', ['BucketEncryption', buckets.notConfigured('ServerSideEncryptionConfigurationNotFoundError')]],
+  ['replication', ['BucketReplication', buckets.notConfigured('ReplicationConfigurationNotFoundError')]],
+  ['publicAccessBlock', ['BucketPublicAccessBlock', buckets.notConfigured('NoSuchPublicAccessBlockConfiguration')]],
+  ['ownershipControls', ['BucketOwnershipControls', buckets.notConfigured('OwnershipControlsNotFoundError')]],
+  ['object-lock', ['BucketObjectLockConfiguration', buckets.notConfigured('ObjectLockConfigurationNotFoundError')]],
+  ['logging', ['BucketLogging', buckets.emptySetting('BucketLoggingStatus')]],
+  ['notification', ['BucketNotification', buckets.emptySetting('NotificationConfiguration')]],
+  ['accelerate', ['AccelerateConfiguration', buckets.emptySetting('AccelerateConfiguration')]],
+  ['requestPayment', ['BucketRequestPayment', buckets.emptySetting('RequestPaymentConfiguration', { Payer: 'BucketOwner' })]],
+  ...[
+    'policyStatus',
+    'analytics',
+    'inventory',
+    'metrics',
+    'intelligent-tiering',
+    'session',
+    'metadataTable',
+    'metadataConfiguration',
+    'abac',
+  ].map((name): [string, readonly [string, Decide]] => [
+    name,
+    [`Bucket${name.slice(0, 1).toUpperCase()}${name.slice(1)}`, buckets.unsupported(`The sub-resource ${name}`)],
+  ]),
+]);
+
+function onBucket(call: S3Call, method: string, recordDeletions: RecordDeletions): S3Operation | undefined {
+  const setting = [...SETTINGS].find(([name]) => call.hasParam(name));
+  if (setting !== undefined) {
+    const [name, [eventName, get]] = setting;
+    if (method === 'GET') return read(`Get${eventName}`, 'Management', get);
+    if (method === 'PUT') return write(`Put${eventName}`, 'Management', buckets.unsupported(`Setting ${name}`));
+    return method === 'DELETE' ? write(`Delete${eventName}`, 'Management', buckets.unsupported(`Deleting ${name}`)) : undefined;
+  }
+  switch (method) {
+    case 'GET':
+      if (call.hasParam('location')) return read('GetBucketLocation', 'Management', buckets.getBucketLocation);
+      if (call.hasParam('policy')) return read('GetBucketPolicy', 'Management', buckets.getBucketPolicy);
+      if (call.hasParam('acl')) return read('GetBucketAcl', 'Management', buckets.getBucketAcl);
+      if (call.hasParam('versioning')) return read('GetBucketVersioning', 'Management', buckets.getBucketVersioning);
+      if (call.hasParam('versions')) return read('ListObjectVersions', 'Data', listObjectVersions);
+      if (call.hasParam('uploads')) return read('ListMultipartUploads', 'Data', multipart.listMultipartUploads);
+      return read('ListObjects', 'Data', listObjects);
+    case 'HEAD':
+      return read('HeadBucket', 'Data', buckets.headBucket);
+    case 'PUT':
+      if (call.hasParam('policy')) return write('PutBucketPolicy', 'Management', buckets.putBucketPolicy);
+      if (call.hasParam('versioning')) return write('PutBucketVersioning', 'Management', buckets.putBucketVersioning);
+      if (call.hasParam('acl')) return write('PutBucketAcl', 'Management', buckets.refuseAcl);
+      return write('CreateBucket', 'Management', buckets.createBucket);
+    case 'DELETE':
+      if (call.hasParam('policy')) return write('DeleteBucketPolicy', 'Management', buckets.deleteBucketPolicy);
+      return write('DeleteBucket', 'Management', buckets.deleteBucket);
+    case 'POST':
+      if (call.hasParam('delete')) return write('DeleteObjects', 'Data', (each) => objects.deleteObjects(each, recordDeletions));
+      return write('PostObject', 'Data', buckets.unsupported('Uploading by a form'));
+    default:
+      return undefined;
+  }
+}
+
+/** What can be asked of an object besides the object, and is not kept here. */
+const UNSUPPORTED_OF_OBJECT: ReadonlyMap<string, string> = new Map([
+  ['attributes', 'ObjectAttributes'],
+  ['retention', 'ObjectRetention'],
+  ['legal-hold', 'ObjectLegalHold'],
+  ['torrent', 'ObjectTorrent'],
+  ['restore', 'RestoreObject'],
+  ['select', 'SelectObjectContent'],
+  ['renameObject', 'RenameObject'],
+  ['encryption', 'ObjectEncryption'],
+]);
+
+function onObject(call: S3Call, method: string): S3Operation | undefined {
+  const isCopy = call.request.request.headers['x-amz-copy-source'] !== undefined;
+  const other = [...UNSUPPORTED_OF_OBJECT].find(([name]) => call.hasParam(name));
+  if (other !== undefined) {
+    const [name, noun] = other;
+    const decide = buckets.unsupported(`The sub-resource ${name}`);
+    if (method === 'GET') return read(`Get${noun}`, 'Data', decide);
+    if (method === 'PUT') return write(`Put${noun}`, 'Data', decide);
+    return method === 'POST' ? write(noun, 'Data', decide) : undefined;
+  }
+  switch (method) {
+    case 'GET':
+      if (call.hasParam('uploadId')) return read('ListParts', 'Data', multipart.listParts);
+      if (call.hasParam('acl')) return read('GetObjectAcl', 'Data', objects.getObjectAcl);
+      if (call.hasParam('tagging')) return read('GetObjectTagging', 'Data', objects.getObjectTagging);
+      return read('GetObject', 'Data', objects.getObject);
+    case 'HEAD':
+      return read('HeadObject', 'Data', objects.headObject);
+    case 'PUT':
+      if (call.hasParam('uploadId') || call.hasParam('partNumber')) {
+        return isCopy ? write('UploadPartCopy', 'Data', multipart.uploadPartCopy) : write('UploadPart', 'Data', multipart.uploadPart);
+      }
+      if (call.hasParam('acl')) return write('PutObjectAcl', 'Data', buckets.refuseAcl);
+      if (call.hasParam('tagging')) return write('PutObjectTagging', 'Data', buckets.unsupported('Tagging objects'));
+      return isCopy ? write('CopyObject', 'Data', objects.copyObject) : write('PutObject', 'Data', objects.putObject);
+    case 'DELETE':
+      if (call.hasParam('uploadId')) return write('AbortMultipartUpload', 'Data', multipart.abortMultipartUpload);
+      if (call.hasParam('tagging')) return write('DeleteObjectTagging', 'Data', buckets.unsupported('Tagging objects'));
+      return write('DeleteObject', 'Data', objects.deleteObject);
+    case 'POST':
+      if (call.hasParam('uploads')) return write('CreateMultipartUpload', 'Data', multipart.createMultipartUpload);
+      if (call.hasParam('uploadId')) return write('CompleteMultipartUpload', 'Data', multipart.completeMultipartUpload);
+      return undefined;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * One S3 call: what it names, how its parts are read, and what an operation decides about it.
+ */
+import { createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { CallRecord } from '../../api/call-record.ts';
+import type { Call } from '../../api/operation.ts';
+import type { BucketName, JsonObject, ObjectKey } from '../../event/types.ts';
+import type { Chance, Clock } from '../../store/clock.ts';
+import type { Bucket, Objects } from '../../store/objects.ts';
+import type { RequestParts } from '../canonical-request.ts';
+import type { HttpLimits } from '../limits.ts';
+import type { AnswerContext } from '../respond.ts';
+import type { Recording } from '../run-call.ts';
+import { s3Error } from './errors.ts';
+import type { MultipartUploads } from './multipart-uploads.ts';
+import { readPlace } from './names.ts';
+
+export const S3_NAMESPACE = 'http://s3.amazonaws.com/doc/2006-03-01/';
+
+/** The body of a call, decoded and with the signatures of its chunks verified, its whole not yet. */
+export interface S3Body {
+  /** The hash that the request's signature covers; absent where the body went unsigned or in signed chunks. */
+  readonly declaredSha256: string | undefined;
+  /** Bytes without chunk heads; `undefined` when the client does not say. */
+  readonly length: number | undefined;
+  /** Filled in when the body has been read. */
+  readonly trailers: ReadonlyMap<string, string>;
+  readonly stream: (bytesMax: number) => AsyncIterable<Uint8Array>;
+  readonly reserve: (bytes: number) => boolean;
+  readonly release: (bytes: number) => void;
+}
+
+/** A verified request for S3. */
+export interface S3Request {
+  readonly parts: RequestParts;
+  readonly query: readonly (readonly [name: string, value: string])[];
+  readonly call: Call;
+  readonly form: 'header' | 'query';
+  readonly hostId: string;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly context: AnswerContext;
+  readonly limits: HttpLimits;
+  readonly objects: Objects;
+  readonly uploads: MultipartUploads;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly recording: Recording;
+  readonly body: S3Body;
+}
+
+/** What is sent back. At most one of `text` and `body`. */
+export interface S3Answer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** XML, or a policy's JSON. */
+  readonly text?: string;
+  readonly body?: AsyncIterable<Uint8Array>;
+  readonly bodyBytes?: number;
+}
+
+/** What an operation decided; carried out once its record is durable. */
+export interface S3Decision {
+  /** Changes what is to be changed, and gives the answer. */
+  readonly apply: () => Promise<S3Answer> | S3Answer;
+  /** The answer of a read, for the count of bytes in its record. */
+  readonly bytesOut?: number;
+  readonly bytesIn?: number;
+  /** Members of `requestParameters` besides the request's own. */
+  readonly requestParameters?: JsonObject;
+  readonly resources?: CallRecord['resources'];
+  readonly discard?: () => Promise<void>;
+}
+
+/** One operation of S3, under the name that its events carry. */
+export interface S3Operation {
+  readonly eventName: string;
+  readonly isReadOnly: boolean;
+  readonly category: 'Management' | 'Data';
+  readonly decide: (call: S3Call) => Promise<S3Decision>;
+}
+
+export class S3Call {
+  readonly request: S3Request;
+  readonly bucketName: BucketName | undefined;
+  readonly objectKey: ObjectKey | undefined;
+  readonly #query: ReadonlyMap<string, string>;
+
+  /** @throws ApiError when the path names nothing, or a parameter comes twice. */
+  constructor(request: S3Request) {
+    this.request = request;
+    const query = new Map<string, string>();
+    for (const [name, value] of request.query) {
+      if (query.has(name))
+        throw s3Error('InvalidArgument', { message: `The query parameter ${name.slice(0, 64)} is given more than once` });
+      query.set(name, value);
+    }
+    this.#query = query;
+    const { bucket, key } = readPlace(request.parts.path);
+    this.bucketName = bucket;
+    this.objectKey = key;
+  }
+
+  get objects(): Objects {
+    return this.request.objects;
+  }
+
+  /** A query parameter; empty text when it has no value, `undefined` when it is absent. */
+  param(name: string): string | undefined {
+    return this.#query.get(name);
+  }
+
+  hasParam(name: string): boolean {
+    return this.#query.has(name);
+  }
+
+  /** A header as UTF-8. @throws ApiError when its bytes are no UTF-8. */
+  header(name: string): string | undefined {
+    const value = this.request.request.headers[name];
+    if (value === undefined) return undefined;
+    return fromHeader(Array.isArray(value) ? value.join(',') : value);
+  }
+
+  get bucket(): BucketName {
+    if (this.bucketName === undefined) throw s3Error('MethodNotAllowed');
+    return this.bucketName;
+  }
+
+  get key(): ObjectKey {
+    if (this.objectKey === undefined) throw s3Error('MethodNotAllowed');
+    return this.objectKey;
+  }
+
+  /**
+   * The bucket, when the caller's account owns it.
+   * @throws ApiError NoSuchBucket, AccessDenied
+   */
+  async ownBucket(name: BucketName = this.bucket): Promise<Bucket> {
+    const bucket = await this.objects.getBucket(name);
+    if (bucket === undefined) throw s3Error('NoSuchBucket', { details: { BucketName: name } });
+    const expected = this.header('x-amz-expected-bucket-owner');
+    if (bucket.owner !== this.request.call.account || (expected !== undefined && expected !== bucket.owner)) throw s3Error('AccessDenied');
+    return bucket;
+  }
+
+  /** A whole number in a parameter. @throws ApiError InvalidArgument */
+  whole(name: string, bounds: { readonly fallback: number; readonly max: number }): number {
+    const text = this.param(name);
+    if (text === undefined || text === '') return bounds.fallback;
+    if (!/^\d{1,9}$/.test(text))
+      throw s3Error('InvalidArgument', {
+        message: `Provided ${name} not an integer or within integer range`,
+        details: { ArgumentName: name, ArgumentValue: text.slice(0, 64) },
+      });
+    return Math.min(Number(text), bounds.max);
+  }
+}
+
+/** Text of a header's byte string. @throws ApiError InvalidArgument when its bytes are no UTF-8. */
+export function fromHeader(value: string): string {
+  // Most values are ASCII.
+  if (!/[\u0080-\uffff]/.test(value)) return value;
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(value, 'latin1'));
+  } catch (cause) {
+    throw s3Error('InvalidArgument', { message: 'A header is not UTF-8', cause });
+  }
+}
+
+/** The byte string of a header. @throws ApiError InvalidArgument for what no header can hold. */
+export function toHeader(text: string): string {
+  if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(text))
+    throw s3Error('InvalidArgument', { message: 'A header value holds control characters' });
+  return Buffer.from(text, 'utf8').toString('latin1');
+}
+
+/** The id that S3 calls an account by in owners and grants: 64 hexadecimal digits, the same each time. */
+export function canonicalId(account: string): string {
+  return createHash('sha256').update(`snowtrail canonical user ${account}`).digest('hex');
+}
+
+/** An answer without a body. */
+export function empty(status: number, headers: Readonly<Record<string, string>> = {}): S3Answer {
+  return { status, headers };
+}
+
+/** A read that answers with XML. */
+export function answerXml(text: string, headers: Readonly<Record<string, string>> = {}): S3Decision {
+  return {
+    bytesOut: Buffer.byteLength(text, 'utf8'),
+    apply: () => ({ status: 200, headers: { 'content-type': 'application/xml', ...headers }, text }),
+  };
+}

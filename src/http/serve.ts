@@ -1,0 +1,131 @@
+/**
+ * The listening server: connections within limits, and an end that loses no request.
+ *
+ * Every limit is set: Node's defaults allow a minute for headers and any number of connections (A64). A request that
+ * Node's parser refuses is answered with 400, 408 or 431 and the connection is closed (A63, A65).
+ */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { HttpHandler } from './create-handler.ts';
+import type { HttpLimits } from './limits.ts';
+import type { HttpPorts } from './ports.ts';
+
+export interface HttpServer {
+  /** `http://HOST:PORT` with the port that was really taken. */
+  readonly url: string;
+  /** Connections open now. */
+  connections(): Promise<number>;
+  /**
+   * Takes no more requests, lets those under way finish, and closes.
+   * @param deadlineMs After it connections are cut.
+   */
+  close(deadlineMs: number): Promise<void>;
+}
+
+export interface ServeOptions {
+  /** `HOST:PORT`; port 0 takes a free one, an IPv6 address stands in brackets. */
+  readonly listen: string;
+  readonly handler: HttpHandler;
+  readonly limits: HttpLimits;
+  readonly report: HttpPorts['report'];
+}
+
+/** @throws Error when the address is malformed or cannot be had. */
+export async function serve({ listen, handler, limits, report }: ServeOptions): Promise<HttpServer> {
+  const { host, port } = parseListen(listen);
+  const server = createServer({
+    maxHeaderSize: limits.headerBytesMax,
+    headersTimeout: limits.headersTimeoutMs,
+    // A long upload may take its time; `read-body.ts` sees to it that it makes progress.
+    requestTimeout: 0,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionsCheckingInterval: Math.min(1_000, limits.headersTimeoutMs),
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+  });
+  server.maxConnections = limits.connectionsMax;
+  server.maxRequestsPerSocket = limits.requestsPerConnectionMax;
+  // Node would cut the rest off in silence; the handler counts them and refuses.
+  server.maxHeadersCount = 0;
+
+  /** Requests that are not answered yet. */
+  const underWay = new Set<ServerResponse>();
+  let isClosing = false;
+  const take = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
+    underWay.add(response);
+    if (isClosing) response.shouldKeepAlive = false;
+    response.once('close', () => {
+      underWay.delete(response);
+      if (isClosing && underWay.size === 0) server.closeIdleConnections();
+    });
+    // An aborted request shows where its body is read; without a listener it would end the process.
+    request.on('error', () => undefined);
+    response.on('error', () => undefined);
+    handler.handle(request, response, { expectsContinue }).catch((error: unknown) => {
+      report({ kind: 'internal', requestId: '', error });
+      response.destroy();
+    });
+  };
+  server.on('request', (request, response) => take(request, response, false));
+  server.on('checkContinue', (request, response) => take(request, response, true));
+  server.on('checkExpectation', (_request, response) => {
+    response.shouldKeepAlive = false;
+    response.writeHead(417).end();
+  });
+  server.on('clientError', refuseUnparsed);
+  await listenOn(server, host, port);
+  // From here on an error is one of accepting, such as EMFILE: the server goes on with the connections it has.
+  server.on('error', (error) => report({ kind: 'accept-failed', error }));
+
+  const { address, port: taken, family } = server.address() as AddressInfo;
+  return {
+    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${taken}`,
+    connections: () => new Promise((resolve, reject) => server.getConnections((error, count) => (error ? reject(error) : resolve(count)))),
+    close: async (deadlineMs) => {
+      isClosing = true;
+      for (const response of underWay) if (!response.headersSent) response.shouldKeepAlive = false;
+      const closed = once(server, 'close');
+      server.close();
+      server.closeIdleConnections();
+      const cut = setTimeout(() => server.closeAllConnections(), deadlineMs);
+      await closed;
+      clearTimeout(cut);
+      await handler.close();
+    },
+  };
+}
+
+function parseListen(listen: string): { readonly host: string; readonly port: number } {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(listen);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535)
+    throw new Error(`\`${listen}\` is no address to listen on; expected HOST:PORT, such as 127.0.0.1:4620`);
+  return { host: match[1] ?? match[2]!, port };
+}
+
+async function listenOn(server: Server, host: string, port: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** Answers what Node's parser could not read, when there is still somebody to answer. */
+function refuseUnparsed(error: Error & { code?: string }, socket: Socket | import('node:stream').Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = STATUS_OF_PARSE_ERROR.get(error.code ?? '') ?? '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+const STATUS_OF_PARSE_ERROR: ReadonlyMap<string, string> = new Map([
+  ['HPE_HEADER_OVERFLOW', '431 Request Header Fields Too Large'],
+  ['ERR_HTTP_REQUEST_TIMEOUT', '408 Request Timeout'],
+  ['HPE_CHUNK_EXTENSIONS_OVERFLOW', '413 Payload Too Large'],
+]);
