@@ -78,7 +78,7 @@ export class Accounts {
    *
    * @returns the root key when it was made just now: the caller shows it once and keeps it safe.
    */
-  async open(firstAccount: AccountId): Promise<{ installation: Installation; newKey?: NewAccessKey }> {
+  async open(installationId: string, firstAccount: AccountId): Promise<{ installation: Installation; newKey?: NewAccessKey }> {
     const found = await this.#catalog.get<Installation>(['installation']);
     if (found) {
       this.#installation = found.value;
@@ -86,7 +86,7 @@ export class Accounts {
       return { installation: found.value };
     }
     const createdAtMs = this.#clock.nowMs();
-    const installation: Installation = { id: this.#chance.uuid(), administrator: firstAccount, createdAtMs };
+    const installation: Installation = { id: installationId, administrator: firstAccount, createdAtMs };
     const account: AccountInfo = { account: firstAccount, name: 'administrator', createdAtMs };
     const { newKey, stored } = await this.#makeKey(firstAccount);
     await this.#catalog.commit([

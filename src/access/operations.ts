@@ -49,7 +49,9 @@ interface NewKeyOutput {
   readonly SecretAccessKey: string;
 }
 
-function createAccount(accounts: Accounts): Operation<{ Account?: unknown; Name?: unknown }, { Created: boolean; AccessKey?: NewKeyOutput }> {
+function createAccount(
+  accounts: Accounts,
+): Operation<{ Account?: unknown; Name?: unknown }, { Created: boolean; AccessKey?: NewKeyOutput }> {
   return {
     name: 'CreateAccount',
     isReadOnly: false,
@@ -72,7 +74,9 @@ function createAccount(accounts: Accounts): Operation<{ Account?: unknown; Name?
   };
 }
 
-function listAccounts(accounts: Accounts): Operation<object, { Accounts: readonly { Account: string; Name: string; CreateDate: string }[] }> {
+function listAccounts(
+  accounts: Accounts,
+): Operation<object, { Accounts: readonly { Account: string; Name: string; CreateDate: string }[] }> {
   return {
     name: 'ListAccounts',
     isReadOnly: true,
@@ -161,9 +165,13 @@ function deleteAccessKey(accounts: Accounts): Operation<KeyInput, object> {
 
 function requireAdministrator(call: Call): void {
   if (call.principal.isAdministrator) return;
-  throw new ApiError('AccessDeniedException', `account ${call.account} does not administer this installation; use a key of its first account`, {
-    status: 403,
-  });
+  throw new ApiError(
+    'AccessDeniedException',
+    `account ${call.account} does not administer this installation; use a key of its first account`,
+    {
+      status: 403,
+    },
+  );
 }
 
 /** The account that a key operation is about: the caller's own, or any one for an administrator. */
@@ -173,7 +181,9 @@ function ownAccount(accounts: Accounts, call: Call, given: unknown): AccountId {
   if (account === call.account) return account;
   requireAdministrator(call);
   if (!accounts.exists(account)) {
-    throw new ApiError('NoSuchEntityException', `account ${account} does not exist; \`snowtrail accounts create ${account}\` makes it`, { status: 404 });
+    throw new ApiError('NoSuchEntityException', `account ${account} does not exist; \`snowtrail accounts create ${account}\` makes it`, {
+      status: 404,
+    });
   }
   return account;
 }

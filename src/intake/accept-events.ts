@@ -119,7 +119,10 @@ async function refuseAccount(
   if (event.account === call.account) return undefined;
   // One answer for accounts that exist and for those that do not: a stranger learns nothing (A12).
   if (!call.principal.isAdministrator) {
-    return { code: 'AccessDenied', reason: `account ${call.account} may not record events of account ${event.account}; use a key of that account` };
+    return {
+      code: 'AccessDenied',
+      reason: `account ${call.account} may not record events of account ${event.account}; use a key of that account`,
+    };
   }
   if (accounts.exists(event.account)) return undefined;
   if (!options.createAccounts) {

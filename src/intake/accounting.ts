@@ -47,7 +47,11 @@ const READ_LIMIT = 10_000;
  * Reads everything: for `doctor` and tests, not for a scrape.
  * @returns one row for each follower, account and hour.
  */
-export async function reconcile(journal: Journal, followers: readonly CountedFollower[], signal?: AbortSignal): Promise<readonly AccountingRow[]> {
+export async function reconcile(
+  journal: Journal,
+  followers: readonly CountedFollower[],
+  signal?: AbortSignal,
+): Promise<readonly AccountingRow[]> {
   // Cursors and counts are read in one go, before the count: what a follower does meanwhile is past its cursor here.
   const books = followers.map((follower) => ({
     name: follower.name,
@@ -76,10 +80,7 @@ export async function reconcile(journal: Journal, followers: readonly CountedFol
   return books.flatMap((book) => [...new Set([...book.accepted.keys(), ...book.counts.keys()])].sort().map((key) => row(book, key)));
 }
 
-function row(
-  book: { name: string; counts: ReadonlyMap<string, HourCount>; accepted: Tally; pending: Tally },
-  key: string,
-): AccountingRow {
+function row(book: { name: string; counts: ReadonlyMap<string, HourCount>; accepted: Tally; pending: Tally }, key: string): AccountingRow {
   const [account, hour] = key.split('/') as [AccountId, string];
   const accepted = book.accepted.get(key) ?? 0;
   const pending = book.pending.get(key) ?? 0;

@@ -21,7 +21,7 @@ const BATCH_RECORDS = 500;
 const BATCH_BYTES = 1024 * 1024;
 
 /** Reads the options of a bulk request from its query. @throws ApiError `ValidationException`. */
-export function bulkOptions(query: URLSearchParams, call: Call): AcceptOptions {
+export function bulkOptions(query: ReadonlyMap<string, string>, call: Call): AcceptOptions {
   const source = query.get('source') ?? 'record';
   if (source !== 'record' && source !== 'import') {
     throw new ApiError('ValidationException', `source must be \`record\` or \`import\`, not \`${source.slice(0, 40)}\``);

@@ -95,7 +95,10 @@ function bounded(value: JsonObject | null): JsonObject | null {
 function cut(text: string): string {
   const bytes = Buffer.from(text, 'utf8');
   if (bytes.length <= TEXT_BYTES_MAX) return text;
-  return bytes.subarray(0, TEXT_BYTES_MAX).toString('utf8').replace(/\uFFFD$/u, '');
+  return bytes
+    .subarray(0, TEXT_BYTES_MAX)
+    .toString('utf8')
+    .replace(/\uFFFD$/u, '');
 }
 
 /** @throws Error when `work` has not ended in time. What it started goes on: its outcome is then unknown to the caller. */

@@ -41,14 +41,14 @@ const schema = z.strictObject({
     .default('127.0.0.1:4620'),
   accountId: z
     .string()
-    .refine((text) => isAccountId(text), 'must be twelve digits')
+    .refine((text): boolean => isAccountId(text), 'must be twelve digits')
     .default('000000000000'),
   /** Region of facts that belong to the installation, and of `snowtrail env`. */
   region: z
     .string()
-    .refine((text) => isRegion(text), 'must be a Region code such as us-east-1')
+    .refine((text): boolean => isRegion(text), 'must be a Region code such as us-east-1')
     .default('us-east-1'),
-  flushInterval: duration.pipe(z.number().min(1)).default(5_000),
+  flushInterval: duration.pipe(z.number().min(1)).prefault('5s'),
   digestInterval: duration
     .pipe(
       z
@@ -56,7 +56,7 @@ const schema = z.strictObject({
         .min(1_000)
         .refine((ms) => ms % 1_000 === 0, 'must be whole seconds'),
     )
-    .default(3_600_000),
+    .prefault('1h'),
   /** A file that sets the clock; refused unless the server listens on loopback. */
   clock: z.string().optional(),
   storage: z
@@ -134,7 +134,8 @@ function readConfigFile(path: string): Record<string, unknown> {
   } catch (cause) {
     throw new BadSetting(`the configuration file \`${path}\` is not YAML: ${(cause as Error).message}`, { cause });
   }
-  if (typeof parsed !== 'object' || Array.isArray(parsed)) throw new BadSetting(`the configuration file \`${path}\` must hold settings by name`);
+  if (typeof parsed !== 'object' || Array.isArray(parsed))
+    throw new BadSetting(`the configuration file \`${path}\` must hold settings by name`);
   return parsed as Record<string, unknown>;
 }
 

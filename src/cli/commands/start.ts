@@ -1,0 +1,68 @@
+/**
+ * `snowtrail start`: runs the server in the foreground until SIGTERM or SIGINT.
+ */
+import type { Command } from 'commander';
+import { BadSetting, readSettings } from '../../server/settings.ts';
+import { startServer } from '../../server/start.ts';
+import { EXIT, UsageError } from '../exit.ts';
+
+interface StartOptions {
+  readonly dataDir?: string;
+  readonly listen?: string;
+  readonly config?: string;
+  readonly accountId?: string;
+  readonly region?: string;
+  readonly flushInterval?: string;
+  readonly digestInterval?: string;
+  readonly clock?: string;
+}
+
+export function addStart(program: Command): void {
+  program
+    .command('start')
+    .description('run the server')
+    .option('--data-dir <folder>', 'where everything is kept (default: ./snowtrail-data)')
+    .option('--listen <host:port>', 'address; port 0 takes a free one (default: 127.0.0.1:4620)')
+    .option('--config <file>', 'settings in YAML')
+    .option('--account-id <digits>', 'number of the first account, chosen at the first start')
+    .option('--region <region>', 'Region of the installation (default: us-east-1)')
+    .option('--flush-interval <duration>', 'time between two log files of a trail (default: 5s)')
+    .option('--digest-interval <duration>', 'length of a digest interval (default: 1h)')
+    .option('--clock <file>', 'an instant or an offset that sets the clock; for tests, loopback only')
+    .action(async (options: StartOptions) => {
+      await runServer(options);
+    });
+}
+
+async function runServer(options: StartOptions): Promise<void> {
+  const settings = (() => {
+    try {
+      return readSettings({ ...options }, process.env);
+    } catch (error) {
+      if (error instanceof BadSetting) throw new UsageError(error.message);
+      throw error;
+    }
+  })();
+  const { url, server, failed, stop } = await startServer(settings);
+  if (server.newKey !== undefined) {
+    process.stderr.write(
+      [
+        `account ${server.newKey.account} was made; its root access key, shown this once and kept in ${settings.dataDir}/access-keys:`,
+        `  AWS_ACCESS_KEY_ID=${server.newKey.accessKeyId}`,
+        `  AWS_SECRET_ACCESS_KEY=${server.newKey.secretAccessKey}`,
+        '',
+      ].join('\n'),
+    );
+  }
+  process.stdout.write(`listening on ${url}\n`);
+  const stopped = new Promise<undefined>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(undefined));
+  });
+  const failure = await Promise.race([stopped, failed]);
+  if (failure !== undefined) {
+    // The device lied or failed: nothing that is still in memory may be written any more (P7).
+    process.stderr.write(`${failure.message}; the server stops, start it again to read the disk anew\n`);
+    process.exit(EXIT.failed);
+  }
+  await stop();
+}

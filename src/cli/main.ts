@@ -1,0 +1,36 @@
+/**
+ * The command line. Data goes to stdout, talk to stderr; exit codes are in `exit.ts`.
+ */
+import { Command, CommanderError } from 'commander';
+import { addEnv } from './commands/env.ts';
+import { addStart } from './commands/start.ts';
+import { CommandFailed, EXIT, UsageError } from './exit.ts';
+import { addGlobalOptions } from './global-options.ts';
+
+async function main(words: readonly string[]): Promise<number> {
+  const program = new Command('snowtrail')
+    .description('the CloudTrail that anyone can run')
+    .version('0.1.0')
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: false });
+  addStart(program);
+  for (const add of [addEnv]) add(program);
+  for (const command of program.commands) if (command.name() !== 'start') addGlobalOptions(command);
+  try {
+    await program.parseAsync([...words], { from: 'user' });
+    return typeof process.exitCode === 'number' ? process.exitCode : EXIT.ok;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof UsageError) return say(EXIT.usage, error.message);
+    if (error instanceof CommandFailed) return say(error.exitCode, error.message);
+    return say(EXIT.failed, error instanceof Error ? error.message : String(error));
+  }
+}
+
+function say(exitCode: number, message: string): number {
+  process.stderr.write(`snowtrail: ${message}\n`);
+  return exitCode;
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,89 @@
+/**
+ * Operations that show the books (service `snowtrail`): `GetAccounting` and `GetHealth`.
+ */
+import { ApiError } from '../api/api-error.ts';
+import type { Call, Operation } from '../api/operation.ts';
+import type { Journal } from '../store/journal.ts';
+import { type CountedFollower, reconcile } from './accounting.ts';
+import type { EventCounter } from './count-events.ts';
+
+export interface AccountingDeps {
+  readonly journal: Journal;
+  readonly counter: EventCounter;
+  readonly followers: () => readonly CountedFollower[];
+  readonly followerStates: () => readonly { readonly name: string; readonly state: string; readonly problem?: string }[];
+}
+
+/** The operations of accounting. */
+export function accountingOperations(deps: AccountingDeps): readonly Operation[] {
+  return [getAccounting(deps), getHealth(deps)] as readonly Operation[];
+}
+
+/**
+ * `GetAccounting`: what came in by account and hour, and each follower held against the journal, entry by entry.
+ * Own account only; administrators see all.
+ */
+function getAccounting({ journal, counter, followers }: AccountingDeps): Operation<object, object> {
+  return {
+    name: 'GetAccounting',
+    isReadOnly: true,
+    decide: async (call) => {
+      const isVisible = ({ account }: { account: string }) => call.principal.isAdministrator || account === call.account;
+      const rows = (await reconcile(journal, followers())).filter(isVisible);
+      const received = counter.counts().filter(isVisible);
+      return {
+        output: {
+          Received: received.map(({ account, hour, accepted, repeated, rejected }) => ({
+            Account: account,
+            Hour: new Date(hour * 3_600_000).toISOString(),
+            Received: accepted + repeated + rejected,
+            Accepted: accepted,
+            Repeated: repeated,
+            Rejected: rejected,
+          })),
+          CountedTo: String(counter.cursor()),
+          Head: String(journal.head()),
+          Followers: rows.map(({ account, hour, follower, accepted, delivered, filtered, pending, unexplained }) => ({
+            Account: account,
+            Hour: hour,
+            Follower: follower,
+            Accepted: accepted,
+            Delivered: delivered,
+            Filtered: filtered,
+            Pending: pending,
+            Unexplained: unexplained,
+          })),
+          Unexplained: rows.reduce((sum, { unexplained }) => sum + Math.abs(unexplained), 0),
+        },
+      };
+    },
+  };
+}
+
+/** `GetHealth`: journal, damage and followers. Administrators only. */
+function getHealth({ journal, followerStates }: AccountingDeps): Operation<object, object> {
+  return {
+    name: 'GetHealth',
+    isReadOnly: true,
+    decide: async (call) => {
+      requireAdministrator(call);
+      const { state, reason } = journal.health();
+      return {
+        output: {
+          Journal: { State: state, ...(reason === undefined ? {} : { Reason: reason }), Head: String(journal.head()) },
+          Damage: journal.damage().map(({ from, to, reason: why }) => ({ From: String(from), To: String(to), Reason: why })),
+          Followers: followerStates().map(({ name, state: doing, problem }) => ({
+            Name: name,
+            State: doing,
+            ...(problem === undefined ? {} : { Problem: problem }),
+          })),
+        },
+      };
+    },
+  };
+}
+
+function requireAdministrator(call: Call): void {
+  if (call.principal.isAdministrator) return;
+  throw new ApiError('AccessDeniedException', 'only the first account sees the health of the installation', { status: 403 });
+}

@@ -1,0 +1,282 @@
+/**
+ * Puts the parts together: stores, followers, operations, routes.
+ *
+ * Everything from outside comes in as an argument, so the simulation runs this very function over memory stores and a
+ * clock of its own; `start.ts` runs it over a data directory.
+ */
+
+import { Accounts, type NewAccessKey } from '../access/accounts.ts';
+import { accessOperations } from '../access/operations.ts';
+import type { RecordCall } from '../api/call-record.ts';
+import { operationNames } from '../api/model.ts';
+import type { Operation, OperationTable } from '../api/operation.ts';
+import { decodeInput, encodeOutput, type ModelObject } from '../api/validate-input.ts';
+import type { AccountId, Region } from '../event/types.ts';
+import { createTreeFollower, type TreeFollower } from '../evidence/grow-tree.ts';
+import { evidenceOperations } from '../evidence/operations.ts';
+import { stateKeys } from '../evidence/state-keys.ts';
+import { watchClock } from '../evidence/watch-clock.ts';
+import { openHistoryFollower } from '../history/index-events.ts';
+import { historyOperations } from '../history/operations.ts';
+import { DEFAULT_LIMITS } from '../http/limits.ts';
+import type { HttpPorts, HttpProblem, Service, StreamRoute } from '../http/ports.ts';
+import type { CountedFollower } from '../intake/accounting.ts';
+import { accountingOperations } from '../intake/accounting-operations.ts';
+import { acceptBulk, bulkOptions } from '../intake/bulk-events.ts';
+import { EventCounter } from '../intake/count-events.ts';
+import { createCallRecorder } from '../intake/record-call.ts';
+import type { Follower } from '../store/follower.ts';
+import { createTrails, type Trails } from '../trail/create-trails.ts';
+import { createPages } from './pages.ts';
+import { type FollowerState, runFollower } from './run-follower.ts';
+import { hashSha256 } from './sha256.ts';
+import type { Stores } from './stores.ts';
+
+export interface ServerOptions {
+  readonly stores: Stores;
+  readonly installationId: string;
+  /** The account that administers the installation; looked at only when the installation is made. */
+  readonly firstAccount: AccountId;
+  /** Region of facts that belong to the installation. */
+  readonly region: Region;
+  readonly flushIntervalMs: number;
+  readonly digestIntervalMs: number;
+  /** Deterministic gzip, one member. */
+  readonly gzip: (content: Uint8Array) => Promise<Uint8Array>;
+  /** Keeps a key that was made for an account, where only the operator can read it. */
+  readonly keepKey: (key: NewAccessKey) => Promise<void>;
+  /** Time that signatures are held against: the machine's, also when the clock is set by a file. */
+  readonly signatureTimeMs: () => number;
+  readonly log: ServerLog;
+}
+
+/** Where the server says what happened. Never given a secret. */
+export interface ServerLog {
+  info(message: string, details?: object): void;
+  warn(message: string, details?: object): void;
+  error(message: string, details?: object): void;
+}
+
+export interface SnowtrailServer {
+  readonly accounts: Accounts;
+  /** Present when the installation was made just now. */
+  readonly newKey: NewAccessKey | undefined;
+  readonly ports: HttpPorts;
+  readonly trails: Trails;
+  readonly tree: TreeFollower;
+  readonly followers: readonly Follower[];
+  /** Followers whose books can be held against the journal. */
+  counted(): readonly CountedFollower[];
+  recordCall: RecordCall;
+  /** Runs the followers until `signal` aborts; resolves when none is at work any more. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Opens followers and operations over the stores. Nothing runs yet. */
+export async function createServer(options: ServerOptions): Promise<SnowtrailServer> {
+  const { stores, region, log, installationId } = options;
+  const { clock, chance, journal, objects, catalog, keys, treeHashes, historyIndex } = stores;
+  const sha256 = hashSha256;
+  const origin = `snowtrail/${installationId}`;
+
+  const accounts = new Accounts({ catalog, keys, clock, chance });
+  const { installation, newKey } = await accounts.open(installationId, options.firstAccount);
+  if (newKey !== undefined) await options.keepKey(newKey);
+  const account = installation.administrator;
+
+  const keyStatements = { journal, keys, clock, origin, account, region };
+  await stateKeys(keyStatements);
+  const tree = await createTreeFollower({ journal, hashes: treeHashes, keys, clock, catalog, origin, sha256 });
+  const history = await openHistoryFollower({ index: historyIndex, journal, catalog, clock, sha256 });
+  const counter = await EventCounter.open(catalog);
+  const trails = await createTrails({
+    catalog,
+    journal,
+    objects,
+    keys,
+    clock,
+    chance,
+    evidence: tree,
+    sha256,
+    gzip: options.gzip,
+    origin,
+    flushIntervalMs: options.flushIntervalMs,
+    digestIntervalMs: options.digestIntervalMs,
+    report: ({ trail, kind, error, failures }) =>
+      log[kind === 'halted' ? 'error' : 'warn'](`trail ${trail}: ${messageOf(error)}`, { kind, failures }),
+  });
+
+  const intake = {
+    journal,
+    clock,
+    chance,
+    sha256,
+    accounts: {
+      exists: (id: AccountId) => accounts.exists(id),
+      create: async (id: AccountId) => {
+        const key = await accounts.create(id, `account ${id}`);
+        if (key !== undefined) await options.keepKey(key);
+      },
+    },
+  };
+  const recordCall = createCallRecorder(intake);
+
+  const counted = (): readonly CountedFollower[] => [
+    { name: 'history', cursor: () => history.countedTo(), start: () => 0n, counts: () => history.counts() },
+    ...trails.followers(),
+  ];
+  const states = new Map<string, FollowerState>();
+  const followers: readonly Follower[] = [counter, tree, history];
+  const followerStates = (): readonly FollowerState[] => [
+    ...followers.map(({ name }) => states.get(name) ?? { name, state: 'running' as const }),
+    ...trails.followers().map(({ name }) => {
+      const health = trails.health(name);
+      const state = health?.state === 'halted' ? 'stopped' : health?.state === 'retrying' ? 'retrying' : 'running';
+      return { name, state: state as FollowerState['state'], ...(health?.reason === undefined ? {} : { problem: health.reason }) };
+    }),
+  ];
+
+  const evidence = evidenceOperations({ ...keyStatements, tree, sha256 });
+  const lookups = historyOperations({
+    index: historyIndex,
+    journal,
+    follower: history,
+    keys,
+    clock,
+    chance,
+    sha256,
+    accounts: () => accounts.list().map((info) => info.account),
+  });
+  const access = accessOperations(accounts);
+  const books = accountingOperations({ journal, counter, followers: counted, followerStates });
+  const services = new Map<string, Service>([
+    [
+      'cloudtrail',
+      {
+        protocol: 'aws-json',
+        eventSource: 'cloudtrail.amazonaws.com',
+        apiVersion: '2013-11-01',
+        operations: tableOf(evidence.cloudtrail, lookups.cloudtrail, trails.operations.cloudtrail),
+        modelled: new Set(operationNames()),
+        decodeInput,
+        encodeOutput: (operation, output) => encodeOutput(operation, output as ModelObject),
+      },
+    ],
+    [
+      'sts',
+      {
+        protocol: 'query',
+        eventSource: 'sts.amazonaws.com',
+        apiVersion: '2011-06-15',
+        namespace: 'https://sts.amazonaws.com/doc/2011-06-15/',
+        operations: tableOf(access.sts),
+        modelled: new Set([
+          'AssumeRole',
+          'AssumeRoleWithSAML',
+          'AssumeRoleWithWebIdentity',
+          'GetSessionToken',
+          'GetFederationToken',
+          'GetAccessKeyInfo',
+        ]),
+      },
+    ],
+    [
+      'snowtrail',
+      {
+        protocol: 'snowtrail',
+        eventSource: 'snowtrail.amazonaws.com',
+        operations: tableOf(evidence.snowtrail, lookups.snowtrail, trails.operations.snowtrail, access.snowtrail, books),
+      },
+    ],
+  ]);
+
+  const bulk: StreamRoute = {
+    bodyBytesMax: 64 * 1024 * 1024,
+    handle: async ({ call, query, body, answer }) => {
+      const lines = acceptBulk(intake, call, body, bulkOptions(query, call));
+      // The first verdicts decide the status: a full journal is a refusal of the whole.
+      const first = await lines.next();
+      answer.start(200, { 'content-type': 'application/x-ndjson' });
+      if (!first.done) await answer.write(first.value);
+      for await (const line of lines) await answer.write(line);
+    },
+  };
+
+  const ports: HttpPorts = {
+    findCredentials: accounts.findCredentials,
+    recordCall,
+    clock,
+    chance,
+    objects,
+    services,
+    streams: new Map([['POST /v1/events', bulk]]),
+    pages: createPages({ journal, counter, followers: counted, followerStates, tree, clock }),
+    limits: DEFAULT_LIMITS,
+    signatureTimeMs: options.signatureTimeMs,
+    report: (problem) => reportHttp(log, problem),
+  };
+
+  return {
+    accounts,
+    newKey,
+    ports,
+    trails,
+    tree,
+    followers,
+    counted,
+    recordCall,
+    run: async (signal) => {
+      const report = (state: FollowerState, error?: unknown) => {
+        states.set(state.name, state);
+        if (state.state === 'running') log.info(`follower ${state.name} works again`);
+        else
+          log[state.state === 'stopped' ? 'error' : 'warn'](`follower ${state.name} ${state.state}: ${state.problem}`, {
+            stack: stackOf(error),
+          });
+      };
+      await Promise.all([
+        ...followers.map((follower) => runFollower({ follower, journal, clock, chance, report }, signal)),
+        tree.run(signal, (problem) => {
+          if (problem === undefined) log.info('checkpoints are signed again');
+          else log.error(`no checkpoint can be signed: ${problem.message}`);
+        }),
+        trails.run(signal),
+        watchClock({ clock, journal, account, region }, signal).catch((error: unknown) =>
+          log.error(`the clock is not watched any more: ${messageOf(error)}`),
+        ),
+      ]);
+    },
+  };
+}
+
+function tableOf(...groups: readonly (readonly Operation[])[]): OperationTable {
+  return new Map(groups.flat().map((operation) => [operation.name, operation as Operation<unknown>]));
+}
+
+function reportHttp(log: ServerLog, problem: HttpProblem): void {
+  switch (problem.kind) {
+    case 'signature-refused':
+      log.warn(`a signature was refused: ${problem.code}`, { requestId: problem.requestId, from: problem.sourceIpAddress });
+      break;
+    case 'accept-failed':
+      log.error(`a connection could not be accepted: ${messageOf(problem.error)}`);
+      break;
+    case 'internal':
+      log.error(`request ${problem.requestId} failed: ${messageOf(problem.error)}`, { stack: stackOf(problem.error) });
+      break;
+    case 'read-not-recorded':
+    case 'refusal-not-recorded':
+      log.error(`the record of ${problem.eventName} could not be made durable: ${messageOf(problem.error)}`, {
+        requestId: problem.requestId,
+      });
+      break;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function stackOf(error: unknown): string | undefined {
+  return error instanceof Error ? error.stack : undefined;
+}

@@ -1,0 +1,124 @@
+/**
+ * `snowtrail start`: opens a data directory, serves, and drains at the end.
+ */
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pino from 'pino';
+import type { NewAccessKey } from '../access/accounts.ts';
+import type { AccountId, Region } from '../event/types.ts';
+import { createHandler } from '../http/create-handler.ts';
+import { serve } from '../http/serve.ts';
+import { JournalFailed } from '../store/journal.ts';
+import { gzip } from '../trail/compress.ts';
+import { createServer, type ServerLog, type SnowtrailServer } from './create-server.ts';
+import type { Settings } from './settings.ts';
+import { openStores } from './stores.ts';
+
+/** How long requests under way may take once the server stops. */
+const DRAIN_MS = 8_000;
+/** How often the journal's health is looked at: a device that failed ends the process (P7). */
+const HEALTH_MS = 500;
+
+export interface RunningServer {
+  /** `http://HOST:PORT`. */
+  readonly url: string;
+  readonly server: SnowtrailServer;
+  /** Resolves when the server has stopped by itself, with the reason. */
+  readonly failed: Promise<Error>;
+  /** Takes no new work, delivers what is due, and closes. */
+  stop(): Promise<void>;
+}
+
+/** The files in which keys of accounts are kept for the operator, by account. */
+export function keyFile(dataDir: string, account: string): string {
+  return join(dataDir, 'access-keys', `${account}.json`);
+}
+
+/** Starts a server over a data directory. @throws Error when the directory, the settings or the address cannot be used. */
+export async function startServer(settings: Settings): Promise<RunningServer> {
+  const log = createLog();
+  const { stores, installationId, close } = await openStores(settings, (problem) => log.warn(problem.message));
+  const closing = new AbortController();
+  try {
+    const server = await createServer({
+      stores,
+      installationId,
+      firstAccount: settings.accountId as AccountId,
+      region: settings.region as Region,
+      flushIntervalMs: settings.flushInterval,
+      digestIntervalMs: settings.digestInterval,
+      gzip,
+      keepKey: (key) => keepKey(settings.dataDir, key),
+      signatureTimeMs: () => Date.now(),
+      log,
+    });
+    const handler = createHandler(server.ports);
+    const http = await serve({ listen: settings.listen, handler, limits: server.ports.limits, report: server.ports.report });
+    await writeServerFile(settings, http.url);
+    const running = server.run(closing.signal);
+    const failed = watchHealth(stores.journal, closing.signal);
+    return {
+      url: http.url,
+      server,
+      failed,
+      stop: async () => {
+        await rm(join(settings.dataDir, 'server.json'), { force: true });
+        await http.close(DRAIN_MS);
+        await handler.close();
+        // What cannot be delivered now is delivered after the next start.
+        await server.trails.flushNow().catch((error: unknown) => log.warn(`not all was delivered: ${String(error)}`));
+        closing.abort();
+        await running;
+        await close();
+      },
+    };
+  } catch (error) {
+    closing.abort();
+    await close();
+    throw error;
+  }
+}
+
+/** Resolves with the reason when the journal's device has failed. */
+function watchHealth(journal: { health(): { state: string; reason?: string } }, signal: AbortSignal): Promise<Error> {
+  return new Promise((resolve) => {
+    const timer = setInterval(() => {
+      const { state, reason } = journal.health();
+      if (state !== 'failed') return;
+      clearInterval(timer);
+      resolve(new JournalFailed(reason ?? 'the journal failed'));
+    }, HEALTH_MS);
+    timer.unref();
+    signal.addEventListener('abort', () => clearInterval(timer), { once: true });
+  });
+}
+
+/** NDJSON to stderr: stdout belongs to the one line that says where the server listens. */
+function createLog(): ServerLog {
+  const logger = pino(
+    { level: process.env['SNOWTRAIL_LOG_LEVEL'] ?? 'warn', base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination(2),
+  );
+  return {
+    info: (message, details = {}) => logger.info(details, message),
+    warn: (message, details = {}) => logger.warn(details, message),
+    error: (message, details = {}) => logger.error(details, message),
+  };
+}
+
+/** Keeps an account's key so that only the operator can read it; an account keeps its first one. */
+async function keepKey(dataDir: string, key: NewAccessKey): Promise<void> {
+  const path = keyFile(dataDir, key.account);
+  await mkdir(join(dataDir, 'access-keys'), { recursive: true, mode: 0o700 });
+  await writeFile(path, `${JSON.stringify(key, null, 2)}\n`, { mode: 0o600, flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+}
+
+/** Tells clients on this machine where the server is. */
+async function writeServerFile(settings: Settings, url: string): Promise<void> {
+  const path = join(settings.dataDir, 'server.json');
+  const text = JSON.stringify({ url, pid: process.pid, accountId: settings.accountId, region: settings.region });
+  await writeFile(`${path}.new`, `${text}\n`, { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}

@@ -1,0 +1,120 @@
+/**
+ * The stores of a server, and how they are opened in a data directory.
+ *
+ * The only place that knows which implementation stands behind an interface.
+ */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Catalog } from '../store/catalog.ts';
+import type { Chance, Clock } from '../store/clock.ts';
+import { createSystemChance } from '../store/disk/chance.ts';
+import { createSystemClock } from '../store/disk/clock.ts';
+import { openDiskHistoryIndex } from '../store/disk/history-index/disk-history-index.ts';
+import { openDiskJournal } from '../store/disk/journal/disk-journal.ts';
+import { openDiskKeys } from '../store/disk/keys.ts';
+import { lockFolder } from '../store/disk/lock-folder.ts';
+import { openDiskObjects } from '../store/disk/folder-objects/objects.ts';
+import { openDiskTreeHashes } from '../store/disk/tree-hashes.ts';
+import type { HistoryIndex } from '../store/history-index.ts';
+import type { Journal } from '../store/journal.ts';
+import type { Keys } from '../store/keys.ts';
+import { openLmdbCatalog } from '../store/lmdb/catalog.ts';
+import type { Objects } from '../store/objects.ts';
+import type { TreeHashes } from '../store/tree-hashes.ts';
+import { hashNode } from '../tlog/hash.ts';
+import type { Settings } from './settings.ts';
+import { hashSha256 } from './sha256.ts';
+
+export interface Stores {
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly journal: Journal;
+  readonly objects: Objects;
+  readonly catalog: Catalog;
+  readonly keys: Keys;
+  readonly treeHashes: TreeHashes;
+  readonly historyIndex: HistoryIndex;
+}
+
+/** Version of the data directory's layout. A server refuses to open a newer one. */
+const LAYOUT_VERSION = 1;
+
+/**
+ * Opens all stores of a data directory, making what is missing.
+ *
+ * @param report Told of what the stores do behind the scenes and did not manage.
+ * @returns the stores, and a function that closes them and gives the directory free.
+ * @throws Error when another process holds the directory, or a newer Snowtrail wrote it.
+ */
+export async function openStores(
+  settings: Settings,
+  report: (problem: Error) => void,
+): Promise<{ readonly stores: Stores; readonly installationId: string; close(): Promise<void> }> {
+  const folder = settings.dataDir;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const lock = await lockFolder(folder);
+  try {
+    await checkLayout(folder);
+    const clock = createSystemClock(settings.clock === undefined ? {} : { file: settings.clock });
+    const chance = createSystemChance();
+    const catalog = await openLmdbCatalog({ folder: join(folder, 'catalog') });
+    // The id is needed for the keys' origin before accounts can be opened, since these wrap their secrets with the keys.
+    const installationId = await installationIdOf(catalog, chance);
+    const origin = `snowtrail/${installationId}`;
+    const keys = await openDiskKeys({ folder: join(folder, 'keys'), origin, clock, chance });
+    const reserve = settings.storage.reserve;
+    const journal = await openDiskJournal({
+      folder: join(folder, 'journal'),
+      clock,
+      chance,
+      ...(reserve === undefined ? {} : { reserveBytes: reserve }),
+      report,
+    });
+    const objects = await openDiskObjects({ folder: join(folder, 'objects'), clock, chance });
+    const treeHashes = await openDiskTreeHashes({
+      folder: join(folder, 'tree'),
+      hashChildren: (left, right) => hashNode(hashSha256, left, right),
+    });
+    const termKey = await keys.derive('history-terms');
+    const historyIndex = await openDiskHistoryIndex({ folder: join(folder, 'history'), termKey, workers: true });
+    const stores: Stores = { clock, chance, journal, objects, catalog, keys, treeHashes, historyIndex };
+    return {
+      stores,
+      installationId,
+      close: async () => {
+        await journal.close();
+        await historyIndex.close();
+        await treeHashes.close();
+        await objects.close();
+        await catalog.close();
+        await lock.release();
+      },
+    };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function installationIdOf(catalog: Catalog, chance: Chance): Promise<string> {
+  const found = await catalog.get<{ id: string }>(['installation-id']);
+  if (found) return found.value.id;
+  const id = chance.uuid();
+  await catalog.commit([{ key: ['installation-id'], value: { id }, expected: 0 }]);
+  return id;
+}
+
+async function checkLayout(folder: string): Promise<void> {
+  const path = join(folder, 'VERSION');
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (text === undefined) return writeFile(path, `${LAYOUT_VERSION}\n`, { mode: 0o600 });
+  if (!/^\d+$/.test(text.trim())) throw new Error(`\`${path}\` must hold the layout's version, a whole number`);
+  if (Number(text) > LAYOUT_VERSION) {
+    throw new Error(
+      `\`${folder}\` was written by a newer Snowtrail (layout ${text.trim()}, this one knows ${LAYOUT_VERSION}); start that version`,
+    );
+  }
+}
