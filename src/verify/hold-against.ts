@@ -30,7 +30,6 @@ export interface ToHold {
   readonly aside: readonly TrailResult[];
   readonly state: VerifyState;
   readonly server: ServerEvidence | undefined;
-  readonly nowMs: number;
 }
 
 /** A checkpoint with its note. */
@@ -40,7 +39,7 @@ interface Signed {
   readonly from: CheckpointReport['from'];
 }
 
-export async function holdAgainst(run: Run, { results, aside, state, server, nowMs }: ToHold): Promise<Held> {
+export async function holdAgainst(run: Run, { results, aside, state, server }: ToHold): Promise<Held> {
   followKeys(run, [...results, ...aside]);
   // A trail whose receipts nobody signed could claim forged log files as its own: those aside are checked, too.
   for (const result of [...results, ...aside]) checkAnchors(run, result);
@@ -51,7 +50,7 @@ export async function holdAgainst(run: Run, { results, aside, state, server, now
   }
   const fromServer = server === undefined ? undefined : await checkServer(run, server, results, state);
   for (const log of state.logs) checkState(run, log, { results, trails: state.trails, fromServer });
-  if (server === undefined) for (const result of results) checkFreshness(run, result, nowMs);
+  if (server === undefined) for (const result of results) checkFreshness(run, result);
 
   const newest = new Map<string, Signed>(carried);
   for (const log of state.logs) keepNewer(newest, { text: log.checkpoint, checkpoint: checkpointOf(log), from: 'state' });
@@ -253,7 +252,7 @@ function checkState(
 }
 
 /** Digests come each interval, even empty ones. A bucket where they stopped without a `stop` has lost its newest part. */
-function checkFreshness({ source, report }: Run, { chain, newestInterval, report: { trailARN } }: TrailResult, nowMs: number): void {
+function checkFreshness({ source, report, nowMs }: Run, { chain, newestInterval, report: { trailARN } }: TrailResult): void {
   if (source.kind !== 'bucket' || !chain.isLogging || newestInterval === undefined) return;
   const { endMs, lengthMs } = newestInterval;
   if (nowMs <= endMs + 2 * lengthMs + STALE_AFTER_MS) return;

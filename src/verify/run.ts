@@ -27,6 +27,8 @@ export interface Run {
   readonly selection: Selection;
   /** The caller knows that this is a copy at another place. */
   readonly isRelocated: boolean;
+  /** The present. */
+  readonly nowMs: number;
   /** A file was looked at. */
   readonly progress: () => void;
 }

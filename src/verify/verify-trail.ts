@@ -27,6 +27,9 @@ const NEW_RECEIPTS_MAX = 10_000;
 
 const MISSING = 'this receipt is missing: receipts are numbered without gaps';
 
+/** What a receipt names is put right after it; how long that may take in a bucket that is there. */
+const PENDING_MS = 15 * 60 * 1000;
+
 /** What is known of the trail from elsewhere. */
 export interface TrailKnowledge {
   readonly server?: ServerTrail;
@@ -360,11 +363,16 @@ class TrailVerification {
 
   /** What the newest receipt names may still be on its way; everything before it was put before that receipt was. */
   #settleAbsent(): void {
-    const newest = this.#chain.newest?.receipt.number;
+    const { source, nowMs } = this.#run;
+    const newest = this.#chain.newest?.receipt;
+    const isLate = source.kind === 'bucket' && newest !== undefined && nowMs - Date.parse(newest.createdAt) > PENDING_MS;
     for (const { file, number, outcome } of this.#absent) {
-      const isDue = number !== newest || (this.#known.server !== undefined && this.#known.server.delivered >= number);
+      const isDue = number !== newest?.number || (this.#known.server !== undefined && this.#known.server.delivered >= number);
       if (isDue) this.#file(file.key, file.kind, 'missing', outcome.code ?? 'missing', outcome.reason);
-      else this.#file(file.key, file.kind, 'pending', 'pending', 'the newest receipt names it, and it is not there yet');
+      else if (isLate) {
+        const reason = `the newest receipt, of ${newest.createdAt}, names it, and it is not there: put late, or deleted`;
+        this.#run.report.file({ ...file, verdict: 'pending', level: 'incomplete', code: 'overdue', reason, ...this.#arnMember() });
+      } else this.#file(file.key, file.kind, 'pending', 'pending', 'the newest receipt names it, and it is not there yet');
     }
   }
 

@@ -80,6 +80,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
     inventory,
     selection: selectionOf(options),
     isRelocated: options.isRelocated ?? false,
+    nowMs: options.nowMs ?? Date.now(),
     progress: () => options.onProgress?.({ phase: 'checking', done: ++done, total: Math.max(done, total.files) }),
   };
   let results: TrailResults = { results: [], aside: [] };
@@ -268,7 +269,7 @@ async function conclude(
   const { report, source, selection } = run;
   const isPartial =
     selection.from !== undefined || selection.to !== undefined || selection.regions !== undefined || options.trails !== undefined;
-  const held = await holdAgainst(run, { results, aside, state, server, nowMs: options.nowMs ?? Date.now() });
+  const held = await holdAgainst(run, { results, aside, state, server });
   if (results.every(({ digests }) => digests === 0) && !report.isIncomplete) {
     report.add({ level: 'incomplete', code: 'no-digests', message: 'no digests found' });
   }
