@@ -3,12 +3,18 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['src/**/*.test.ts', 'test/stores/**/*.test.ts'], testTimeout: 20_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'test/stores/**/*.test.ts', 'test/unit/**/*.test.ts'],
+          testTimeout: 20_000,
+        },
+      },
       {
         test: {
           name: 'system',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/stores/**', 'test/faults/**'],
+          exclude: ['test/stores/**', 'test/unit/**', 'test/faults/**'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -120,7 +120,7 @@ function write() {
     ' * Shapes, constraints and errors of CloudTrail and CloudTrail Data. Made by `scripts/generate-model.mjs`; not edited by hand.',
     ` * From botocore cloudtrail 2013-11-01 and cloudtrail-data 2021-08-11, and @aws-sdk/client-cloudtrail (newer members: ${newerMembers.join(', ')}).`,
     ' */',
-    "import type { ApiModel } from './model.ts';",
+    "import type { ApiModel } from './model-types.ts';",
     '',
     'export const generatedModel: ApiModel = {',
     '  operations: {',

@@ -8,7 +8,8 @@
  */
 import type { EpochMs, Json, JsonObject } from '../event/types.ts';
 import { encodeBase64 } from './base64.ts';
-import { operationModel, type Shape, shapeOf } from './model.ts';
+import { operationModel, shapeOf } from './model.ts';
+import type { Shape } from './model-types.ts';
 import type { ModelValue } from './validate-input.ts';
 
 /** `requestParameters` of a call: the decoded input; `null` when it is empty. */

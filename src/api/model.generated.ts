@@ -2,7 +2,7 @@
  * Shapes, constraints and errors of CloudTrail and CloudTrail Data. Made by `scripts/generate-model.mjs`; not edited by hand.
  * From botocore cloudtrail 2013-11-01 and cloudtrail-data 2021-08-11, and @aws-sdk/client-cloudtrail (newer members: CreateTrailRequest.RecursiveLogging, CreateTrailResponse.RecursiveLogging, Trail.RecursiveLogging, UpdateTrailRequest.RecursiveLogging, UpdateTrailResponse.RecursiveLogging).
  */
-import type { ApiModel } from './model.ts';
+import type { ApiModel } from './model-types.ts';
 
 export const generatedModel: ApiModel = {
   operations: {

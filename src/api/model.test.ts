@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { errorStatus } from './errors.ts';
-import { errorModel, errorNames, operationModel, operationNames, type Shape, shapeOf } from './model.ts';
+import { errorModel, errorNames, operationModel, operationNames, shapeOf } from './model.ts';
+import type { Shape } from './model-types.ts';
 
 describe('the model', () => {
   test('has the 60 operations of CloudTrail and the one of CloudTrail Data', () => {

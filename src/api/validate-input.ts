@@ -14,7 +14,8 @@
 import type { Json, JsonObject } from '../event/types.ts';
 import { ApiError } from './api-error.ts';
 import { decodeBase64, encodeBase64 } from './base64.ts';
-import { type NumberShape, operationModel, type Shape, type StringShape, type StructureShape, shapeOf } from './model.ts';
+import { operationModel, shapeOf } from './model.ts';
+import type { NumberShape, Shape, StringShape, StructureShape } from './model-types.ts';
 
 /** A value in the shape of the model: what JSON has, and `Date` for timestamps, `Uint8Array` for blobs. */
 export type ModelValue =

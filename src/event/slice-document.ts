@@ -7,7 +7,7 @@
  */
 import { RECORD_BYTES_MAX } from './limits.ts';
 import { PendingBytes } from './pending-bytes.ts';
-import type { PieceSlicer, RecordPiece } from './slice-records.ts';
+import type { PieceSlicer, RecordPiece } from './record-piece.ts';
 import { ObjectWatcher } from './watch-object.ts';
 import { isWhiteSpace } from './white-space.ts';
 

@@ -5,7 +5,7 @@
  */
 import { RECORD_BYTES_MAX } from './limits.ts';
 import { PendingBytes } from './pending-bytes.ts';
-import type { PieceSlicer, RecordPiece } from './slice-records.ts';
+import type { PieceSlicer, RecordPiece } from './record-piece.ts';
 import { trimWhiteSpace } from './white-space.ts';
 
 const NEWLINE = 0x0a;

@@ -9,32 +9,13 @@
  * Untrusted input: memory is bounded by one chunk and one record of `RECORD_BYTES_MAX`.
  */
 import { RECORD_BYTES_MAX } from './limits.ts';
+import type { PieceSlicer, RecordPiece } from './record-piece.ts';
 import { DocumentSlicer } from './slice-document.ts';
 import { LineSlicer } from './slice-lines.ts';
-import type { RefusalCode } from './types.ts';
 import { ObjectWatcher } from './watch-object.ts';
 import { isWhiteSpace } from './white-space.ts';
 
-/** Where a piece stands in its input. */
-export interface PiecePlace {
-  /** Lines are counted in lines of records, records in documents. */
-  readonly unit: 'line' | 'record';
-  /** From 1. */
-  readonly number: number;
-}
-
-/** A record's exact bytes (not parsed yet), or what was found in the place of one. */
-export type RecordPiece = PiecePlace &
-  (
-    | { readonly kind: 'record'; readonly bytes: Uint8Array }
-    | { readonly kind: 'malformed'; readonly code: Extract<RefusalCode, 'InvalidJson' | 'RecordTooLarge'>; readonly reason: string }
-  );
-
-/** A slicer of one form: adds the pieces that a chunk completes. */
-export interface PieceSlicer {
-  push(chunk: Uint8Array, pieces: RecordPiece[]): void;
-  end(pieces: RecordPiece[]): void;
-}
+export type { RecordPiece } from './record-piece.ts';
 
 /** Slices one input. `push` its chunks in order, then `end` once. */
 export class RecordSlicer {
