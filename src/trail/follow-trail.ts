@@ -20,6 +20,8 @@ import type { CatalogChange } from '../store/catalog.ts';
 import type { HourCount } from '../store/follower.ts';
 import { JournalDamaged } from '../store/journal.ts';
 import type { PublicKeyInfo, SigningKeyUse } from '../store/keys.ts';
+import { parseNote } from '../tlog/note.ts';
+import { parseReceipt } from '../tlog/receipt.ts';
 import { toBase64, utf8 } from '../tlog/text.ts';
 import { faultOfPolicy } from './check-bucket.ts';
 import { type CollectedBatch, collectBatch } from './collect-batch.ts';
@@ -278,13 +280,16 @@ export class TrailFollower {
         return this.#commit(loaded, { state: { ...state, phase }, changes: [this.#changeDone(change), ...this.#forget(loaded, phase)] });
       }
       case 'update': {
-        const isLogging = state.phase === 'logging';
-        if (isLogging && state.settings.validates && !change.settings.validates) await this.#appendGap('validation off', change);
-        const opened = isLogging ? await this.#chainsToOpen(loaded, change.settings, change.atMs) : [];
-        const changes = [this.#changeDone(change), ...opened.map((chain) => this.#chainChange(chain))];
-        await this.#commit(loaded, { state: { ...state, settings: change.settings }, changes });
-        for (const chain of opened) loaded.chains.set(chainName(chain), chain);
-        return;
+        const before = state.settings;
+        const after = change.settings;
+        const turnsOff = before.validates && !after.validates;
+        const changesChains =
+          before.validates !== after.validates || (after.validates && before.isMultiRegionTrail !== after.isMultiRegionTrail);
+        if (state.phase !== 'logging' || !changesChains)
+          return this.#commit(loaded, { state: { ...state, settings: after }, changes: [this.#changeDone(change)] });
+        if (turnsOff) await this.#appendGap('validation off', change);
+        // Readers take digests that end and begin anew for a cut chain, unless a receipt says that it was meant so.
+        return this.#mark(loaded, state, target, { kind: 'start', reason }, { change: change.sequence, becomes: { settings: after } });
       }
     }
   }
@@ -574,19 +579,11 @@ export class TrailFollower {
     work: PendingStep['work'],
     changes: readonly CatalogChange[] = [],
     signers: readonly string[] = state.statedKeys.checkpoint === null ? [] : [state.statedKeys.checkpoint],
-    superseded?: PendingStep['superseded'],
   ): Promise<PendingStep> {
     const from = { receipts: state.receipts, target, nowMs: this.#deps.clock.nowMs() };
     const { note, receipts } = await makeReceipt(this.#deps, this.id, from, content, signers);
     const factKind = content.kind === 'start' || content.kind === 'stop' ? 'gap' : content.kind;
-    const pending: PendingStep = {
-      number: receipts.number,
-      note,
-      factKind,
-      target,
-      work,
-      ...(superseded === undefined ? {} : { superseded }),
-    };
+    const pending: PendingStep = { number: receipts.number, note, factKind, target, work };
     await this.#commit(loaded, { state: { ...state, receipts }, pending, changes });
     return pending;
   }
@@ -606,14 +603,12 @@ export class TrailFollower {
   async #finish(loaded: LoadedTrail, state: TrailState, pending: PendingStep): Promise<void> {
     await this.#appendReceipt(pending);
     await this.#requireAccess(pending.target);
-    for (const { number, note } of [...(pending.superseded ?? []), pending]) {
-      await putObject(this.#putDeps(), {
-        bucket: pending.target.bucket,
-        key: receiptKey(this.id, pending.target, number),
-        body: utf8(note),
-        options: { contentType: 'text/plain; charset=utf-8' },
-      });
-    }
+    await putObject(this.#putDeps(), {
+      bucket: pending.target.bucket,
+      key: receiptKey(this.id, pending.target, pending.number),
+      body: utf8(pending.note),
+      options: { contentType: 'text/plain; charset=utf-8' },
+    });
     switch (pending.work.kind) {
       case 'batch':
         return this.#finishBatch(loaded, state, pending, pending.work);
@@ -625,27 +620,24 @@ export class TrailFollower {
   }
 
   /**
-   * Takes a pending step to another bucket: the trail was moved away from one that refuses it. What the receipt announced
-   * for the old bucket may or may not be there; the receipt goes to the new one, so that the row of receipts has no hole.
+   * Takes a pending step to another bucket: the trail was moved away from one that refuses it.
+   *
+   * The receipt was made for the old bucket and stays in the journal. What it announced is announced again by the next
+   * receipt, for the new bucket, which begins with that one; receipts before it are, or are not, in the old one.
    */
   async #redirect(loaded: LoadedTrail, state: TrailState, pending: PendingStep, target: TrailTarget): Promise<void> {
     const { work } = pending;
-    const superseded = [...(pending.superseded ?? []), { number: pending.number, note: pending.note }];
     await this.#appendReceipt(pending);
     switch (work.kind) {
-      case 'mark':
-        return this.#commit(loaded, { state, pending: { ...pending, target } });
+      case 'mark': {
+        await this.#savePending(loaded, state, target, contentOf(pending), work);
+        return;
+      }
       case 'batch': {
-        // A second receipt of the same range, which names the same files in the new bucket.
         const { files, counts } = await this.#inTurn(() => this.#filesOf(pending, work));
-        const moved = await this.#renamed(files, work, target);
-        const content: ReceiptContent = {
-          kind: 'delivery',
-          fromSequence: BigInt(state.receiptedTo) + 1n,
-          toSequence: BigInt(work.to),
-          objects: moved.map(({ object }) => object),
-        };
-        const next = await this.#savePending(loaded, state, target, content, work, [], undefined, superseded);
+        const moved = this.#renamed(files, work, target);
+        const content = { ...contentOf(pending), objects: moved.map(({ object }) => object) } as ReceiptContent;
+        const next = await this.#savePending(loaded, state, target, content, work);
         this.#files = { number: next.number, files: moved, counts };
         return;
       }
@@ -654,11 +646,8 @@ export class TrailFollower {
         const chain = loaded.chains.get(chainName(work.chain))!;
         const held: DigestChain = { ...chain, endsAfterMs: work.chain.startMs };
         const parts = await this.#deps.catalog.list(digestPartsKey(this.id));
-        await this.#commit(loaded, {
-          state,
-          pending: { ...pending, target, work: { kind: 'mark', receiptKind: 'digest', becomes: {} } },
-          changes: [this.#chainChange(held), ...parts.map(({ key }) => ({ key, value: undefined, expected: 'any' as const }))],
-        });
+        const changes = [this.#chainChange(held), ...parts.map(({ key }) => ({ key, value: undefined, expected: 'any' as const }))];
+        await this.#commit(loaded, { state, pending: undefined, changes });
         loaded.chains.set(chainName(held), held);
         return;
       }
@@ -666,7 +655,7 @@ export class TrailFollower {
   }
 
   /** The same files under the target's prefix. */
-  async #renamed(files: readonly PreparedFile[], work: Batch, target: TrailTarget): Promise<readonly PreparedFile[]> {
+  #renamed(files: readonly PreparedFile[], work: Batch, target: TrailTarget): readonly PreparedFile[] {
     return files.map(({ object, body }) => ({
       body,
       object: { ...object, key: fileKeyOf(this.#deps.sha256, this.id, object, { target, nameMs: work.nameMs }) },
@@ -919,6 +908,25 @@ function targetOf(state: TrailState, changes: readonly TrailChange[]): TrailTarg
   const end = changes.findIndex(({ kind }) => kind === 'delete' || kind === 'create');
   const ahead = end < 0 ? changes : changes.slice(0, end);
   return ahead.findLast(({ kind }) => kind === 'update')?.settings.target ?? state.settings.target;
+}
+
+/** What a pending receipt says, to be said again. */
+function contentOf(pending: PendingStep): ReceiptContent {
+  const note = parseNote(pending.note);
+  const parsed = note.kind === 'ok' ? parseReceipt(note.value.text) : note;
+  assert(parsed.kind === 'ok', 'our own receipt can be read');
+  const receipt = parsed.value;
+  switch (receipt.kind) {
+    case 'start':
+    case 'stop':
+      return { kind: receipt.kind, reason: receipt.reason };
+    case 'key':
+      return { kind: receipt.kind, key: receipt.key };
+    case 'digest':
+      return { kind: receipt.kind, digest: receipt.digest };
+    case 'delivery':
+      return { kind: receipt.kind, fromSequence: receipt.fromSequence, toSequence: receipt.toSequence, objects: receipt.objects };
+  }
 }
 
 /** A chain that a change ends covers all that was delivered for it, however late that was. */

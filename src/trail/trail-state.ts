@@ -123,8 +123,6 @@ export interface PendingStep {
   readonly note: string;
   readonly factKind: FactKind;
   readonly target: TrailTarget;
-  /** Receipts for a bucket that the trail was moved away from, to be put before this one. */
-  readonly superseded?: readonly { readonly number: number; readonly note: string }[];
   readonly work:
     | {
         readonly kind: 'batch';

@@ -56,11 +56,8 @@ export async function checkTrail(
   const records = texts.flatMap((text) => JSON.parse(text).Records as { eventID: string }[]);
   const receipts = checkReceipts(stored, options.isContinued ?? false, faults);
   const digests = await checkDigests(from.keys, bucket, stored, faults);
-  checkNamed(
-    stored,
-    receipts.filter((receipt) => receipt.bucket === bucket),
-    faults,
-  );
+  checkNamed(stored, receipts, faults);
+  for (const { number, bucket: named } of receipts) if (named !== bucket) faults.push(`receipt ${number} is for the bucket ${named}`);
   const listed = digests.flatMap((digest) => digest.logFiles);
   for (const key of listed.filter((each, index) => listed.indexOf(each) !== index)) faults.push(`${key} is in two digests`);
   if (!options.mayHaveUnlisted) for (const key of logFiles) if (!listed.includes(key)) faults.push(`${key} is in no digest`);
@@ -102,7 +99,6 @@ function checkReceipts(stored: ReadonlyMap<string, Stored>, isContinued: boolean
   const keys = [...stored.keys()].filter((key) => key.includes('/receipts/')).sort();
   let previous: Buffer | undefined;
   let receiptedTo: bigint | undefined;
-  let superseded: string | undefined;
   const first = isContinued && keys.length > 0 ? Number(/([0-9]{12})\.note$/.exec(keys[0]!)![1]) : 1;
   return keys.map((key, index) => {
     const { body } = stored.get(key)!;
@@ -115,10 +111,7 @@ function checkReceipts(stored: ReadonlyMap<string, Stored>, isContinued: boolean
       faults.push(`receipt ${receipt.number} does not follow the one before`);
     if (receipt.kind === 'start') receiptedTo = undefined;
     if (receipt.kind === 'delivery') {
-      // The same range for another bucket replaces the receipt before.
-      const replaces = superseded !== undefined && superseded === receipt.fromSequence;
-      superseded = isContinued ? receipt.fromSequence : undefined;
-      if (!replaces && receiptedTo !== undefined && BigInt(receipt.fromSequence) !== receiptedTo + 1n)
+      if (receiptedTo !== undefined && BigInt(receipt.fromSequence) !== receiptedTo + 1n)
         faults.push(`receipt ${receipt.number} leaves sequences out or repeats them`);
       receiptedTo = BigInt(receipt.toSequence);
     }
