@@ -1,0 +1,91 @@
+/**
+ * `snowtrail record` and `snowtrail import`: send records to the server.
+ */
+import type { Command } from 'commander';
+import { Client } from '../client.ts';
+import { CommandFailed, EXIT, UsageError } from '../exit.ts';
+import { findServer } from '../find-server.ts';
+import { globalOptions } from '../global-options.ts';
+import { type SubmitReport, submitFiles } from '../submit-files.ts';
+
+interface Options {
+  readonly shiftTo?: string;
+  readonly createAccounts?: boolean;
+  readonly resume?: string;
+}
+
+export function addRecord(program: Command): void {
+  program
+    .command('record')
+    .description('submit events: files or folders of records, or - for standard input')
+    .argument('<path...>', 'NDJSON or {"Records":[…]}, plain or gzip')
+    .option('--shift-to <time>', '`now`: move the newest event to now by rewriting eventTime, before sending')
+    .option('--create-accounts', 'make accounts that do not exist yet')
+    .option('--resume <file>', 'remember in this file what is done, and go on from it')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  snowtrail record events.ndjson\n  snowtrail record ./AWSLogs --shift-to now\n  zcat a.json.gz | snowtrail record -',
+    )
+    .action((paths: string[], options: Options, command: Command) => submit('record', paths, options, command));
+}
+
+export function addImport(program: Command): void {
+  program
+    .command('import')
+    .description('take in log files that CloudTrail delivered before; they reach history and evidence, not trails')
+    .argument('<source...>', 'folders or files')
+    .option('--create-accounts', 'make accounts that do not exist yet')
+    .option('--resume <file>', 'remember in this file what is done, and go on from it')
+    .addHelpText('after', '\nExamples:\n  snowtrail import ./AWSLogs --create-accounts\n  snowtrail import ./AWSLogs --resume import.state')
+    .action((paths: string[], options: Options, command: Command) => submit('import', paths, options, command));
+}
+
+async function submit(source: 'record' | 'import', paths: readonly string[], options: Options, command: Command): Promise<void> {
+  const isS3 = paths.find((path) => path.startsWith('s3://'));
+  if (isS3 !== undefined) throw new UsageError(`\`${isS3}\`: reading from a bucket is not built yet; copy it first with \`aws s3 sync\``);
+  if (options.shiftTo !== undefined && options.shiftTo !== 'now') throw new UsageError('--shift-to knows `now` only');
+  const shared = globalOptions(command);
+  const client = new Client(await findServer(shared));
+  const interrupted = new AbortController();
+  const interrupt = () => interrupted.abort();
+  process.once('SIGINT', interrupt);
+  try {
+    const report = await submitFiles(client, paths, {
+      source,
+      createAccounts: options.createAccounts ?? false,
+      isQuiet: shared.quiet ?? false,
+      signal: interrupted.signal,
+      ...(options.shiftTo === undefined ? {} : { shiftToMs: Date.now() }),
+      ...(options.resume === undefined ? {} : { resume: options.resume }),
+    });
+    print(report, shared.output ?? (process.stdout.isTTY ? 'table' : 'ndjson'));
+    if (report.isInterrupted) {
+      const hint =
+        options.resume === undefined
+          ? 'what was sent stays; send it all again, repeats are recognised'
+          : `go on with --resume ${options.resume}`;
+      throw new CommandFailed(EXIT.interrupted, `interrupted; ${hint}`);
+    }
+    if (report.rejected > 0 || report.failedFiles.length > 0) process.exitCode = EXIT.partial;
+  } finally {
+    process.removeListener('SIGINT', interrupt);
+  }
+}
+
+function print(report: SubmitReport, form: string): void {
+  if (form !== 'table') {
+    process.stdout.write(`${JSON.stringify(report)}\n`);
+    return;
+  }
+  const lines = [
+    `files      ${report.files}${report.skipped > 0 ? ` (${report.skipped} done before)` : ''}${report.passedOver > 0 ? `, ${report.passedOver} passed over` : ''}`,
+    `events     ${report.accepted + report.repeated + report.rejected}`,
+    `accepted   ${report.accepted}${report.conflicting > 0 ? ` (${report.conflicting} repeat an id with other bytes)` : ''}`,
+    `repeated   ${report.repeated}`,
+    `rejected   ${report.rejected}`,
+    ...Object.entries(report.reasons).map(([code, count]) => `  ${code}: ${count}`),
+    ...report.rejections.slice(0, 10).map(({ file, number, code, reason }) => `  ${file}:${number}: ${code}: ${reason}`),
+    ...report.failedFiles.map(({ file, reason }) => `unreadable ${file}: ${reason}`),
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}

@@ -1,0 +1,218 @@
+/**
+ * `snowtrail verify`: holds evidence against its receipts, offline or beside a running server.
+ *
+ * Exit codes are a verdict (reliability.md P13): 0 complete and consistent, 1 tampered, 2 incomplete or nothing to hold
+ * it against; 64 for wrong use.
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { bucketSource, type S3Request } from '../../verify/bucket-source.ts';
+import { folderSource } from '../../verify/folder-source.ts';
+import { formatReport } from '../../verify/format-report.ts';
+import type { VerifyReport } from '../../verify/report.ts';
+import { type PinnedKeys, parsePinnedKeys } from '../../verify/trust.ts';
+import { type VerifyOptions, verify } from '../../verify/verify.ts';
+import { Client } from '../client.ts';
+import { UsageError } from '../exit.ts';
+import { findServer } from '../find-server.ts';
+import { type GlobalOptions, globalOptions } from '../global-options.ts';
+
+interface Options {
+  readonly publicKey?: readonly string[];
+  readonly state?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly offline?: boolean;
+  readonly relocated?: boolean;
+  readonly jobs?: string;
+  readonly verbose?: boolean;
+}
+
+/** One place to look at. */
+interface Target {
+  readonly title: string;
+  readonly options: Pick<VerifyOptions, 'source' | 'callServer' | 'trails'>;
+}
+
+export function addVerify(program: Command): void {
+  program
+    .command('verify')
+    .description('check log files, digests and receipts; without a target, all trails of the server')
+    .argument('[target]', 'a trail (name or ARN), s3://BUCKET[/PREFIX], or a folder')
+    .option('--public-key <file...>', 'keys to trust: C2SP lines, PEM, or the JSON of list-public-keys')
+    .option('--state <file>', 'what the last run knew; written after a verdict of 0')
+    .option('--from <time>', 'only files of this time on (ISO 8601)')
+    .option('--to <time>', 'only files up to this time (ISO 8601)')
+    .option('--offline', 'ask no server')
+    .option('--relocated', 'the files were copied from another bucket or prefix')
+    .option('--jobs <count>', 'reads at once')
+    .option('--verbose', 'name valid files, too')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  snowtrail verify\n  snowtrail verify s3://trail-bucket --public-key keys.txt\n  snowtrail verify ./copy --offline --public-key keys.txt\n\nExit: 0 complete and consistent, 1 tampered, 2 incomplete or nothing to hold it against, 64 usage',
+    )
+    .action(async (target: string | undefined, options: Options, command: Command) => {
+      const shared = globalOptions(command);
+      const targets = await targetsOf(target, options, shared);
+      const reports = await runAll(targets, options, shared);
+      print(reports, shared, options);
+      // Tampered says more than incomplete, and both say more than consistent.
+      const codes = reports.map(({ report }) => report.exitCode);
+      process.exitCode = codes.includes(1) ? 1 : codes.includes(2) || codes.length === 0 ? 2 : 0;
+    });
+}
+
+async function targetsOf(target: string | undefined, options: Options, shared: GlobalOptions): Promise<readonly Target[]> {
+  if (target?.startsWith('s3://')) return [await bucketTarget(target, options, shared)];
+  if (target !== undefined && (target.includes('/') || target === '.') && !target.startsWith('arn:')) {
+    return [{ title: target, options: { source: await folderSource(target), ...(options.offline ? {} : await serverOf(shared)) } }];
+  }
+  const clients = await clientsOf(shared);
+  const found = await Promise.all(clients.map((client) => trailTargets(client, target)));
+  return found.flat();
+}
+
+/** The server's word beside a folder, when one was named; a folder alone is verified offline. */
+async function serverOf(shared: GlobalOptions): Promise<Pick<VerifyOptions, 'callServer'>> {
+  if (shared.endpoint === undefined && shared.dataDir === undefined) return {};
+  const client = new Client(await findServer(shared));
+  return { callServer: (operation, input) => client.call(operation, input) };
+}
+
+async function bucketTarget(target: string, options: Options, shared: GlobalOptions): Promise<Target> {
+  const [bucket = '', ...rest] = target.slice('s3://'.length).split('/');
+  if (bucket === '') throw new UsageError(`\`${target}\` names no bucket; write s3://BUCKET or s3://BUCKET/PREFIX`);
+  const client = new Client(await findServer(shared));
+  const source = bucketSource({ bucket, prefix: rest.join('/'), request: s3Request(client, bucket) });
+  const callServer = options.offline ? {} : { callServer: (operation: string, input: object) => client.call(operation, input) };
+  return { title: target, options: { source, ...callServer } };
+}
+
+/** A client for each account whose key the data directory keeps; the one key of an endpoint otherwise. */
+async function clientsOf(shared: GlobalOptions): Promise<readonly Client[]> {
+  const access = await findServer(shared);
+  const dataDir = shared.dataDir ?? process.env['SNOWTRAIL_DATA_DIR'] ?? './snowtrail-data';
+  if (access.account === undefined || shared.account !== undefined) return [new Client(access)];
+  const accounts = (await readdir(join(dataDir, 'access-keys'))).filter((name) => name.endsWith('.json')).map((name) => name.slice(0, 12));
+  return Promise.all(accounts.sort().map(async (account) => new Client(await findServer({ ...shared, dataDir, account }))));
+}
+
+interface TrailEvidence {
+  readonly TrailARN: string;
+  readonly Account: string;
+  readonly S3BucketName: string;
+  readonly S3KeyPrefix?: string;
+}
+
+/** One target for each bucket and prefix that trails of the account deliver to. */
+async function trailTargets(client: Client, wanted: string | undefined): Promise<readonly Target[]> {
+  const { Trails } = await client.call<{ Trails: readonly TrailEvidence[] }>(
+    'GetTrailEvidence',
+    wanted === undefined ? {} : { TrailARN: wanted },
+  );
+  const places = new Map<string, TrailEvidence>(Trails.map((trail) => [`${trail.S3BucketName}/${trail.S3KeyPrefix ?? ''}`, trail]));
+  return [...places.values()].map((trail) => {
+    const bucket = trail.S3BucketName;
+    const prefix = `${trail.S3KeyPrefix === undefined ? '' : `${trail.S3KeyPrefix}/`}AWSLogs/${trail.Account}/`;
+    return {
+      title: `s3://${bucket}/${prefix}`,
+      options: {
+        source: bucketSource({ bucket, prefix, request: s3Request(client, bucket) }),
+        callServer: (operation, input) => client.call(operation, input),
+        ...(wanted === undefined ? {} : { trails: [trail.TrailARN] }),
+      },
+    };
+  });
+}
+
+function s3Request(client: Client, bucket: string): S3Request {
+  return async (method, path, query) => {
+    const key = path.split('/').map(encode).join('/');
+    const search = Object.entries(query)
+      .map(([name, value]) => `${encode(name)}=${encode(value)}`)
+      .sort()
+      .join('&');
+    return client.send('s3', method, `/${bucket}${key === '' ? '' : `/${key}`}${search === '' ? '' : `?${search}`}`);
+  };
+}
+
+/** RFC 3986, as SigV4 wants it. */
+function encode(text: string): string {
+  return encodeURIComponent(text).replace(/[!'()*]/g, (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+async function runAll(
+  targets: readonly Target[],
+  options: Options,
+  shared: GlobalOptions,
+): Promise<readonly { readonly title: string; readonly report: VerifyReport }[]> {
+  const pinnedKeys = await readKeys(options.publicKey ?? []);
+  const isShown = process.stderr.isTTY === true && shared.quiet !== true;
+  const reports = [];
+  for (const target of targets) {
+    const report = await verify({
+      ...target.options,
+      ...(pinnedKeys === undefined ? {} : { pinnedKeys }),
+      ...(options.state === undefined ? {} : { statePath: options.state }),
+      ...(options.from === undefined ? {} : { from: timeOf(options.from) }),
+      ...(options.to === undefined ? {} : { to: timeOf(options.to) }),
+      ...(shared.region === undefined ? {} : { regions: [shared.region] }),
+      ...(options.relocated ? { isRelocated: true } : {}),
+      ...(options.jobs === undefined ? {} : { jobs: countOf(options.jobs) }),
+      ...(isShown
+        ? {
+            onProgress: ({ phase, done, total }) =>
+              process.stderr.write(`\r\u001b[K  ${phase} ${done}${total === undefined ? '' : `/${total}`}`),
+          }
+        : {}),
+    });
+    if (isShown) process.stderr.write('\r\u001b[K');
+    reports.push({ title: target.title, report });
+  }
+  return reports;
+}
+
+function print(
+  reports: readonly { readonly title: string; readonly report: VerifyReport }[],
+  shared: GlobalOptions,
+  options: Options,
+): void {
+  if (shared.output === 'json' || shared.output === 'ndjson') {
+    const values = reports.map(({ report }) => report);
+    process.stdout.write(
+      shared.output === 'json'
+        ? `${JSON.stringify(values.length === 1 ? values[0] : values, null, 2)}\n`
+        : values.map((value) => `${JSON.stringify(value)}\n`).join(''),
+    );
+    return;
+  }
+  for (const { report } of reports) process.stdout.write(formatReport(report, { isVerbose: options.verbose ?? false }));
+  if (reports.length === 0)
+    process.stdout.write('no trail delivers anything: there is nothing to verify. `aws cloudtrail create-trail` makes one.\n');
+}
+
+async function readKeys(paths: readonly string[]): Promise<PinnedKeys | undefined> {
+  if (paths.length === 0) return undefined;
+  const keys = await Promise.all(
+    paths.map(async (path) => {
+      try {
+        return parsePinnedKeys(await readFile(path, 'utf8'));
+      } catch (cause) {
+        throw new UsageError(`\`${path}\`: ${(cause as Error).message}`);
+      }
+    }),
+  );
+  return { checkpoint: keys.flatMap(({ checkpoint }) => checkpoint), digest: keys.flatMap(({ digest }) => digest) };
+}
+
+function timeOf(text: string): Date {
+  const time = new Date(text);
+  if (Number.isNaN(time.getTime())) throw new UsageError(`\`${text}\` is no time; write it as 2026-01-31T00:00:00Z`);
+  return time;
+}
+
+function countOf(text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new UsageError('--jobs takes a whole number from 1 to 9999');
+  return Number(text);
+}

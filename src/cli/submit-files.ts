@@ -1,0 +1,280 @@
+/**
+ * Sends the records of files to the bulk endpoint: in batches, several on the way at once, slowed down by the server.
+ *
+ * Sending twice is safe: the server answers `repeated`. So a batch whose answer was lost is sent again, and a run that was
+ * interrupted goes on from its resume file, which lists the files that are done.
+ */
+import { appendFile, readFile } from 'node:fs/promises';
+import { readRecordTime, shiftRecordTime } from '../event/shift-time.ts';
+import type { Client, Verdict } from './client.ts';
+import { CommandFailed } from './exit.ts';
+import { findInputFiles, type InputFile, readPieces } from './input-files.ts';
+import { Progress } from './progress.ts';
+
+/** Bytes of records in one request. */
+const BATCH_BYTES = 1024 * 1024;
+const BATCH_RECORDS = 1_000;
+/** Requests on the way at once. */
+const REQUESTS_MAX = 4;
+/** How long a server that takes nothing is tried again. */
+const RETRY_MS = 120_000;
+
+export interface SubmitOptions {
+  readonly source: 'record' | 'import';
+  readonly createAccounts: boolean;
+  /** Moves all events so that the newest is at this time; absent: as they are. */
+  readonly shiftToMs?: number;
+  /** File that remembers what is done. */
+  readonly resume?: string;
+  readonly isQuiet: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** A record that was not taken. */
+export interface Rejection {
+  readonly file: string;
+  /** Line or record number in the file, from 1. */
+  readonly number: number;
+  readonly code: string;
+  readonly reason: string;
+}
+
+export interface SubmitReport {
+  readonly files: number;
+  /** Files that the resume file says are done. */
+  readonly skipped: number;
+  /** Files in the folders that hold no events by their name or place. */
+  readonly passedOver: number;
+  readonly accepted: number;
+  readonly repeated: number;
+  /** Of `accepted`: the id was there with other bytes. */
+  readonly conflicting: number;
+  readonly rejected: number;
+  /** By code. */
+  readonly reasons: Readonly<Record<string, number>>;
+  /** The first 100. */
+  readonly rejections: readonly Rejection[];
+  /** Files that could not be read to their end. */
+  readonly failedFiles: readonly { readonly file: string; readonly reason: string }[];
+  readonly isInterrupted: boolean;
+}
+
+interface Item {
+  readonly number: number;
+  readonly bytes: Uint8Array;
+}
+
+/** @throws CommandFailed when the server refuses or cannot be reached. */
+export async function submitFiles(client: Client, paths: readonly string[], options: SubmitOptions): Promise<SubmitReport> {
+  const { files, passedOver } = await findInputFiles(paths);
+  const memory = await ResumeMemory.open(options.resume);
+  const offsetMs = options.shiftToMs === undefined ? 0 : (memory.offsetMs ?? (await offsetTo(files, options.shiftToMs)));
+  if (options.shiftToMs !== undefined) await memory.saveOffset(offsetMs);
+
+  const tally = new Tally();
+  const progress = new Progress(options.isQuiet, files.length);
+  const underWay = new Set<Promise<void>>();
+  let failure: unknown;
+  let skipped = 0;
+  for (const file of files) {
+    if (options.signal.aborted || failure !== undefined) break;
+    if (memory.isDone(file)) {
+      skipped += 1;
+      continue;
+    }
+    const ofFile: Promise<void>[] = [];
+    const send = async (batch: readonly Item[]): Promise<void> => {
+      while (underWay.size >= REQUESTS_MAX) await Promise.race(underWay);
+      const sending = submitBatch(client, batch, options).then(
+        (verdicts) => {
+          for (const [index, verdict] of verdicts.entries()) tally.add(file.path, batch[index]!.number, verdict);
+          progress.add(
+            batch.length,
+            batch.reduce((sum, { bytes }) => sum + bytes.length, 0),
+          );
+        },
+        (error: unknown) => {
+          failure ??= error;
+        },
+      );
+      const tracked = sending.finally(() => underWay.delete(tracked));
+      underWay.add(tracked);
+      ofFile.push(tracked);
+    };
+    await readFileInto(file, offsetMs, tally, send, options.signal);
+    await Promise.all(ofFile);
+    if (failure === undefined && !options.signal.aborted) await memory.saveDone(file);
+    progress.fileDone();
+  }
+  await Promise.all(underWay);
+  progress.end();
+  if (failure !== undefined) throw failure;
+  return { files: files.length, skipped, passedOver, ...tally.report(), isInterrupted: options.signal.aborted };
+}
+
+async function readFileInto(
+  file: InputFile,
+  offsetMs: number,
+  tally: Tally,
+  send: (batch: readonly Item[]) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  let batch: Item[] = [];
+  let batchBytes = 0;
+  try {
+    for await (const pieces of readPieces(file)) {
+      for (const piece of pieces) {
+        if (piece.kind === 'malformed') {
+          tally.reject(file.path, piece.number, piece.code, piece.reason);
+          continue;
+        }
+        const bytes = offsetMs === 0 ? piece.bytes : shiftRecordTime(piece.bytes, offsetMs);
+        if (batch.length > 0 && (batch.length >= BATCH_RECORDS || batchBytes + bytes.length > BATCH_BYTES)) {
+          await send(batch);
+          batch = [];
+          batchBytes = 0;
+        }
+        batch.push({ number: piece.number, bytes });
+        batchBytes += bytes.length;
+      }
+      if (signal.aborted) return;
+    }
+  } catch (error) {
+    tally.failFile(file.path, error instanceof Error ? error.message : String(error));
+  }
+  if (batch.length > 0) await send(batch);
+}
+
+/** Sends one batch until it is answered whole. */
+async function submitBatch(
+  client: Client,
+  batch: readonly Item[],
+  options: SubmitOptions,
+): Promise<readonly Exclude<Verdict, { status: 'unavailable' }>[]> {
+  const body = recordsDocument(batch);
+  const startedMs = performance.now();
+  for (let attempt = 0; ; attempt += 1) {
+    const waitMs = Math.min(5_000, 100 * 2 ** attempt);
+    try {
+      const verdicts = await client.submit(body, options);
+      const whole = verdicts.filter((verdict) => verdict.status !== 'unavailable');
+      if (whole.length === batch.length) return whole;
+      if (performance.now() - startedMs > RETRY_MS) throw new CommandFailed(1, 'the server takes no events at the moment; try again later');
+    } catch (error) {
+      if (performance.now() - startedMs > RETRY_MS || !isPassing(error)) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+  }
+}
+
+/** True for an answer that says "not now". */
+function isPassing(error: unknown): boolean {
+  return error instanceof CommandFailed && /^(ThrottlingException|ServiceUnavailable|SlowDown|HTTP 503)|^no answer/.test(error.message);
+}
+
+function recordsDocument(batch: readonly Item[]): Uint8Array {
+  const parts: Uint8Array[] = [Buffer.from('{"Records":[')];
+  batch.forEach(({ bytes }, index) => {
+    if (index > 0) parts.push(Buffer.from(','));
+    parts.push(bytes);
+  });
+  parts.push(Buffer.from(']}'));
+  return Buffer.concat(parts);
+}
+
+/** What is to be added to each event time, so that the newest becomes `toMs`. Reads all files once. */
+async function offsetTo(files: readonly InputFile[], toMs: number): Promise<number> {
+  let newestMs = Number.NEGATIVE_INFINITY;
+  for (const file of files) {
+    if (file.path === '-') throw new CommandFailed(64, '--shift-to has to read its input twice; give files instead of standard input');
+    try {
+      for await (const pieces of readPieces(file)) {
+        for (const piece of pieces) if (piece.kind === 'record') newestMs = Math.max(newestMs, readRecordTime(piece.bytes) ?? newestMs);
+      }
+    } catch {
+      // A file that cannot be read to its end is reported when it is sent.
+    }
+  }
+  return Number.isFinite(newestMs) ? Math.floor((toMs - newestMs) / 1_000) * 1_000 : 0;
+}
+
+/** Counts verdicts by what they say. */
+class Tally {
+  #accepted = 0;
+  #repeated = 0;
+  #conflicting = 0;
+  #rejected = 0;
+  readonly #reasons: Record<string, number> = {};
+  readonly #rejections: Rejection[] = [];
+  readonly #failedFiles: { file: string; reason: string }[] = [];
+
+  add(file: string, number: number, verdict: Exclude<Verdict, { status: 'unavailable' }>): void {
+    if (verdict.status === 'rejected') this.reject(file, number, verdict.code, verdict.reason);
+    else if (verdict.status === 'repeated') this.#repeated += 1;
+    else this.#accepted += 1;
+    if (verdict.status === 'accepted' && verdict.conflicting) this.#conflicting += 1;
+  }
+
+  reject(file: string, number: number, code: string, reason: string): void {
+    this.#rejected += 1;
+    this.#reasons[code] = (this.#reasons[code] ?? 0) + 1;
+    if (this.#rejections.length < 100) this.#rejections.push({ file, number, code, reason });
+  }
+
+  failFile(file: string, reason: string): void {
+    this.#failedFiles.push({ file, reason });
+  }
+
+  report(): Pick<SubmitReport, 'accepted' | 'repeated' | 'conflicting' | 'rejected' | 'reasons' | 'rejections' | 'failedFiles'> {
+    return {
+      accepted: this.#accepted,
+      repeated: this.#repeated,
+      conflicting: this.#conflicting,
+      rejected: this.#rejected,
+      reasons: this.#reasons,
+      rejections: this.#rejections,
+      failedFiles: this.#failedFiles,
+    };
+  }
+}
+
+/** Remembers in a file which inputs are done, and by how much times were moved: a line of JSON each. */
+class ResumeMemory {
+  readonly #path: string | undefined;
+  readonly #done: Set<string>;
+  readonly offsetMs: number | undefined;
+
+  private constructor(path: string | undefined, done: Set<string>, offsetMs: number | undefined) {
+    this.#path = path;
+    this.#done = done;
+    this.offsetMs = offsetMs;
+  }
+
+  static async open(path: string | undefined): Promise<ResumeMemory> {
+    const done = new Set<string>();
+    let offsetMs: number | undefined;
+    const text = path === undefined ? '' : await readFile(path, 'utf8').catch(() => '');
+    for (const line of text.split('\n').filter((each) => each.trim() !== '')) {
+      const entry = JSON.parse(line) as { done?: string; offsetMs?: number };
+      if (entry.done !== undefined) done.add(entry.done);
+      offsetMs = entry.offsetMs ?? offsetMs;
+    }
+    return new ResumeMemory(path, done, offsetMs);
+  }
+
+  isDone(file: InputFile): boolean {
+    return file.path !== '-' && this.#done.has(nameOf(file));
+  }
+
+  async saveDone(file: InputFile): Promise<void> {
+    if (this.#path !== undefined && file.path !== '-') await appendFile(this.#path, `${JSON.stringify({ done: nameOf(file) })}\n`);
+  }
+
+  async saveOffset(offsetMs: number): Promise<void> {
+    if (this.#path !== undefined && this.offsetMs === undefined) await appendFile(this.#path, `${JSON.stringify({ offsetMs })}\n`);
+  }
+}
+
+function nameOf(file: InputFile): string {
+  return `${file.path} ${file.sizeBytes}`;
+}
