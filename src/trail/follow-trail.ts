@@ -269,7 +269,8 @@ export class TrailFollower {
         if (state.phase === 'logging') return this.#commit(loaded, { state, changes: [this.#changeDone(change)] });
         // Keys that were rotated while the trail was off are stated first, or nobody could vouch for the next receipt.
         if (state.statedKeys.checkpoint !== null && (await this.#stateKeys(loaded, state, target))) return;
-        const becomes: Partial<TrailState> = { phase: 'logging', settings: change.settings, receiptedTo: change.sequence };
+        const lastBatchAtMs = digestsBeginMs(state, change);
+        const becomes: Partial<TrailState> = { phase: 'logging', settings: change.settings, receiptedTo: change.sequence, lastBatchAtMs };
         return this.#mark(loaded, state, target, { kind: 'start', reason }, { change: change.sequence, becomes });
       }
       case 'stop':
@@ -289,7 +290,16 @@ export class TrailFollower {
           return this.#commit(loaded, { state: { ...state, settings: after }, changes: [this.#changeDone(change)] });
         if (turnsOff) await this.#appendGap('validation off', change);
         // Readers take digests that end and begin anew for a cut chain, unless a receipt says that it was meant so.
-        return this.#mark(loaded, state, target, { kind: 'start', reason }, { change: change.sequence, becomes: { settings: after } });
+        return this.#mark(
+          loaded,
+          state,
+          target,
+          { kind: 'start', reason },
+          {
+            change: change.sequence,
+            becomes: { settings: after, lastBatchAtMs: digestsBeginMs(state, change) },
+          },
+        );
       }
     }
   }
@@ -667,7 +677,7 @@ export class TrailFollower {
     const next: TrailState = { ...state, ...work.becomes };
     const change = work.change === undefined ? undefined : await this.#changeAt(work.change);
     const isStart = work.receiptKind === 'start';
-    const opened = isStart && change !== undefined ? await this.#chainsToOpen(loaded, next.settings, change.atMs) : [];
+    const opened = isStart && change !== undefined ? await this.#chainsToOpen(loaded, next.settings, next.lastBatchAtMs) : [];
     // A failure is over once a put succeeds again; only a batch counts as a delivery.
     const { error: _, ...delivery } = { ...next.delivery, attemptedAtMs: nowMs };
     await this.#commit(loaded, {
@@ -932,6 +942,14 @@ function contentOf(pending: PendingStep): ReceiptContent {
 /** A chain that a change ends covers all that was delivered for it, however late that was. */
 function endingAtMs(state: TrailState, change: TrailChange): EpochMs {
   return Math.max(change.atMs, state.lastBatchAtMs);
+}
+
+/**
+ * When digests begin with a change: not before it, and in a later second than the last batch before it, which no digest
+ * may list. Batches after the change are bound no earlier than that.
+ */
+function digestsBeginMs(state: TrailState, change: TrailChange): EpochMs {
+  return Math.max(change.atMs, state.lastBatchAtMs === 0 ? 0 : chainStart(state.lastBatchAtMs, 0) + 1_000);
 }
 
 /** The new values of the counts that change. */

@@ -69,7 +69,7 @@ export interface TrailState {
     /** Never decreases, whatever the clock does (P11). */
     readonly createdAtMs: EpochMs;
   };
-  /** When the newest batch was bound; never decreases. */
+  /** When the newest batch was bound, or digests began after it. Never decreases, and no batch is bound before it. */
   readonly lastBatchAtMs: EpochMs;
   /** Fingerprints of the keys that receipts stated. */
   readonly statedKeys: { readonly digest: string | null; readonly checkpoint: string | null };

@@ -1,0 +1,322 @@
+/**
+ * What trails deliver, whatever happened to them, is what the verifier and the AWS CLI call valid.
+ *
+ * The trails run on memory stores with a real evidence tree; neither reader shares code with delivery. reliability.md P12,
+ * P13, F28, F29, F33–F36; features.md TR4, DL5, IN1.
+ */
+import { createHash } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import type { BucketName, Region } from '../../src/event/types.ts';
+import { createTreeFollower, type TreeFollower } from '../../src/evidence/grow-tree.ts';
+import { createMemoryTreeHashes } from '../../src/store/memory/tree-hashes.ts';
+import { hashNode, type Sha256 } from '../../src/tlog/hash.ts';
+import { formatNoteKey } from '../../src/tlog/note.ts';
+import type { Trails } from '../../src/trail/create-trails.ts';
+import { trailArn } from '../../src/trail/trail.ts';
+import { parsePinnedKeys } from '../../src/verify/trust.ts';
+import { verify } from '../../src/verify/verify.ts';
+import { validateLogs, whyNoAwsCli } from '../support/aws-validate-logs.ts';
+import { type EvidenceBuilder, MemoryBucket } from '../support/evidence-builder.ts';
+import { BUCKET, DIGEST_MS, FLUSH_MS, HOME, TRAIL_ACCOUNT, TrailRig } from '../support/trail-rig.ts';
+
+const WEST = 'us-west-2' as Region;
+const sha256: Sha256 = (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest());
+
+/** Trails with their evidence tree. */
+class Installation {
+  readonly rig: TrailRig;
+  trails!: Trails;
+  tree!: TreeFollower;
+  readonly #hashes = createMemoryTreeHashes({ hashChildren: (left, right) => hashNode(sha256, left, right) });
+
+  constructor() {
+    this.rig = new TrailRig({
+      evidence: {
+        latestCheckpoint: () => this.tree.latestCheckpoint(),
+        consistency: (from, to) => this.tree.consistency(from, to),
+      },
+    });
+  }
+
+  async open(): Promise<void> {
+    const { catalog, journal, keys, clock } = this.rig;
+    this.tree = await createTreeFollower({ catalog, journal, keys, clock, hashes: this.#hashes, origin: 'snowtrail/rig', sha256 });
+    this.trails = await this.rig.open();
+  }
+
+  /** Lets time pass; the tree and the trails work in each piece of it. */
+  async pass(ms: number, pieceMs = FLUSH_MS): Promise<void> {
+    for (let passed = 0; passed < ms; passed += pieceMs) {
+      await this.rig.clock.advance(pieceMs);
+      await this.work();
+    }
+  }
+
+  async work(): Promise<void> {
+    await this.#grow();
+    await this.rig.settle(this.trails);
+    await this.#grow();
+  }
+
+  send(name: string, input: object = {}): Promise<unknown> {
+    return this.rig.send(this.trails, name, { Name: 'main', ...input });
+  }
+
+  async #grow(): Promise<void> {
+    for (;;) {
+      const entries = await this.rig.journal.read(this.tree.cursor(), 1_000);
+      if (entries.length === 0) break;
+      await this.tree.take(entries);
+    }
+    await this.tree.checkpointNow();
+  }
+}
+
+interface Story {
+  readonly what: string;
+  /** Digests of both chains, so that a story in which nothing happens does not pass. */
+  readonly digestsMin: number;
+  readonly happens: (it: Installation) => Promise<void>;
+}
+
+const stories: readonly Story[] = [
+  {
+    what: 'two Regions over several intervals',
+    digestsMin: 6,
+    happens: async (it) => {
+      for (let round = 0; round < 4; round++) {
+        await it.rig.record(HOME);
+        if (round > 0) await it.rig.record(WEST);
+        await it.pass(DIGEST_MS);
+      }
+    },
+  },
+  {
+    what: 'stopped and started again, at once and after a while',
+    digestsMin: 5,
+    happens: async (it) => {
+      for (const pauseMs of [0, 3 * DIGEST_MS]) {
+        await it.rig.record(HOME);
+        await it.pass(DIGEST_MS);
+        await it.send('StopLogging');
+        await it.work();
+        if (pauseMs > 0) await it.pass(pauseMs);
+        await it.send('StartLogging');
+        await it.work();
+      }
+      await it.rig.record(HOME);
+      await it.pass(2 * DIGEST_MS);
+    },
+  },
+  {
+    what: 'stopped, and left so',
+    digestsMin: 2,
+    happens: async (it) => {
+      await it.rig.record(HOME);
+      await it.pass(DIGEST_MS);
+      await it.send('StopLogging');
+      await it.pass(3 * DIGEST_MS);
+    },
+  },
+  {
+    what: 'validation switched off for a while',
+    digestsMin: 3,
+    happens: async (it) => {
+      await it.rig.record(HOME);
+      await it.pass(DIGEST_MS);
+      await it.send('UpdateTrail', { EnableLogFileValidation: false });
+      await it.rig.record(HOME);
+      await it.pass(2 * DIGEST_MS);
+      await it.send('UpdateTrail', { EnableLogFileValidation: true });
+      await it.rig.record(HOME);
+      await it.pass(2 * DIGEST_MS);
+    },
+  },
+  {
+    what: 'one Region instead of all, and all again',
+    digestsMin: 6,
+    happens: async (it) => {
+      for (const isMultiRegion of [false, true]) {
+        await it.rig.record(HOME);
+        await it.rig.record(WEST);
+        await it.pass(DIGEST_MS);
+        await it.send('UpdateTrail', { IsMultiRegionTrail: isMultiRegion });
+        await it.pass(DIGEST_MS);
+      }
+      await it.rig.record(WEST);
+      await it.pass(2 * DIGEST_MS);
+    },
+  },
+  {
+    what: 'the bucket away for many intervals',
+    digestsMin: 20,
+    happens: async (it) => {
+      await it.rig.record(HOME);
+      await it.pass(DIGEST_MS);
+      it.rig.outage = 'ServiceUnavailable';
+      for (let minute = 0; minute < 20; minute++) {
+        await it.rig.record(HOME);
+        await it.pass(DIGEST_MS);
+      }
+      it.rig.outage = undefined;
+      await it.pass(3 * DIGEST_MS);
+    },
+  },
+  {
+    what: 'the server down for many intervals, twice',
+    digestsMin: 20,
+    happens: async (it) => {
+      for (let round = 0; round < 2; round++) {
+        await it.rig.record(HOME);
+        await it.pass(DIGEST_MS);
+        await it.rig.clock.advance(10 * DIGEST_MS + 7_000);
+        await it.open();
+        await it.work();
+      }
+      await it.rig.record(HOME);
+      await it.pass(2 * DIGEST_MS);
+    },
+  },
+  {
+    what: 'keys rotated between intervals and within one',
+    digestsMin: 4,
+    happens: async (it) => {
+      for (const use of ['digest', 'checkpoint', 'digest', 'checkpoint'] as const) {
+        await it.rig.record(HOME);
+        await it.pass(DIGEST_MS);
+        await it.rig.keys.rotate(use, it.rig.clock.nowMs());
+      }
+      await it.pass(2 * DIGEST_MS);
+    },
+  },
+  {
+    what: 'the clock set two minutes back and three forth',
+    digestsMin: 5,
+    happens: async (it) => {
+      for (const jumpMs of [-2 * DIGEST_MS, 3 * DIGEST_MS, 0]) {
+        await it.rig.record(HOME);
+        await it.pass(2 * DIGEST_MS);
+        it.rig.clock.jump(jumpMs);
+      }
+      await it.rig.record(WEST);
+      await it.pass(3 * DIGEST_MS);
+    },
+  },
+  {
+    what: 'the trail deleted and made anew in the same bucket',
+    digestsMin: 4,
+    happens: async (it) => {
+      await it.rig.record(HOME);
+      await it.pass(DIGEST_MS);
+      await it.send('DeleteTrail');
+      await it.pass(DIGEST_MS);
+      await it.send('CreateTrail', { S3BucketName: BUCKET, EnableLogFileValidation: true });
+      await it.send('StartLogging');
+      await it.rig.record(HOME);
+      await it.pass(2 * DIGEST_MS);
+    },
+  },
+];
+
+async function tell(story: Story): Promise<Installation> {
+  const it = new Installation();
+  await it.rig.createBucket();
+  await it.open();
+  await it.send('CreateTrail', { S3BucketName: BUCKET, EnableLogFileValidation: true, IsMultiRegionTrail: true });
+  await it.send('StartLogging');
+  await it.work();
+  await story.happens(it);
+  return it;
+}
+
+async function readBucket({ rig }: Installation): Promise<MemoryBucket> {
+  const bucket = new MemoryBucket(BUCKET);
+  const page = await rig.objects.list(BUCKET as BucketName, { limit: 1_000 });
+  expect(page.next).toBeUndefined();
+  for (const { key } of page.objects) {
+    const { info, body } = (await rig.objects.get(BUCKET as BucketName, key))!;
+    const pieces: Uint8Array[] = [];
+    for await (const piece of body) pieces.push(piece);
+    bucket.put(key, new Uint8Array(Buffer.concat(pieces)), info.metadata);
+  }
+  return bucket;
+}
+
+const whyNoCli = whyNoAwsCli();
+if (whyNoCli !== undefined) console.warn(`skipped: the AWS CLI on what trails deliver: ${whyNoCli}`);
+
+describe('what a trail has delivered', () => {
+  for (const story of stories) {
+    test(`${story.what}: the verifier finds it complete and consistent`, async () => {
+      const it = await tell(story);
+      const bucket = await readBucket(it);
+      const [first] = await it.rig.keys.list('checkpoint');
+      const key = { name: 'snowtrail/rig', keyHash: first!.fingerprint, publicKey: first!.publicKey };
+      const report = await verify({
+        source: bucket.source(),
+        pinnedKeys: parsePinnedKeys(formatNoteKey(key)),
+        nowMs: it.rig.clock.nowMs(),
+        threads: 0,
+        callServer: (operation, input) => answerOf(it, operation, input),
+      });
+      const deciding = report.findings.filter(({ level }) => level === 'tampered' || level === 'incomplete');
+      expect(deciding).toEqual([]);
+      expect(report.exitCode).toBe(0);
+      expect(report.counts.digest.valid + report.counts['backfill-digest'].valid).toBeGreaterThanOrEqual(story.digestsMin);
+    });
+
+    test.skipIf(whyNoCli !== undefined)(`${story.what}: the AWS CLI finds every file valid`, async () => {
+      const it = await tell(story);
+      const bucket = await readBucket(it);
+      const { exitCode, output } = await validateLogs(await asBuilder(it), bucket);
+      expect(output).not.toContain('INVALID');
+      expect(exitCode).toBe(0);
+      const inHome = (folder: string) => bucket.keys(`/${folder}/${HOME}/`);
+      for (const file of inHome('CloudTrail-Digest')) expect(output).toContain(`Digest file\ts3://${BUCKET}/${file}\tvalid`);
+    });
+  }
+});
+
+/** The operations that the verifier asks for, as the server answers them. */
+async function answerOf(it: Installation, operation: string, input: object): Promise<unknown> {
+  const { rig, tree } = it;
+  switch (operation) {
+    case 'GetTrailEvidence':
+      return rig.send(it.trails, operation, input);
+    case 'GetCheckpoint':
+      return { Checkpoint: tree.latestCheckpoint()!.note };
+    case 'ListEvidenceKeys': {
+      const checkpoint = (await rig.keys.list('checkpoint')).map(({ fingerprint, publicKey }) => ({
+        Use: 'checkpoint',
+        VerifierKey: formatNoteKey({ name: 'snowtrail/rig', keyHash: fingerprint, publicKey }),
+      }));
+      const digest = (await rig.keys.list('digest')).map(({ publicKey }) => ({
+        Use: 'digest',
+        PublicKey: Buffer.from(publicKey).toString('base64'),
+      }));
+      return { Keys: [...checkpoint, ...digest] };
+    }
+    case 'GetConsistencyProof': {
+      const { FromSize, ToSize } = input as { FromSize: string; ToSize: string };
+      const hashes = await tree.consistency(BigInt(FromSize), BigInt(ToSize));
+      return { Hashes: hashes.map((hash) => Buffer.from(hash).toString('base64')) };
+    }
+    default:
+      throw new Error(`the verifier asks for ${operation}`);
+  }
+}
+
+/** What the loopback endpoint needs to know of a trail. */
+async function asBuilder({ rig }: Installation): Promise<EvidenceBuilder> {
+  const id = { account: TRAIL_ACCOUNT, homeRegion: HOME, name: 'main' };
+  const shown = {
+    name: id.name,
+    trailARN: trailArn(id),
+    homeRegion: HOME,
+    bucket: { name: BUCKET },
+    prefix: undefined,
+    nowMs: rig.clock.nowMs(),
+    installation: { digestKeys: await rig.keys.list('digest') },
+  };
+  return shown as unknown as EvidenceBuilder;
+}
