@@ -2,8 +2,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { ACCOUNT, HistoryRig, NOW_MS, OTHER_ACCOUNT, record } from '../../test/support/history-rig.ts';
+import { ACCOUNT, HistoryRig, NOW_MS, OTHER_ACCOUNT, REGION, record } from '../../test/support/history-rig.ts';
 import { openDiskHistoryIndex } from '../store/disk/history-index/disk-history-index.ts';
+import type { NewFact } from '../store/journal.ts';
 import { createMemoryHistoryIndex } from '../store/memory/history-index.ts';
 import { countEntries } from './count-entries.ts';
 import { unversionedName } from './history-row.ts';
@@ -13,24 +14,22 @@ const root = mkdtempSync(join(tmpdir(), 'snowtrail-history-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const hour = Math.floor(NOW_MS / 3_600_000);
-const fact = {
+const fact: NewFact = {
   kind: 'fact',
-  source: 'fact',
   factKind: 'gap',
+  factId: 'gap/1',
   account: ACCOUNT,
-  region: 'eu-central-1',
-  id: 'gap/1',
+  region: REGION,
   receivedAtMs: NOW_MS,
-  isConflicting: false,
   bytes: new Uint8Array(2),
-} as never;
+};
 
 describe('the history follower', () => {
   test('counts each event once by account and hour of receipt: conflicting ids as filtered, facts not at all', async () => {
     const rig = await HistoryRig.open();
-    await rig.accept([record(), record({ eventCategory: 'Data' })]);
-    rig.journal.add(fact);
-    await rig.accept([record()], { isConflicting: true });
+    await rig.accept([record({ eventID: 'twice' }), record({ eventCategory: 'Data' })]);
+    await rig.journal.append([fact]);
+    await rig.accept([record({ eventID: 'twice', eventName: 'DeleteBucket' })]);
     await rig.accept([record()], { account: OTHER_ACCOUNT, receivedAtMs: NOW_MS + 3_600_000 });
     expect(rig.follower.counts()).toEqual([
       { account: ACCOUNT, hour, delivered: 2, filtered: 1 },
@@ -56,7 +55,7 @@ describe('the history follower', () => {
   for (const failure of ['before', 'after'] as const) {
     test(`a catalog that fails ${failure} the commit took effect makes the follower repeat the batch with the same result`, async () => {
       const rig = await HistoryRig.open();
-      rig.append(record());
+      await rig.append([record()]);
       rig.catalog.nextFailure = failure;
       await expect(rig.catchUp()).rejects.toThrow(failure);
       // The server opens the follower anew, or hands the same entries over again.
@@ -80,7 +79,7 @@ describe('the history follower', () => {
     expect(rig.follower.catchingUp()).toEqual({ coveredTo: 10n, target: 35n });
     await expect(rig.call('LookupEvents')).rejects.toMatchObject({ code: 'ServiceUnavailable' });
     // A server that goes on from where it was hands over only what is new.
-    rig.append(record());
+    await rig.append([record()]);
     await rig.follower.take(await rig.journal.read(35n, 10));
     expect(rig.follower.catchingUp()).toBeUndefined();
     expect((await rig.call<LookupEventsOutput>('LookupEvents')).Events).toHaveLength(36);

@@ -1,17 +1,16 @@
 /**
- * Event history without a server: a journal and a catalog as lists, an index in memory or on disk, a clock moved by hand.
- *
- * Journal and catalog keep only the promises that history relies on; what a real store does more is tested with the store.
+ * Event history without a server: stores in memory, an index in memory or on disk, a clock moved by hand.
  */
 import { hash } from 'node:crypto';
 import type { Call, Operation } from '../../src/api/operation.ts';
 import type { AccountId, EventSourceKind, JsonObject, Region } from '../../src/event/types.ts';
 import { type HistoryFollower, openHistoryFollower } from '../../src/history/index-events.ts';
 import { historyOperations } from '../../src/history/operations.ts';
-import type { Catalog, CatalogDocument } from '../../src/store/catalog.ts';
+import type { Catalog } from '../../src/store/catalog.ts';
 import type { HistoryIndex } from '../../src/store/history-index.ts';
-import type { Journal, JournalEntry } from '../../src/store/journal.ts';
+import { createMemoryCatalog } from '../../src/store/memory/catalog.ts';
 import { createMemoryHistoryIndex } from '../../src/store/memory/history-index.ts';
+import { createMemoryJournal } from '../../src/store/memory/journal.ts';
 import { createMemoryKeys } from '../../src/store/memory/keys.ts';
 import { ManualClock, seededChance } from './manual-clock.ts';
 
@@ -22,83 +21,21 @@ export const NOW_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
 
 export const sha256 = (bytes: Uint8Array): Uint8Array => new Uint8Array(hash('sha256', bytes, 'buffer'));
 
-type HistoryJournal = Pick<Journal, 'read' | 'fetch' | 'find' | 'head' | 'waitBeyond'>;
-
-/** A journal of entries in memory that are read again from their bytes. */
-export class EntryList implements HistoryJournal {
-  readonly entries: JournalEntry[] = [];
-  #waiting: (() => void)[] = [];
-
-  add(entry: Omit<JournalEntry, 'sequence' | 'nonce'>): bigint {
-    const sequence = BigInt(this.entries.length + 1);
-    this.entries.push({ ...entry, sequence, nonce: new Uint8Array(16).fill(this.entries.length % 256) });
-    for (const wake of this.#waiting.splice(0)) wake();
-    return sequence;
-  }
-
-  async read(after: bigint, limit: number): Promise<readonly JournalEntry[]> {
-    return this.entries.slice(Number(after), Number(after) + limit);
-  }
-
-  async fetch(sequences: readonly bigint[]): Promise<readonly JournalEntry[]> {
-    return sequences.map((sequence) => this.entries[Number(sequence) - 1]!);
-  }
-
-  async find(account: AccountId, id: string): Promise<bigint | undefined> {
-    return this.entries.find((entry) => entry.account === account && entry.id === id)?.sequence;
-  }
-
-  head(): bigint {
-    return BigInt(this.entries.length);
-  }
-
-  async waitBeyond(after: bigint, signal: AbortSignal): Promise<void> {
-    if (this.head() > after || signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      this.#waiting.push(resolve);
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-  }
-}
-
-/** A catalog of documents in memory. */
-export class DocumentList implements Pick<Catalog, 'get' | 'list' | 'commit'> {
-  readonly #documents = new Map<string, CatalogDocument<unknown>>();
-  /** How the next commit fails: before it took effect, or after. */
-  nextFailure: 'before' | 'after' | undefined;
-
-  async get<T>(key: readonly string[]): Promise<CatalogDocument<T> | undefined> {
-    return this.#documents.get(JSON.stringify(key)) as CatalogDocument<T> | undefined;
-  }
-
-  async list<T>(prefix: readonly string[]): Promise<readonly CatalogDocument<T>[]> {
-    const all = [...this.#documents.values()] as CatalogDocument<T>[];
-    return all.filter(({ key }) => prefix.every((part, at) => key[at] === part));
-  }
-
-  async commit(changes: Parameters<Catalog['commit']>[0]): Promise<void> {
-    const failure = this.nextFailure;
-    this.nextFailure = undefined;
-    if (failure === 'before') throw new Error('the catalog failed before the commit');
-    for (const { key, value } of changes) this.#documents.set(JSON.stringify(key), { key, value, version: 1 });
-    if (failure === 'after') throw new Error('the catalog failed after the commit');
-  }
-}
-
 /** How a record comes in, where it differs from: now, as a new event of `ACCOUNT` in `REGION`. */
 export interface Arrival {
   readonly account?: AccountId;
   readonly region?: Region;
   readonly source?: EventSourceKind;
   readonly receivedAtMs?: number;
-  readonly isConflicting?: boolean;
+  /** The record's bytes where they differ from its usual JSON. */
+  readonly text?: string;
 }
 
 export class HistoryRig {
   readonly clock = new ManualClock(NOW_MS);
-  readonly journal = new EntryList();
-  readonly catalog = new DocumentList();
   readonly chance = seededChance('history');
+  readonly journal = createMemoryJournal({ clock: this.clock, chance: this.chance });
+  readonly catalog = failingCatalog(createMemoryCatalog());
   readonly sha256 = sha256;
   readonly keys = createMemoryKeys({ clock: this.clock, chance: this.chance, origin: 'snowtrail/test' });
   index: HistoryIndex;
@@ -130,23 +67,25 @@ export class HistoryRig {
 
   /** Appends records and lets history take them. @returns The sequences. */
   async accept(records: readonly JsonObject[], arrival: Arrival = {}): Promise<bigint[]> {
-    const sequences = records.map((record) => this.append(record, arrival));
+    const sequences = await this.append(records, arrival);
     await this.catchUp();
     return sequences;
   }
 
-  /** Appends one record that no follower has taken yet. */
-  append(record: JsonObject, arrival: Arrival = {}): bigint {
-    return this.journal.add({
-      kind: 'event',
-      source: arrival.source ?? 'record',
-      account: arrival.account ?? ACCOUNT,
-      region: arrival.region ?? REGION,
-      id: String(record['eventID']),
-      receivedAtMs: arrival.receivedAtMs ?? this.clock.nowMs(),
-      isConflicting: arrival.isConflicting ?? false,
-      bytes: new TextEncoder().encode(JSON.stringify(record)),
-    });
+  /** Appends records that no follower has taken yet. The journal says itself which ids conflict. */
+  async append(records: readonly JsonObject[], arrival: Arrival = {}): Promise<bigint[]> {
+    const verdicts = await this.journal.append(
+      records.map((record) => ({
+        kind: 'event',
+        source: arrival.source ?? 'record',
+        account: arrival.account ?? ACCOUNT,
+        region: arrival.region ?? REGION,
+        eventId: String(record['eventID']),
+        receivedAtMs: arrival.receivedAtMs ?? this.clock.nowMs(),
+        bytes: new TextEncoder().encode(arrival.text ?? JSON.stringify(record)),
+      })),
+    );
+    return verdicts.map((verdict) => verdict.sequence);
   }
 
   /** Hands over what the follower has not taken, as the server does. */
@@ -162,6 +101,22 @@ export class HistoryRig {
     if (operation === undefined) throw new Error(`no operation \`${name}\``);
     return (await operation.decide(by, input as never)).output as Output;
   }
+}
+
+/** The catalog, and how its next commit fails: before it took effect, or after. */
+function failingCatalog(catalog: Catalog): Catalog & { nextFailure: 'before' | 'after' | undefined } {
+  const failing = {
+    ...catalog,
+    nextFailure: undefined as 'before' | 'after' | undefined,
+    async commit(changes: Parameters<Catalog['commit']>[0]): Promise<void> {
+      const failure = failing.nextFailure;
+      failing.nextFailure = undefined;
+      if (failure === 'before') throw new Error('the catalog failed before the commit');
+      await catalog.commit(changes);
+      if (failure === 'after') throw new Error('the catalog failed after the commit');
+    },
+  };
+  return failing;
 }
 
 /** A call by an account's root key. */

@@ -127,6 +127,23 @@ describe('runs', () => {
     await index.close();
   });
 
+  test('a run of more than 65,536 rows finds every one of them', async () => {
+    const folder = newFolder();
+    const index = await openDiskHistoryIndex({ folder, termKey, workers: false, tableRows: 20_000 });
+    for (let at = 0; at < 160_000; at += 20_000) await index.add(rows(at, at + 20_000), BigInt(at + 20_000));
+    await index.settle();
+    expect(index.runRows()).toEqual([160_000]);
+    for (let sequence = 1; sequence <= 160_000; sequence += 997) {
+      expect(await found(index, { terms: [{ attribute: 'EventId', value: `id-${sequence}` }] })).toEqual([sequence]);
+    }
+    expect(await found(index, { terms: [{ attribute: 'EventName', value: 'Name1' }], limit: 2 })).toEqual([160_000, 159_997]);
+    expect(await found(index, { terms: [{ attribute: 'EventName', value: 'Name1' }], limit: 2, toMs: rowAt(70_000).timeMs })).toEqual([
+      70_000, 69_997,
+    ]);
+    expect(await found(index, { limit: 3, order: 'oldest', fromMs: rowAt(66_000).timeMs })).toEqual([66_000, 66_001, 66_002]);
+    await index.close();
+  });
+
   test('expired runs are emptied, and stay covered after a restart', async () => {
     const folder = await written(1000);
     const index = await open(folder);
