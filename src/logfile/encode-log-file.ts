@@ -7,7 +7,7 @@
  */
 
 /** Most bytes of one uncompressed log file: 50 MB, read as the smaller of the two that "MB" may mean. */
-export const LOG_FILE_BYTES_MAX = 50_000_000;
+const LOG_FILE_BYTES_MAX = 50_000_000;
 
 const START = new TextEncoder().encode('{"Records":[');
 const END = new TextEncoder().encode(']}');

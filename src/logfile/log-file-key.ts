@@ -88,7 +88,7 @@ export function uniqueText(hash: Uint8Array): string {
 }
 
 /** Longest `S3KeyPrefix`, in characters. */
-export const PREFIX_LENGTH_MAX = 200;
+const PREFIX_LENGTH_MAX = 200;
 
 /**
  * Why a text cannot be a trail's `S3KeyPrefix`, as the message of `InvalidS3PrefixException`; `undefined` when it can.

@@ -8,7 +8,7 @@
  */
 
 /** Largest policy, in characters. */
-export const POLICY_LENGTH_MAX = 20_480;
+const POLICY_LENGTH_MAX = 20_480;
 const VALUE_LENGTH_MAX = 2_048;
 
 /** Who a statement is about. */

@@ -12,7 +12,7 @@ import { decodeUtf8, fromBase64, fromHex, toBase64, toHex, utf8 } from './text.t
 /** Largest note that is read, as in Go's reader. */
 export const NOTE_BYTES_MAX = 1_048_576;
 /** Most signature lines that are read, as in Go's reader. */
-export const NOTE_SIGNATURES_MAX = 100;
+const NOTE_SIGNATURES_MAX = 100;
 
 const ED25519 = 1;
 const ED25519_KEY_BYTES = 32;
