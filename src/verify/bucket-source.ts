@@ -5,7 +5,7 @@
  * not know that call, the plain listing is taken and the report says what cannot be seen. Answers are untrusted.
  * Source: S3 API Reference, ListObjectVersions, ListObjectsV2, GetObject.
  */
-import { readListing } from './read-listing.ts';
+import { type ListedVersion, readListing } from './read-listing.ts';
 import { type EvidenceSource, type Fetched, type ListedObject, SourceUnreachable, type VersionsUnknown } from './source.ts';
 
 export interface S3Response {
@@ -99,15 +99,6 @@ export function bucketSource(options: {
       }
     },
   };
-}
-
-/** One entry of a listing of versions, or an object of a plain one. */
-export interface ListedVersion {
-  readonly key: string;
-  readonly sizeBytes: number;
-  readonly etag: string;
-  readonly isLatest: boolean;
-  readonly isDeleteMarker: boolean;
 }
 
 /** Joins the versions of each key, which follow one another; a page may end between them. */

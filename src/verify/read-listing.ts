@@ -4,7 +4,14 @@
  * Not a general XML reader: the elements that these two answers have, in linear time. Keys are asked for in URL encoding,
  * so that any key can stand in XML. The answer is untrusted: what does not fit is refused as a whole.
  */
-import type { ListedVersion } from './bucket-source.ts';
+/** One entry of a listing of versions, or an object of a plain one. */
+export interface ListedVersion {
+  readonly key: string;
+  readonly sizeBytes: number;
+  readonly etag: string;
+  readonly isLatest: boolean;
+  readonly isDeleteMarker: boolean;
+}
 
 export type Listing =
   | {
