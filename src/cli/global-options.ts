@@ -1,7 +1,9 @@
 /**
  * Options that every command knows: where the server is, who asks, and how the answer looks.
+ *
+ * A command's help names them in two lines, so that it stays one short page; `docs/cli.md` says the rest.
  */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { ServerOptions } from './find-server.ts';
 
 export type OutputForm = 'table' | 'json' | 'ndjson';
@@ -11,16 +13,24 @@ export interface GlobalOptions extends ServerOptions {
   readonly quiet?: boolean;
 }
 
+const OPTIONS: readonly (readonly [flags: string, description: string])[] = [
+  ['--endpoint <url>', 'URL of the server'],
+  ['--data-dir <folder>', 'data directory of a server on this machine'],
+  ['--account <digits>', 'use the key of this account, with --data-dir'],
+  ['--region <region>', 'Region of the calls'],
+  ['--profile <name>', 'profile of the AWS credentials file'],
+  ['-o, --output <form>', 'table, json or ndjson (default: table on a terminal, else ndjson)'],
+  ['-q, --quiet', 'no progress'],
+];
+
+const HELP = `
+Every command: --data-dir <folder> or --endpoint <url>, --account, --region, --profile, -o table|json|ndjson, -q.
+Learn more: docs/cli.md`;
+
 /** Adds the options to a command. */
 export function addGlobalOptions(command: Command): Command {
-  return command
-    .option('--endpoint <url>', 'URL of the server')
-    .option('--data-dir <folder>', 'data directory of a server on this machine')
-    .option('--account <digits>', 'use the key of this account, with --data-dir')
-    .option('--region <region>', 'Region of the calls')
-    .option('--profile <name>', 'profile of the AWS credentials file')
-    .option('-o, --output <form>', 'table, json or ndjson (default: table on a terminal, else ndjson)')
-    .option('-q, --quiet', 'no progress');
+  for (const [flags, description] of OPTIONS) command.addOption(new Option(flags, description).hideHelp());
+  return command.addHelpText('after', HELP);
 }
 
 /** The global options as they stand for a command, its own over its parents'. */

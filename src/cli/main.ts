@@ -3,8 +3,12 @@
  */
 import { Command, CommanderError } from 'commander';
 import { addEnv } from './commands/env.ts';
+import { addEvent } from './commands/event.ts';
+import { addEvents, addWho } from './commands/events.ts';
+import { addExport } from './commands/export.ts';
 import { addStart } from './commands/start.ts';
 import { addImport, addRecord } from './commands/submit.ts';
+import { addTail } from './commands/tail.ts';
 import { addVerify } from './commands/verify.ts';
 import { CommandFailed, EXIT, UsageError } from './exit.ts';
 import { addGlobalOptions } from './global-options.ts';
@@ -17,7 +21,7 @@ async function main(words: readonly string[]): Promise<number> {
     .exitOverride()
     .configureHelp({ showGlobalOptions: false });
   addStart(program);
-  for (const add of [addEnv, addRecord, addImport, addVerify]) add(program);
+  for (const add of [addEnv, addRecord, addImport, addVerify, addEvents, addTail, addEvent, addWho, addExport]) add(program);
   for (const command of program.commands) if (command.name() !== 'start') addGlobalOptions(command);
   try {
     await program.parseAsync([...words], { from: 'user' });

@@ -1,0 +1,71 @@
+/**
+ * `snowtrail tail`: events as they come in, until Ctrl-C.
+ */
+import type { Command } from 'commander';
+import { Client } from '../client.ts';
+import { parseCount } from '../counts.ts';
+import { addFilterOptions, type FilterOptions, filterInput } from '../event-filter-options.ts';
+import { type EventView, shortTime } from '../event-view.ts';
+import { EXIT, UsageError } from '../exit.ts';
+import { findServer } from '../find-server.ts';
+import type { GlobalOptions } from '../global-options.ts';
+import { addExamples } from '../help.ts';
+import { jsonLine, outputForm, say, writeOut } from '../output.ts';
+import { safeText } from '../safe-text.ts';
+import { firstEvents } from '../search-pages.ts';
+
+interface TailOptions extends FilterOptions, GlobalOptions {
+  readonly lines: string;
+  readonly limit: string;
+}
+
+export function addTail(program: Command): void {
+  const command = program
+    .command('tail')
+    .description('show events as they come in, until Ctrl-C')
+    .argument('[query...]', 'filters as words: user:alice error:AccessDenied is:write');
+  addFilterOptions(command)
+    .option('-n, --lines <count>', 'newest events shown first', '10')
+    .option('--limit <count>', 'end after this many events; 0 never ends', '0');
+  addExamples(command, ['tail', 'tail --write --error', 'tail user:alice -n 0 -o ndjson | jq .Sentence']);
+  command.action(async (words: string[], _: object, self: Command) => {
+    await tail(self.optsWithGlobals<TailOptions>(), words);
+  });
+}
+
+async function tail(options: TailOptions, words: readonly string[]): Promise<void> {
+  const input = filterInput(options, words, Date.now());
+  const lines = parseCount(options.lines, '--lines');
+  const limit = parseCount(options.limit, '--limit');
+  const line = lineFor(outputForm(options));
+  const client = new Client(await findServer(options));
+  process.once('SIGINT', () => process.exit(EXIT.interrupted));
+
+  // The search says up to which sequence it saw, and the tail goes on from there: nothing falls between the two.
+  const past = await firstEvents(client, { operation: 'SearchEvents', input }, Math.max(lines, 1));
+  const shown = lines === 0 ? [] : past.events.toReversed().slice(limit === 0 ? 0 : -limit);
+  await writeOut(shown.map(line).join(''));
+  say(options, 'waiting for events; Ctrl-C ends');
+  let left = limit === 0 ? Number.POSITIVE_INFINITY : limit - shown.length;
+  for (let after = past.toSequence; left > 0; ) {
+    const page = await client.call<{ readonly Events: readonly EventView[]; readonly NextSequence: string }>('TailEvents', {
+      ...input,
+      AfterSequence: after,
+    });
+    const events = page.Events.slice(0, left);
+    await writeOut(events.map(line).join(''));
+    left -= events.length;
+    after = page.NextSequence;
+  }
+}
+
+function lineFor(form: 'table' | 'json' | 'ndjson'): (event: EventView) => string {
+  switch (form) {
+    case 'table':
+      return (event) => `${shortTime(event.EventTime)}  ${event.AccountId}  ${safeText(event.Sentence)}\n`;
+    case 'ndjson':
+      return jsonLine;
+    case 'json':
+      throw new UsageError('a tail never ends, so it has no JSON array; use `-o ndjson`');
+  }
+}
