@@ -21,8 +21,6 @@ export type EventId = Brand<string, 'EventId'>;
 export type ObjectKey = Brand<string, 'ObjectKey'>;
 /** A bucket's name. */
 export type BucketName = Brand<string, 'BucketName'>;
-/** SHA-256 as 64 lower-case hexadecimal digits. */
-type Sha256Hex = Brand<string, 'Sha256Hex'>;
 /** Milliseconds since 1970-01-01T00:00:00Z, a whole number. */
 export type EpochMs = number;
 

@@ -4,6 +4,7 @@
  * Not a general XML reader: the elements that these two answers have, in linear time. Keys are asked for in URL encoding,
  * so that any key can stand in XML. The answer is untrusted: what does not fit is refused as a whole.
  */
+
 /** One entry of a listing of versions, or an object of a plain one. */
 export interface ListedVersion {
   readonly key: string;
