@@ -1,9 +1,12 @@
 /**
  * Signed calls to a server: operations of the `snowtrail` and `cloudtrail` services, bulk submissions, raw S3 reads.
  */
+import { type IncomingHttpHeaders, Agent as PlainAgent, request as requestPlain } from 'node:http';
+import { request as requestTls, Agent as TlsAgent } from 'node:https';
 import { signRequest } from '../http/sign-request.ts';
 import { CommandFailed, EXIT } from './exit.ts';
 import type { ServerAccess } from './find-server.ts';
+import { safeText } from './safe-text.ts';
 
 /** How long a call may take when the caller says nothing else. */
 const TIMEOUT_MS = 120_000;
@@ -17,6 +20,8 @@ export interface RawAnswer {
 
 export class Client {
   readonly access: ServerAccess;
+  readonly #agent = new PlainAgent({ keepAlive: true });
+  readonly #tlsAgent = new TlsAgent({ keepAlive: true });
 
   constructor(access: ServerAccess) {
     this.access = access;
@@ -64,7 +69,7 @@ export class Client {
 
   /** A page that needs no key, such as `/metrics`. */
   async page(path: string): Promise<RawAnswer> {
-    return rawAnswer(await this.#fetch(`${this.access.url}${path}`, { method: 'GET', signal: AbortSignal.timeout(TIMEOUT_MS) }));
+    return this.#exchange(`${this.access.url}${path}`, { method: 'GET', headers: {}, body: new Uint8Array(), timeoutMs: TIMEOUT_MS });
   }
 
   /** Sends one signed request. @throws CommandFailed when no answer comes. */
@@ -85,23 +90,58 @@ export class Client {
       { method, url, ...(options.headers === undefined ? {} : { headers: options.headers }) },
       { credentials: this.access, region: options.region ?? this.access.region, service, nowMs: Date.now(), payload: body },
     );
-    const { host: _, ...sent } = headers;
-    const init = {
+    return this.#exchange(url, {
       method,
-      headers: { ...sent, 'user-agent': 'snowtrail-cli' },
-      signal: AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS),
-    };
-    return rawAnswer(await this.#fetch(url, body.length === 0 && method === 'GET' ? init : { ...init, body }));
+      headers: { ...headers, 'user-agent': 'snowtrail-cli' },
+      body,
+      timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
+    });
   }
 
-  async #fetch(url: string, init: RequestInit): Promise<Response> {
-    try {
-      return await fetch(url, { ...init, redirect: 'error' });
-    } catch (cause) {
-      const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause);
-      throw new CommandFailed(EXIT.failed, `no answer from ${this.access.url}: ${reason}; is the server running?`);
-    }
+  /**
+   * Sends and takes the whole answer as it came: `fetch` would unpack a gzip body, and what is to be hashed are the bytes
+   * that are stored.
+   */
+  #exchange(
+    url: string,
+    options: {
+      readonly method: string;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly body: Uint8Array;
+      readonly timeoutMs: number;
+    },
+  ): Promise<RawAnswer> {
+    const { method, headers, body, timeoutMs } = options;
+    const isTls = url.startsWith('https:');
+    const failed = (reason: string) =>
+      new CommandFailed(EXIT.failed, `no answer from ${this.access.url}: ${reason}; is the server running?`);
+    return new Promise((resolve, reject) => {
+      const request = (isTls ? requestTls : requestPlain)(url, {
+        method,
+        headers: { ...headers, 'content-length': String(body.length) },
+        agent: isTls ? this.#tlsAgent : this.#agent,
+        signal: AbortSignal.timeout(timeoutMs),
+      });
+      request.on('error', (error: NodeJS.ErrnoException) =>
+        reject(failed(error.name === 'TimeoutError' ? `none within ${timeoutMs} ms` : error.message || (error.code ?? error.name))),
+      );
+      request.on('response', (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', (error) => reject(failed(error.message)));
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, headers: textHeaders(response.headers), body: Buffer.concat(chunks) }),
+        );
+      });
+      request.end(body);
+    });
   }
+}
+
+function textHeaders(headers: IncomingHttpHeaders): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]),
+  );
 }
 
 /** One line of a bulk answer. */
@@ -116,11 +156,6 @@ export type Verdict =
   | { readonly number: number; readonly status: 'repeated'; readonly eventID: string; readonly sequence: string }
   | { readonly number: number; readonly status: 'rejected'; readonly code: string; readonly reason: string }
   | { readonly status: 'unavailable'; readonly reason: string };
-
-async function rawAnswer(response: Response): Promise<RawAnswer> {
-  const body = new Uint8Array(await response.arrayBuffer());
-  return { status: response.status, headers: Object.fromEntries(response.headers), body };
-}
 
 function readJson<Output>(answer: RawAnswer): Output {
   if (answer.status !== 200) throw refusalOf(answer);
@@ -140,5 +175,6 @@ function refusalOf(answer: RawAnswer): CommandFailed {
     // Not JSON: the text itself is all there is.
   }
   const exitCode = answer.status === 403 ? EXIT.denied : answer.status === 404 ? EXIT.notFound : EXIT.failed;
-  return new CommandFailed(exitCode, `${code}: ${message}`);
+  // The service quotes what callers sent, so its words are not safe for a terminal as they are.
+  return new CommandFailed(exitCode, safeText(`${code}: ${message}`));
 }
