@@ -25,6 +25,7 @@ import { updateTrail } from './update-trail.ts';
 
 /** Most steps that one trail takes in one `tick`. */
 const STEPS_PER_TICK = 100;
+const FLUSH_LIMIT_MS = 5_000;
 
 export interface Trails {
   /** By service. Each operation has its own input, checked by shape before it is called. */
@@ -33,8 +34,11 @@ export interface Trails {
   run(signal: AbortSignal): Promise<void>;
   /** Does the work that is due, once; for the simulation. False when there was none. */
   tick(): Promise<boolean>;
-  /** Delivers what is in the journal now, as far as the buckets take it. For a server that is about to stop. */
-  flushNow(): Promise<void>;
+  /**
+   * Delivers what is in the journal now, as far as the buckets take it. For a server that is about to stop.
+   * @param limitMs It resolves after that in any case; 5 seconds by default.
+   */
+  flushNow(limitMs?: number): Promise<void>;
   /** Followers of the trails that are there, logging or not; for accounting, metrics and retention. */
   followers(): readonly TrailFollower[];
   /** By the follower's name; `undefined` when there is no such trail. */
@@ -55,7 +59,7 @@ export async function createTrails(deps: TrailDeps): Promise<Trails> {
     operations: operations({ ...deps, inTurn: oneAfterTheOther(), wake: (trail) => crew.wake(trail) }),
     run: (signal) => crew.run(signal),
     tick: () => crew.tick(),
-    flushNow: () => crew.flushNow(),
+    flushNow: (limitMs = FLUSH_LIMIT_MS) => crew.flushNow(limitMs),
     followers: () => crew.followers(),
     health: (name) =>
       crew
@@ -132,6 +136,10 @@ class Crew {
       if (signal.aborted) resolve();
       signal.addEventListener('abort', () => resolve(), { once: true });
     });
+    for (const { follower, sleeping } of this.#members.values()) {
+      sleeping?.abort();
+      follower.cutShort();
+    }
     while (loops.size > 0) await Promise.all(loops);
     this.#running = undefined;
   }
@@ -144,8 +152,11 @@ class Crew {
     return hasWorked;
   }
 
-  async flushNow(): Promise<void> {
-    await Promise.all([...this.#members.values()].map(({ follower }) => follower.flush()));
+  async flushNow(limitMs: number): Promise<void> {
+    const done = new AbortController();
+    const flushes = Promise.all([...this.#members.values()].map(({ follower }) => follower.flush(done.signal)));
+    await Promise.race([flushes, this.#deps.clock.sleep(limitMs, done.signal)]);
+    done.abort();
   }
 
   #memberOf(id: TrailId): Member {
@@ -170,13 +181,13 @@ class Crew {
     while (!signal.aborted) {
       member.isWoken = false;
       if (await follower.step()) continue;
-      if (!member.isWoken) await this.#rest(member, follower.dueInMs(), signal);
+      if (!member.isWoken && !signal.aborted) await this.#rest(member, follower.dueInMs());
     }
   }
 
-  async #rest(member: Member, ms: number, signal: AbortSignal): Promise<void> {
+  async #rest(member: Member, ms: number): Promise<void> {
     member.sleeping = new AbortController();
-    await this.#deps.clock.sleep(ms, AbortSignal.any([signal, member.sleeping.signal]));
+    await this.#deps.clock.sleep(ms, member.sleeping.signal);
     member.sleeping = undefined;
   }
 }

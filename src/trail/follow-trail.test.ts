@@ -599,4 +599,35 @@ describe('run', () => {
     await running;
     expect((await checkTrail(rig, BUCKET, { mayHaveUnlisted: true })).events).toEqual([recorded]);
   });
+
+  test('stops at once while a put hangs', async () => {
+    const { rig } = await logging();
+    let hangs = (): void => undefined;
+    const isPutting = new Promise<void>((resolve) => {
+      hangs = resolve;
+    });
+    rig.objects.put = () => {
+      hangs();
+      return new Promise(() => undefined);
+    };
+    const trails = await rig.open();
+    await rig.record(HOME);
+    const stop = new AbortController();
+    const running = trails.run(stop.signal);
+    await isPutting;
+    stop.abort();
+    await running;
+    expect(rig.troubles.at(-1)?.error).toMatchObject({ message: expect.stringMatching(/was cut short/) });
+  });
+
+  test('a flush ends after its time, whatever the bucket does', async () => {
+    const { rig } = await logging();
+    rig.objects.put = () => new Promise(() => undefined);
+    const trails = await rig.open();
+    await rig.record(HOME);
+    const flushed = trails.flushNow(3_000);
+    await rig.clock.advance(3_000);
+    await flushed;
+    expect(trails.followers()[0]!.cursor()).toBeLessThan(rig.journal.head());
+  });
 });

@@ -103,6 +103,7 @@ export class TrailFollower {
   #failure: unknown;
   #retryAtMs = Number.NEGATIVE_INFINITY;
   #isHalted = false;
+  readonly #stop = new AbortController();
   /** The step under way: steps come one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -165,15 +166,24 @@ export class TrailFollower {
     return step;
   }
 
-  /** Delivers all that is in the journal now, without waiting for the interval. Gives up at the first failure. */
-  async flush(): Promise<void> {
-    if (this.#isHalted) return;
+  /**
+   * Delivers all that is in the journal now, without waiting for the interval. Gives up at the first failure, or when
+   * `signal` aborts. Digests and changes that are due besides wait.
+   */
+  async flush(signal: AbortSignal): Promise<void> {
+    const head = this.#deps.journal.head();
+    const failuresBefore = this.#failures;
     this.#retryAtMs = Number.NEGATIVE_INFINITY;
     this.#flushedAtMs = Number.NEGATIVE_INFINITY;
-    const failuresBefore = this.#failures;
-    while (await this.step()) {
-      if (this.#failures > failuresBefore) return;
+    while (!signal.aborted && (await this.step())) {
+      const isDone = this.#loaded?.pending === undefined && this.#seen.cursor >= head;
+      if (isDone || this.#failures > failuresBefore) return;
     }
+  }
+
+  /** Ends waiting for puts under way: the process stops. Their outcome is found out after the next start. */
+  cutShort(): void {
+    this.#stop.abort();
   }
 
   async #step(): Promise<boolean> {
@@ -762,7 +772,7 @@ export class TrailFollower {
   // --- the bucket -------------------------------------------------------------------------------------------------
 
   #putDeps() {
-    return { objects: this.#deps.objects, clock: this.#deps.clock, putTimeoutMs: this.#settings.putTimeoutMs };
+    return { objects: this.#deps.objects, clock: this.#deps.clock, putTimeoutMs: this.#settings.putTimeoutMs, stop: this.#stop.signal };
   }
 
   /** A bucket's owner may take the permission back at any time. */

@@ -34,6 +34,8 @@ export interface PutDeps {
   readonly objects: Pick<Objects, 'put'>;
   readonly clock: Pick<Clock, 'sleep'>;
   readonly putTimeoutMs: number;
+  /** Ends waiting at once: the process stops. */
+  readonly stop: AbortSignal;
 }
 
 /** Puts under way at once, so that a distant bucket does not make many Regions slow. */
@@ -65,10 +67,16 @@ export async function putObject(deps: PutDeps, object: DeliveredObject): Promise
   const place = `${bucket}/${key}`;
   const put = deps.objects.put(bucket, key, body, { ifNoneMatch: true, acl: 'bucket-owner-full-control', ...options });
   const done = new AbortController();
+  const end = () => done.abort();
+  deps.stop.addEventListener('abort', end, { once: true });
+  if (deps.stop.aborted) end();
   const timeout = deps.clock.sleep(deps.putTimeoutMs, done.signal).then(() => 'timeout' as const);
   try {
     const outcome = await Promise.race([put, timeout]);
-    if (outcome === 'timeout') throw new DeliveryFailed(undefined, `putting \`${place}\` took more than ${deps.putTimeoutMs} ms`);
+    if (outcome === 'timeout') {
+      const why = deps.stop.aborted ? 'was cut short' : `took more than ${deps.putTimeoutMs} ms`;
+      throw new DeliveryFailed(undefined, `putting \`${place}\` ${why}`);
+    }
   } catch (error) {
     // The put goes on by itself after a time-out; its end is of no interest any more.
     put.catch(() => undefined);
@@ -76,6 +84,7 @@ export async function putObject(deps: PutDeps, object: DeliveredObject): Promise
     const reason = error instanceof ObjectsError ? error.reason : 'InternalError';
     throw new DeliveryFailed(reason, `putting \`${place}\` failed: ${messageOf(error)}`, { cause: error });
   } finally {
+    deps.stop.removeEventListener('abort', end);
     done.abort();
   }
 }
