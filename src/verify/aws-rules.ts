@@ -24,7 +24,7 @@ interface ListedDigest {
   readonly isBackfill: boolean;
 }
 
-/** What the digest after says of the one before. */
+/** What the digest after says of the one before; `none` where it begins its chain, `unknown` where it cannot be told. */
 interface Link {
   readonly from: string;
   readonly key: string;
@@ -73,22 +73,22 @@ async function verifyChain(run: Run, chain: readonly ListedDigest[], unlisted: S
     const facts = fetched.kind === 'object' ? await inspector.inspect({ kind: 'digest', bytes: fetched.bytes }) : undefined;
     return { listed, fetched, facts };
   });
-  let link: Link | undefined;
-  let isFirst = true;
+  let link: Link | 'none' | 'unknown' = 'unknown';
   for await (const { listed, fetched, facts } of read) {
-    if (link !== undefined && link.key !== listed.key) missingBefore(run, link, keys, true);
-    else if (link === undefined && !isFirst)
+    const known: Link | undefined = typeof link === 'string' ? undefined : link;
+    if (known !== undefined && known.key !== listed.key) missingBefore(run, known, keys, true);
+    else if (link === 'none')
       run.report.add({
         level: 'incomplete',
         code: 'restart',
         key: listed.key,
         message: 'the digest after it begins its chain anew, and no receipt says why',
       });
-    link = verifyDigest(run, listed, fetched, facts, link?.key === listed.key ? link : undefined);
-    if (facts?.digest !== undefined) await verifyListed(run, listed.key, facts.digest, unlisted);
-    isFirst = false;
+    link = verifyDigest(run, listed, fetched, facts, known?.key === listed.key ? known : undefined);
+    // What a digest at another place says is about files at other places.
+    if (facts?.digest !== undefined && link !== 'unknown') await verifyListed(run, listed.key, facts.digest, unlisted);
   }
-  if (link !== undefined && wanted.length === chain.length) missingBefore(run, link, keys, false);
+  if (typeof link !== 'string' && wanted.length === chain.length) missingBefore(run, link, keys, false);
 }
 
 function missingBefore(run: Run, link: Link, keys: ReadonlySet<string>, hasOlder: boolean): void {
@@ -111,7 +111,7 @@ function verifyDigest(
   fetched: Fetched,
   facts: FileFacts | undefined,
   link: Link | undefined,
-): Link | undefined {
+): Link | 'none' | 'unknown' {
   const { key } = listed;
   const kind = listed.isBackfill ? 'backfill-digest' : 'digest';
   const { report, trust } = run;
@@ -119,12 +119,12 @@ function verifyDigest(
   if (fetched.kind !== 'object' || facts === undefined) {
     const reason = fetched.kind === 'unreadable' ? `it cannot be read: ${fetched.reason}` : 'it is not there any more';
     report.file({ key, kind, verdict: fetched.kind === 'missing' ? 'missing' : 'unreadable', reason });
-    return undefined;
+    return 'unknown';
   }
   const { digest } = facts;
   if (digest === undefined) {
     report.file({ key, kind, verdict: 'tampered', code: 'content', reason: `it ${facts.fault}` });
-    return undefined;
+    return 'unknown';
   }
   const tampered = (code: string, reason: string) => report.file({ key, kind, verdict: 'tampered', code, reason });
   const place = { bucket: digest.digestS3Bucket, key: digest.digestS3Object };
@@ -154,7 +154,8 @@ function verifyDigest(
     else if (verdict === 'unknown-key') incomplete('digest-key', `its public key \`${digest.digestPublicKeyFingerprint}\` is not known`);
   }
   if (!report.has(key)) report.file({ key, kind, verdict: 'valid' });
-  if (digest.previousDigestS3Object === null) return undefined;
+  if (!isHere) return 'unknown';
+  if (digest.previousDigestS3Object === null) return 'none';
   const previous =
     run.source.kind === 'folder' || run.isRelocated ? relocate(digest.previousDigestS3Object, key) : digest.previousDigestS3Object;
   return { from: key, key: previous, hash: digest.previousDigestHashValue!, signature: digest.previousDigestSignature! };

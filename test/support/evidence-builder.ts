@@ -156,9 +156,12 @@ export class Installation {
   readonly checkpointKeys: CheckpointKey[];
   /** `levels[n][i]` is the hash over leaves i·2^n up to before (i+1)·2^n. */
   readonly #levels: Uint8Array[][] = [[]];
+  readonly #history: string;
 
-  constructor(origin = 'snowtrail/test') {
+  /** @param history Told apart, two installations of one origin have two different trees. */
+  constructor(origin = 'snowtrail/test', history = 'one') {
     this.origin = origin;
+    this.#history = history;
     this.checkpointKeys = [checkpointKey(origin)];
   }
 
@@ -181,7 +184,7 @@ export class Installation {
 
   grow(leaves: number): void {
     for (let count = 0; count < leaves; count++) {
-      this.#levels[0]!.push(hashLeaf(sha256, utf8(`leaf ${this.size}`)));
+      this.#levels[0]!.push(hashLeaf(sha256, utf8(`leaf ${this.size} of ${this.#history}`)));
       for (let level = 0; this.#levels[level]!.length % 2 === 0; level++) {
         const below = this.#levels[level]!;
         this.#levels[level + 1] ??= [];
