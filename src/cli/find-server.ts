@@ -26,6 +26,8 @@ export interface ServerAccess {
   readonly sessionToken?: string;
   /** Known when found by data directory. */
   readonly account?: string;
+  /** Where the server keeps its data, when it was found there. */
+  readonly dataDir?: string;
 }
 
 /** @throws UsageError when no server or no key is found; it says what to do. */
@@ -50,7 +52,7 @@ async function byDataDir(dataDir: string, options: ServerOptions): Promise<Serve
     throw new UsageError(`\`${dataDir}\` keeps no key of account ${account}; it has keys of: ${kept.join(', ') || 'none'}`);
   });
   const { accessKeyId, secretAccessKey } = JSON.parse(key) as { accessKeyId: string; secretAccessKey: string };
-  return { url: server.url, region: options.region ?? server.region, accessKeyId, secretAccessKey, account };
+  return { url: server.url, region: options.region ?? server.region, accessKeyId, secretAccessKey, account, dataDir };
 }
 
 async function byEndpoint(endpoint: string, options: ServerOptions, environment: NodeJS.ProcessEnv): Promise<ServerAccess> {

@@ -30,7 +30,7 @@ Learn more: docs/cli.md`;
 /** Adds the options to a command. */
 export function addGlobalOptions(command: Command): Command {
   for (const [flags, description] of OPTIONS) command.addOption(new Option(flags, description).hideHelp());
-  return command.addHelpText('after', HELP);
+  return command.addHelpText('afterAll', HELP);
 }
 
 /** The global options as they stand for a command, its own over its parents'. */

@@ -2,13 +2,19 @@
  * The command line. Data goes to stdout, talk to stderr; exit codes are in `exit.ts`.
  */
 import { Command, CommanderError } from 'commander';
+import { addAccounts } from './commands/accounts.ts';
+import { addDemo } from './commands/demo.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addEnv } from './commands/env.ts';
 import { addEvent } from './commands/event.ts';
 import { addEvents, addWho } from './commands/events.ts';
+import { addEvidence } from './commands/evidence.ts';
 import { addExport } from './commands/export.ts';
+import { addKeys } from './commands/keys.ts';
 import { addStart } from './commands/start.ts';
 import { addImport, addRecord } from './commands/submit.ts';
 import { addTail } from './commands/tail.ts';
+import { addTrails } from './commands/trails.ts';
 import { addVerify } from './commands/verify.ts';
 import { CommandFailed, EXIT, UsageError } from './exit.ts';
 import { addGlobalOptions } from './global-options.ts';
@@ -21,8 +27,25 @@ async function main(words: readonly string[]): Promise<number> {
     .exitOverride()
     .configureHelp({ showGlobalOptions: false });
   addStart(program);
-  for (const add of [addEnv, addRecord, addImport, addVerify, addEvents, addTail, addEvent, addWho, addExport]) add(program);
-  for (const command of program.commands) if (command.name() !== 'start') addGlobalOptions(command);
+  addDemo(program);
+  for (const add of [
+    addEnv,
+    addRecord,
+    addImport,
+    addVerify,
+    addEvents,
+    addTail,
+    addEvent,
+    addWho,
+    addExport,
+    addTrails,
+    addEvidence,
+    addAccounts,
+    addKeys,
+    addDoctor,
+  ])
+    add(program);
+  for (const command of program.commands) if (!['start', 'demo'].includes(command.name())) addGlobalOptions(command);
   try {
     await program.parseAsync([...words], { from: 'user' });
     return typeof process.exitCode === 'number' ? process.exitCode : EXIT.ok;

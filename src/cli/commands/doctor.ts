@@ -1,0 +1,188 @@
+/**
+ * `snowtrail doctor`: is everything well, and if not, what to do.
+ *
+ * Looks at the journal, its damage, the followers with their lag, and the books: every event that was accepted is delivered,
+ * filtered or pending in each follower. Exit 1 when anything is wrong. Source: features.md RC1; DESIGN §1.
+ */
+import type { Command } from 'commander';
+import { Client } from '../client.ts';
+import { EXIT } from '../exit.ts';
+import { findServer } from '../find-server.ts';
+import type { GlobalOptions } from '../global-options.ts';
+import { addExamples } from '../help.ts';
+import { outputForm, printFacts, say, writeOut } from '../output.ts';
+import { safeText } from '../safe-text.ts';
+import { type Column, formatFacts, formatTable } from '../table.ts';
+
+interface DoctorOptions extends GlobalOptions {
+  readonly quick?: boolean;
+}
+
+interface Health {
+  readonly Journal: { readonly State: string; readonly Reason?: string; readonly Head: string };
+  readonly Damage: readonly { readonly From: string; readonly To: string; readonly Reason?: string }[];
+  readonly Followers: readonly { readonly Name: string; readonly State: string; readonly Problem?: string }[];
+}
+
+interface Accounting {
+  readonly Received: readonly {
+    readonly Received: number;
+    readonly Accepted: number;
+    readonly Repeated: number;
+    readonly Rejected: number;
+  }[];
+  readonly Followers: readonly FollowerBook[];
+  readonly Unexplained: number;
+}
+
+interface FollowerBook {
+  readonly Account: string;
+  readonly Hour: string;
+  readonly Follower: string;
+  readonly Accepted: number;
+  readonly Delivered: number;
+  readonly Filtered: number;
+  readonly Pending: number;
+  readonly Unexplained: number;
+}
+
+/** One follower, with its books summed over accounts and hours where it keeps any. */
+interface FollowerLine {
+  readonly Name: string;
+  readonly State: string;
+  /** Journal entries that it has not taken yet; absent where the server gives none. */
+  readonly Lag?: number;
+  readonly Books?: Omit<FollowerBook, 'Account' | 'Hour' | 'Follower'>;
+}
+
+/** What is wrong, and what to do about it. */
+interface Finding {
+  readonly Problem: string;
+  readonly Advice: string;
+}
+
+const FOLLOWER_COLUMNS: readonly Column<FollowerLine>[] = [
+  { heading: 'follower', cell: (line) => line.Name },
+  { heading: 'state', cell: (line) => line.State },
+  { heading: 'lag', cell: (line) => line.Lag, isRight: true },
+  { heading: 'accepted', cell: (line) => line.Books?.Accepted, isRight: true },
+  { heading: 'delivered', cell: (line) => line.Books?.Delivered, isRight: true },
+  { heading: 'filtered', cell: (line) => line.Books?.Filtered, isRight: true },
+  { heading: 'pending', cell: (line) => line.Books?.Pending, isRight: true },
+  { heading: 'unexplained', cell: (line) => line.Books?.Unexplained, isRight: true },
+];
+
+export function addDoctor(program: Command): void {
+  const command = program
+    .command('doctor')
+    .description('say whether everything is well, and what to do where it is not')
+    .option('--quick', 'only ask whether the server is ready');
+  addExamples(command, ['doctor', 'doctor --quick', 'doctor -o json | jq .Findings']);
+  command.action(async (_: object, self: Command) => {
+    const options = self.optsWithGlobals<DoctorOptions>();
+    outputForm(options);
+    const client = new Client(await findServer(options));
+    if (options.quick) await askReady(client);
+    else await examine(client, options);
+  });
+}
+
+async function askReady(client: Client): Promise<void> {
+  const { status, body } = await client.page('/readyz');
+  await writeOut(`${new TextDecoder().decode(body).split('\n').map(safeText).join('\n')}`);
+  if (status !== 200) process.exitCode = EXIT.failed;
+}
+
+async function examine(client: Client, options: GlobalOptions): Promise<void> {
+  const [health, books, metrics] = await Promise.all([
+    client.call<Health>('GetHealth'),
+    client.call<Accounting>('GetAccounting'),
+    client.page('/metrics'),
+  ]);
+  const lags = readLags(new TextDecoder().decode(metrics.body));
+  const followers = health.Followers.map((follower) => followerLine(follower, books.Followers, lags.get(follower.Name)));
+  const sum = sumReceived(books);
+  const findings = findProblems(health, books, sum);
+  if (outputForm(options) === 'table') {
+    const { Journal } = health;
+    const facts = formatFacts([
+      ['Server', client.access.url],
+      ['Journal', `${Journal.State}, ${Journal.Head} entries`],
+      ['Damage', health.Damage.length === 0 ? 'none' : `${health.Damage.length} ranges`],
+      ['Received', `${sum.Received} = ${sum.Accepted} accepted + ${sum.Repeated} repeated + ${sum.Rejected} rejected`],
+      ['Unexplained', String(books.Unexplained)],
+    ]);
+    await writeOut(`${facts}\n${formatTable(FOLLOWER_COLUMNS, followers)}`);
+  } else {
+    await printFacts(options, [], { ...health, Followers: followers, Received: sum, Unexplained: books.Unexplained, Findings: findings });
+  }
+  for (const { Problem, Advice } of findings) process.stderr.write(`snowtrail: ${safeText(Problem)}\n  ${Advice}\n`);
+  if (findings.length > 0) process.exitCode = EXIT.failed;
+  else say(options, 'everything is well');
+}
+
+function followerLine({ Name, State }: Health['Followers'][number], books: readonly FollowerBook[], lag: number | undefined): FollowerLine {
+  const own = books.filter(({ Follower }) => Follower === Name);
+  const total = (member: 'Accepted' | 'Delivered' | 'Filtered' | 'Pending' | 'Unexplained'): number =>
+    own.reduce((sum, book) => sum + book[member], 0);
+  const Books = {
+    Accepted: total('Accepted'),
+    Delivered: total('Delivered'),
+    Filtered: total('Filtered'),
+    Pending: total('Pending'),
+    Unexplained: total('Unexplained'),
+  };
+  return { Name, State, ...(lag !== undefined && { Lag: lag }), ...(own.length > 0 && { Books }) };
+}
+
+function sumReceived({ Received }: Accounting): Accounting['Received'][number] {
+  const total = (member: 'Received' | 'Accepted' | 'Repeated' | 'Rejected'): number => Received.reduce((sum, row) => sum + row[member], 0);
+  return { Received: total('Received'), Accepted: total('Accepted'), Repeated: total('Repeated'), Rejected: total('Rejected') };
+}
+
+/** Everything that is wrong, the worst first. */
+export function findProblems(health: Health, books: Accounting, received: Accounting['Received'][number]): readonly Finding[] {
+  const { Journal, Damage, Followers } = health;
+  const findings: Finding[] = [];
+  if (Journal.State !== 'ok') {
+    findings.push({
+      Problem: `the journal takes no events (${Journal.State}): ${Journal.Reason ?? 'no reason given'}`,
+      Advice: 'free space or repair the disk, then start the server again; callers keep what was refused and may send it again',
+    });
+  }
+  for (const { From, To, Reason } of Damage) {
+    findings.push({
+      Problem: `journal entries ${From} to ${To} cannot be read: ${Reason ?? 'no reason given'}`,
+      Advice: 'keep a copy of the data directory; put the segment back from a backup, then start the server again',
+    });
+  }
+  for (const { Name, State, Problem } of Followers) {
+    if (State === 'running') continue;
+    findings.push({
+      Problem: `follower ${Name} ${State === 'stopped' ? 'has stopped' : 'cannot go on for now'}: ${Problem ?? 'no reason given'}`,
+      Advice:
+        State === 'stopped'
+          ? 'it does not go on by itself: nothing is lost, the journal keeps its place; read the log of the server, then start it again'
+          : 'it tries again by itself and catches up in order; see to what it could not reach',
+    });
+  }
+  if (received.Received !== received.Accepted + received.Repeated + received.Rejected) {
+    findings.push({
+      Problem: 'what came in is not what was accepted, repeated and rejected',
+      Advice: 'keep a copy of the data directory and report it with the output of `snowtrail doctor -o json`',
+    });
+  }
+  for (const book of books.Followers.filter(({ Unexplained }) => Unexplained !== 0)) {
+    findings.push({
+      Problem: `${book.Unexplained} events of account ${book.Account}, received in the hour from ${book.Hour}, are unexplained in follower ${book.Follower}`,
+      Advice: 'run `snowtrail verify` to name what is missing; keep a copy of the data directory and report it',
+    });
+  }
+  return findings;
+}
+
+/** `snowtrail_follower_lag_entries` by follower, from Prometheus' text form. */
+export function readLags(metrics: string): ReadonlyMap<string, number> {
+  const found = metrics.matchAll(/^snowtrail_follower_lag_entries\{follower="((?:[^"\\]|\\.)*)"\} ([0-9]+)$/gm);
+  return new Map(Array.from(found, ([, name, lag]) => [name!, Number(lag)]));
+}

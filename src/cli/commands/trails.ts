@@ -1,0 +1,177 @@
+/**
+ * `snowtrail trails`: looks at trails, starts and stops them. AWS's own tools make and change them: `aws cloudtrail create-trail`.
+ *
+ * A trail is found by name or ARN over all Regions, and called in its home Region, as the service requires.
+ */
+import type { Command } from 'commander';
+import { Client } from '../client.ts';
+import { CommandFailed, EXIT, UsageError } from '../exit.ts';
+import { findServer } from '../find-server.ts';
+import { type GlobalOptions, globalOptions } from '../global-options.ts';
+import { addExamples } from '../help.ts';
+import { outputForm, printFacts, printRows, say } from '../output.ts';
+import { safeText } from '../safe-text.ts';
+import type { Fact } from '../table.ts';
+
+interface Trail {
+  readonly Name: string;
+  readonly TrailARN: string;
+  readonly HomeRegion: string;
+  readonly S3BucketName: string;
+  readonly S3KeyPrefix?: string;
+  readonly IsMultiRegionTrail: boolean;
+  readonly IncludeGlobalServiceEvents: boolean;
+  readonly LogFileValidationEnabled: boolean;
+}
+
+/** Times are in seconds since 1970. */
+interface TrailStatus {
+  readonly IsLogging: boolean;
+  readonly LatestDeliveryTime?: number;
+  readonly LatestDeliveryError?: string;
+  readonly LatestDigestDeliveryTime?: number;
+  readonly LatestDigestDeliveryError?: string;
+  readonly StartLoggingTime?: number;
+  readonly StopLoggingTime?: number;
+}
+
+/** A trail, and a client that speaks to its home Region. */
+interface FoundTrail {
+  readonly arn: string;
+  readonly name: string;
+  readonly home: Client;
+}
+
+export function addTrails(program: Command): void {
+  const trails = program.command('trails').description('look at trails, start and stop them');
+  addExamples(trails, ['trails list', 'trails status management', 'trails stop management']);
+  trails
+    .command('list')
+    .description('list the trails of the account, over all Regions')
+    .action(async (_: object, self: Command) => listTrails(globalOptions(self)));
+  const verbs: readonly (readonly [string, string, (options: GlobalOptions, name: string) => Promise<void>])[] = [
+    ['show', 'show the settings of a trail', showTrail],
+    ['status', 'show whether a trail logs and how its deliveries go', showStatus],
+    ['start', 'let a trail log', startTrail],
+    ['stop', 'stop a trail: what came in until now is delivered, then a last digest', stopTrail],
+  ];
+  for (const [verb, description, run] of verbs) {
+    trails
+      .command(verb)
+      .description(description)
+      .argument('<trail>', 'name or ARN')
+      .action(async (name: string, _: object, self: Command) => run(globalOptions(self), name));
+  }
+}
+
+async function listTrails(options: GlobalOptions): Promise<void> {
+  outputForm(options);
+  const client = new Client(await findServer(options));
+  const trails = await Promise.all((await allTrails(client)).map(describe));
+  await printRows(
+    options,
+    [
+      { heading: 'name', cell: (trail) => trail.Name, widthMax: 40 },
+      { heading: 'home region', cell: (trail) => trail.HomeRegion },
+      { heading: 'logging', cell: (trail) => yesNo(trail.IsLogging) },
+      { heading: 'regions', cell: (trail) => (trail.IsMultiRegionTrail ? 'all' : 'home') },
+      { heading: 'digests', cell: (trail) => yesNo(trail.LogFileValidationEnabled) },
+      { heading: 'bucket', cell: (trail) => placeOf(trail), widthMax: 48 },
+      { heading: 'problem', cell: (trail) => trail.LatestDeliveryError ?? trail.LatestDigestDeliveryError, widthMax: 40 },
+    ],
+    trails,
+  );
+  if (trails.length === 0) say(options, 'no trail yet; next: aws cloudtrail create-trail --name NAME --s3-bucket-name BUCKET');
+}
+
+async function describe({ arn, home }: FoundTrail): Promise<Trail & TrailStatus> {
+  const [{ Trail: trail }, status] = await Promise.all([
+    home.cloudtrail<{ Trail: Trail }>('GetTrail', { Name: arn }),
+    home.cloudtrail<TrailStatus>('GetTrailStatus', { Name: arn }),
+  ]);
+  return { ...trail, ...status };
+}
+
+async function showTrail(options: GlobalOptions, name: string): Promise<void> {
+  outputForm(options);
+  const { arn, home } = await findTrail(options, name);
+  const { Trail: trail } = await home.cloudtrail<{ Trail: Trail }>('GetTrail', { Name: arn });
+  await printFacts(
+    options,
+    [
+      ['Name', trail.Name],
+      ['ARN', trail.TrailARN],
+      ['Home Region', trail.HomeRegion],
+      ['Bucket', placeOf(trail)],
+      ['Regions', trail.IsMultiRegionTrail ? 'all' : 'its home Region'],
+      ['Global events', yesNo(trail.IncludeGlobalServiceEvents)],
+      ['Digests', yesNo(trail.LogFileValidationEnabled)],
+    ],
+    trail,
+  );
+}
+
+async function showStatus(options: GlobalOptions, name: string): Promise<void> {
+  outputForm(options);
+  const { arn, home } = await findTrail(options, name);
+  const status = await home.cloudtrail<TrailStatus>('GetTrailStatus', { Name: arn });
+  const facts: readonly Fact[] = [
+    ['Logging', yesNo(status.IsLogging)],
+    ['Started', timeOf(status.StartLoggingTime)],
+    ['Stopped', timeOf(status.StopLoggingTime)],
+    ['Last log file', timeOf(status.LatestDeliveryTime)],
+    ['Last digest', timeOf(status.LatestDigestDeliveryTime)],
+    ['Log file problem', status.LatestDeliveryError],
+    ['Digest problem', status.LatestDigestDeliveryError],
+  ];
+  await printFacts(options, facts, status);
+}
+
+async function startTrail(options: GlobalOptions, name: string): Promise<void> {
+  const { arn, name: found, home } = await findTrail(options, name);
+  await home.cloudtrail('StartLogging', { Name: arn });
+  say(options, `trail ${safeText(found)} logs; undo: snowtrail trails stop ${safeText(found)}`);
+}
+
+async function stopTrail(options: GlobalOptions, name: string): Promise<void> {
+  const { arn, name: found, home } = await findTrail(options, name);
+  await home.cloudtrail('StopLogging', { Name: arn });
+  say(options, `trail ${safeText(found)} logs no more, and the record says so; undo: snowtrail trails start ${safeText(found)}`);
+}
+
+/** @throws CommandFailed with exit 5 when there is none; UsageError when several Regions have one of the name. */
+async function findTrail(options: GlobalOptions, nameOrArn: string): Promise<FoundTrail> {
+  const trails = await allTrails(new Client(await findServer(options)));
+  const [found, ...others] = trails.filter(({ arn, name }) => nameOrArn === arn || nameOrArn === name);
+  if (found === undefined) {
+    const names = trails.map(({ name }) => safeText(name)).join(', ');
+    throw new CommandFailed(EXIT.notFound, `no trail is called \`${safeText(nameOrArn)}\`; there are: ${names || 'none'}`);
+  }
+  if (others.length > 0) {
+    throw new UsageError(
+      `several trails are called \`${safeText(nameOrArn)}\`; give one ARN of: ${trails.map(({ arn }) => arn).join(', ')}`,
+    );
+  }
+  return found;
+}
+
+async function allTrails(client: Client): Promise<readonly FoundTrail[]> {
+  const { Trails } = await client.cloudtrail<{ Trails: readonly Pick<Trail, 'Name' | 'TrailARN' | 'HomeRegion'>[] }>('ListTrails');
+  return Trails.map(({ Name, TrailARN, HomeRegion }) => ({
+    arn: TrailARN,
+    name: Name,
+    home: new Client({ ...client.access, region: HomeRegion }),
+  }));
+}
+
+function placeOf(trail: Trail): string {
+  return `s3://${trail.S3BucketName}${trail.S3KeyPrefix === undefined ? '' : `/${trail.S3KeyPrefix}`}`;
+}
+
+function yesNo(is: boolean): string {
+  return is ? 'yes' : 'no';
+}
+
+function timeOf(seconds: number | undefined): string | undefined {
+  return seconds === undefined ? undefined : new Date(seconds * 1000).toISOString();
+}
