@@ -6,7 +6,7 @@ import { canonicalPath, canonicalQuery, parseQuery, percentDecode, percentEncode
 const anyText = (minLength: number) =>
   fc
     .array(fc.integer({ min: 0, max: 0x10ffff }), { minLength, maxLength: 12 })
-    .map((codes) => String.fromCodePoint(...codes).toWellFormed());
+    .map((codes) => String.fromCodePoint(...codes.map((code) => (code >= 0xd800 && code < 0xe000 ? code - 0x800 : code))));
 
 describe('canonicalPath', () => {
   test('S3 keeps double slashes and dots, and encodes once', () => {
@@ -28,9 +28,7 @@ describe('canonicalQuery', () => {
   test('two spellings of the same parameters have one canonical form', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(anyText(1), anyText(0))), (drawn) => {
-        const pairs = drawn
-          .map(([name, value]) => [name.toWellFormed(), value.toWellFormed()] as const)
-          .filter(([name]) => name !== 'X-Amz-Signature');
+        const pairs = drawn.filter(([name]) => name !== 'X-Amz-Signature');
         const strict = pairs.map(([name, value]) => `${percentEncode(name)}=${percentEncode(value)}`).join('&');
         const plain = pairs.map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).join('&');
         expect(canonicalQuery(plain)).toBe(canonicalQuery(strict));

@@ -49,16 +49,31 @@ export async function serve({ listen, handler, limits, report }: ServeOptions): 
   // Node would cut the rest off in silence; the handler counts them and refuses.
   server.maxHeadersCount = 0;
 
-  /** Requests that are not answered yet. */
-  const underWay = new Set<ServerResponse>();
+  /** Open connections, each with the requests on it that are not answered yet. */
+  const connections = new Map<Socket, Set<ServerResponse>>();
+  /** Connections that had their share of requests. */
+  const spent = new WeakSet<Socket>();
   let isClosing = false;
+  server.on('connection', (socket) => {
+    connections.set(socket, new Set());
+    socket.once('close', () => connections.delete(socket));
+  });
   const take = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
-    underWay.add(response);
+    const { socket } = request;
+    const underWay = connections.get(socket);
+    underWay?.add(response);
     if (isClosing) response.shouldKeepAlive = false;
     response.once('close', () => {
-      underWay.delete(response);
-      if (isClosing && underWay.size === 0) server.closeIdleConnections();
+      underWay?.delete(response);
+      const isLast = underWay?.size === 0 && (isClosing || spent.has(socket));
+      // What Node still has to send on it, such as a 503 that waited for its turn, is sent first.
+      if (isLast) setImmediate(() => socket.destroySoon());
     });
+    if (request.httpVersionMajor !== 1) {
+      response.shouldKeepAlive = false;
+      response.writeHead(400).end();
+      return;
+    }
     // An aborted request shows where its body is read; without a listener it would end the process.
     request.on('error', () => undefined);
     response.on('error', () => undefined);
@@ -74,6 +89,11 @@ export async function serve({ listen, handler, limits, report }: ServeOptions): 
     response.writeHead(417).end();
   });
   server.on('clientError', refuseUnparsed);
+  // Node answers requests above the limit with 503 and leaves the connection open.
+  server.on('dropRequest', (_request, socket) => {
+    spent.add(socket as Socket);
+    if (connections.get(socket as Socket)?.size === 0) setImmediate(() => (socket as Socket).destroySoon());
+  });
   await listenOn(server, host, port);
   // From here on an error is one of accepting, such as EMFILE: the server goes on with the connections it has.
   server.on('error', (error) => report({ kind: 'accept-failed', error }));
@@ -84,10 +104,13 @@ export async function serve({ listen, handler, limits, report }: ServeOptions): 
     connections: () => new Promise((resolve, reject) => server.getConnections((error, count) => (error ? reject(error) : resolve(count)))),
     close: async (deadlineMs) => {
       isClosing = true;
-      for (const response of underWay) if (!response.headersSent) response.shouldKeepAlive = false;
       const closed = once(server, 'close');
       server.close();
-      server.closeIdleConnections();
+      // Node does not count a connection as idle before its first request.
+      for (const [socket, underWay] of connections) {
+        if (underWay.size === 0) socket.destroy();
+        for (const response of underWay) if (!response.headersSent) response.shouldKeepAlive = false;
+      }
       const cut = setTimeout(() => server.closeAllConnections(), deadlineMs);
       await closed;
       clearTimeout(cut);

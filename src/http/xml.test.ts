@@ -9,7 +9,7 @@ const refusal = expect.objectContaining({ code: 'MalformedXML' });
 const anyText = (minLength: number) =>
   fc
     .array(fc.integer({ min: 0, max: 0x10ffff }), { minLength, maxLength: 12 })
-    .map((codes) => String.fromCodePoint(...codes).toWellFormed());
+    .map((codes) => String.fromCodePoint(...codes.map((code) => (code >= 0xd800 && code < 0xe000 ? code - 0x800 : code))));
 
 describe('parseXml', () => {
   test('elements, text, references, CDATA, comments and a declaration are read', () => {
