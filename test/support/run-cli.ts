@@ -21,6 +21,8 @@ export interface CliOptions {
   readonly input?: string | Uint8Array;
   /** Ends the command with SIGINT, as Ctrl-C does, once stdout holds this text. */
   readonly interruptAfter?: string;
+  /** Told all of stderr each time that some of it comes. */
+  readonly onStderr?: (text: string) => void;
 }
 
 export async function runCli(words: readonly string[], options: CliOptions = {}): Promise<CliRun> {
@@ -35,7 +37,10 @@ export async function runCli(words: readonly string[], options: CliOptions = {})
     stdout.push(chunk);
     if (options.interruptAfter !== undefined && Buffer.concat(stdout).includes(options.interruptAfter)) child.kill('SIGINT');
   });
-  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr.push(chunk);
+    options.onStderr?.(Buffer.concat(stderr).toString('utf8'));
+  });
   // A command that does not read its input closes the pipe early; that is no failure of the test.
   child.stdin.on('error', () => undefined);
   child.stdin.end(options.input ?? '');

@@ -1,0 +1,56 @@
+import { describe, expect, test } from 'vitest';
+import { findProblems, readLags } from './doctor.ts';
+
+const RECEIVED = { Received: 3, Accepted: 2, Repeated: 1, Rejected: 0 };
+const BOOK = { Account: '111122223333', Hour: '2026-11-20T14:00:00.000Z', Follower: 'history', Accepted: 2, Delivered: 2, Filtered: 0 };
+const HEALTHY = {
+  Journal: { State: 'ok', Head: '2' },
+  Damage: [],
+  Followers: [{ Name: 'history', State: 'running' }],
+};
+const BALANCED = { Received: [], Followers: [{ ...BOOK, Pending: 0, Unexplained: 0 }], Unexplained: 0 };
+
+describe('findProblems', () => {
+  test('nothing is found where everything is well', () => {
+    expect(findProblems(HEALTHY, BALANCED, RECEIVED)).toEqual([]);
+  });
+
+  test('each thing that is wrong is one finding, with what to do', () => {
+    const problems = findProblems(
+      {
+        Journal: { State: 'full', Reason: 'less than the reserve is free', Head: '2' },
+        Damage: [{ From: '1', To: '2', Reason: 'checksum' }],
+        Followers: [
+          { Name: 'tree', State: 'stopped', Problem: 'a bug' },
+          { Name: 'trail/x', State: 'retrying', Problem: 'no answer' },
+        ],
+      },
+      { ...BALANCED, Followers: [{ ...BOOK, Delivered: 1, Pending: 0, Unexplained: 1 }] },
+      { ...RECEIVED, Rejected: 5 },
+    );
+    expect(problems.map(({ Problem }) => Problem)).toEqual([
+      'the journal takes no events (full): less than the reserve is free',
+      'journal entries 1 to 2 cannot be read: checksum',
+      'follower tree has stopped: a bug',
+      'follower trail/x cannot go on for now: no answer',
+      'what came in is not what was accepted, repeated and rejected',
+      '1 events of account 111122223333, received in the hour from 2026-11-20T14:00:00.000Z, are unexplained in follower history',
+    ]);
+    expect(problems.every(({ Advice }) => Advice.length > 20)).toBe(true);
+  });
+});
+
+describe('readLags', () => {
+  test('the lag of each follower is read from the metrics', () => {
+    const metrics = [
+      '# TYPE snowtrail_follower_lag_entries gauge',
+      'snowtrail_follower_lag_entries{follower="history"} 12',
+      'snowtrail_follower_lag_entries{follower="trail/111122223333/us-east-1/a"} 0',
+      'snowtrail_journal_head 44',
+    ].join('\n');
+    expect([...readLags(metrics)]).toEqual([
+      ['history', 12],
+      ['trail/111122223333/us-east-1/a', 0],
+    ]);
+  });
+});
