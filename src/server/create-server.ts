@@ -68,8 +68,10 @@ export interface SnowtrailServer {
   /** Followers whose books can be held against the journal. */
   counted(): readonly CountedFollower[];
   recordCall: RecordCall;
-  /** Runs the followers until `signal` aborts; resolves when none is at work any more. */
-  run(signal: AbortSignal): Promise<void>;
+  /** Runs every follower but the trails until `signal` aborts; resolves when none is at work any more. */
+  runFollowers(signal: AbortSignal): Promise<void>;
+  /** Delivers for the trails until `signal` aborts. */
+  runTrails(signal: AbortSignal): Promise<void>;
 }
 
 /** Opens followers and operations over the stores. Nothing runs yet. */
@@ -225,7 +227,8 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     followers,
     counted,
     recordCall,
-    run: async (signal) => {
+    runTrails: (signal) => trails.run(signal),
+    runFollowers: async (signal) => {
       const report = (state: FollowerState, error?: unknown) => {
         states.set(state.name, state);
         if (state.state === 'running') log.info(`follower ${state.name} works again`);
@@ -240,7 +243,6 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
           if (problem === undefined) log.info('checkpoints are signed again');
           else log.error(`no checkpoint can be signed: ${problem.message}`);
         }),
-        trails.run(signal),
         watchClock({ clock, journal, account, region }, signal).catch((error: unknown) =>
           log.error(`the clock is not watched any more: ${messageOf(error)}`),
         ),

@@ -8,6 +8,7 @@ import type { NewAccessKey } from '../access/accounts.ts';
 import type { AccountId, Region } from '../event/types.ts';
 import { createHandler } from '../http/create-handler.ts';
 import { serve } from '../http/serve.ts';
+import type { Clock } from '../store/clock.ts';
 import { JournalFailed } from '../store/journal.ts';
 import { gzip } from '../trail/compress.ts';
 import { createServer, type ServerLog, type SnowtrailServer } from './create-server.ts';
@@ -34,10 +35,17 @@ export function keyFile(dataDir: string, account: string): string {
   return join(dataDir, 'access-keys', `${account}.json`);
 }
 
+export interface StartOptions {
+  /** Takes the place of the machine's clock, or of the clock file. */
+  readonly clock?: Clock;
+  /** Called when the server answers, before the trails begin to deliver. */
+  readonly prepare?: (server: SnowtrailServer, url: string) => Promise<void>;
+}
+
 /** Starts a server over a data directory. @throws Error when the directory, the settings or the address cannot be used. */
-export async function startServer(settings: Settings): Promise<RunningServer> {
+export async function startServer(settings: Settings, options: StartOptions = {}): Promise<RunningServer> {
   const log = createLog();
-  const { stores, installationId, close } = await openStores(settings, (problem) => log.warn(problem.message));
+  const { stores, installationId, close } = await openStores(settings, (problem) => log.warn(problem.message), options.clock);
   const closing = new AbortController();
   try {
     const server = await createServer({
@@ -55,7 +63,9 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
     const handler = createHandler(server.ports);
     const http = await serve({ listen: settings.listen, handler, limits: server.ports.limits, report: server.ports.report });
     await writeServerFile(settings, http.url);
-    const running = server.run(closing.signal);
+    const followers = server.runFollowers(closing.signal);
+    await options.prepare?.(server, http.url);
+    const running = Promise.all([followers, server.runTrails(closing.signal)]);
     const failed = watchHealth(stores.journal, closing.signal);
     return {
       url: http.url,

@@ -9,11 +9,11 @@ import type { Catalog } from '../store/catalog.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import { createSystemChance } from '../store/disk/chance.ts';
 import { createSystemClock } from '../store/disk/clock.ts';
+import { openDiskObjects } from '../store/disk/folder-objects/objects.ts';
 import { openDiskHistoryIndex } from '../store/disk/history-index/disk-history-index.ts';
 import { openDiskJournal } from '../store/disk/journal/disk-journal.ts';
 import { openDiskKeys } from '../store/disk/keys.ts';
 import { lockFolder } from '../store/disk/lock-folder.ts';
-import { openDiskObjects } from '../store/disk/folder-objects/objects.ts';
 import { openDiskTreeHashes } from '../store/disk/tree-hashes.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
 import type { Journal } from '../store/journal.ts';
@@ -42,6 +42,7 @@ const LAYOUT_VERSION = 1;
 /**
  * Opens all stores of a data directory, making what is missing.
  *
+ * @param givenClock Takes the place of the machine's clock.
  * @param report Told of what the stores do behind the scenes and did not manage.
  * @returns the stores, and a function that closes them and gives the directory free.
  * @throws Error when another process holds the directory, or a newer Snowtrail wrote it.
@@ -49,13 +50,14 @@ const LAYOUT_VERSION = 1;
 export async function openStores(
   settings: Settings,
   report: (problem: Error) => void,
+  givenClock?: Clock,
 ): Promise<{ readonly stores: Stores; readonly installationId: string; close(): Promise<void> }> {
   const folder = settings.dataDir;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const lock = await lockFolder(folder);
   try {
     await checkLayout(folder);
-    const clock = createSystemClock(settings.clock === undefined ? {} : { file: settings.clock });
+    const clock = givenClock ?? createSystemClock(settings.clock === undefined ? {} : { file: settings.clock });
     const chance = createSystemChance();
     const catalog = await openLmdbCatalog({ folder: join(folder, 'catalog') });
     // The id is needed for the keys' origin before accounts can be opened, since these wrap their secrets with the keys.

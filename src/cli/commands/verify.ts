@@ -7,7 +7,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { bucketSource, type S3Request } from '../../verify/bucket-source.ts';
+import { bucketSource } from '../../verify/bucket-source.ts';
 import { folderSource } from '../../verify/folder-source.ts';
 import { formatReport } from '../../verify/format-report.ts';
 import type { VerifyReport } from '../../verify/report.ts';
@@ -17,6 +17,7 @@ import { Client } from '../client.ts';
 import { UsageError } from '../exit.ts';
 import { findServer } from '../find-server.ts';
 import { type GlobalOptions, globalOptions } from '../global-options.ts';
+import { s3Request } from '../s3-request.ts';
 
 interface Options {
   readonly publicKey?: readonly string[];
@@ -124,22 +125,6 @@ async function trailTargets(client: Client, wanted: string | undefined): Promise
       },
     };
   });
-}
-
-function s3Request(client: Client, bucket: string): S3Request {
-  return async (method, path, query) => {
-    const key = path.split('/').map(encode).join('/');
-    const search = Object.entries(query)
-      .map(([name, value]) => `${encode(name)}=${encode(value)}`)
-      .sort()
-      .join('&');
-    return client.send('s3', method, `/${bucket}${key === '' ? '' : `/${key}`}${search === '' ? '' : `?${search}`}`);
-  };
-}
-
-/** RFC 3986, as SigV4 wants it. */
-function encode(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/g, (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 async function runAll(

@@ -1,0 +1,254 @@
+/**
+ * `snowtrail demo`: a server with a sample incident in it, and the commands to try.
+ *
+ * History covers 90 days and three accounts; the last seven days of the first account are delivered by a trail, hour by
+ * hour, on a clock that is moved. Without a terminal, or with `--once`, it prints everything and exits.
+ */
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import type { Command } from 'commander';
+import type { AccountId, EpochMs } from '../../event/types.ts';
+import type { SnowtrailServer } from '../../server/create-server.ts';
+import { readSettings } from '../../server/settings.ts';
+import { startServer } from '../../server/start.ts';
+import type { Clock } from '../../store/clock.ts';
+import { createSystemClock } from '../../store/disk/clock.ts';
+import { bucketSource } from '../../verify/bucket-source.ts';
+import { verify } from '../../verify/verify.ts';
+import { Client } from '../client.ts';
+import { DEMO_ACCOUNTS, type SampleEvent, sampleEvents } from '../demo/sample-events.ts';
+import { CommandFailed, EXIT, UsageError } from '../exit.ts';
+import { findServer } from '../find-server.ts';
+import { s3Request } from '../s3-request.ts';
+
+interface Options {
+  readonly dataDir: string;
+  readonly listen: string;
+  readonly events: string;
+  readonly seed: string;
+  readonly once?: boolean;
+}
+
+const BUCKET = 'demo-trail';
+const TRAIL = 'main';
+const HOUR_MS = 3_600_000;
+/** Hours whose digests are made. */
+const DIGEST_HOURS = 168;
+/** Written by the demo, so that a folder of somebody's own is never cleared. */
+const MARK = 'snowtrail-demo';
+
+export function addDemo(program: Command): void {
+  program
+    .command('demo')
+    .description('start with a sample incident and print what to try')
+    .option('--data-dir <folder>', 'made anew each time', './snowtrail-demo')
+    .option('--listen <host:port>', 'address', '127.0.0.1:4620')
+    .option('--events <count>', 'events of the sample', '25000')
+    .option('--seed <text>', 'the same seed gives the same sample', 'winterday')
+    .option('--once', 'print everything and exit')
+    .option('--no-open', 'open no browser (there is no console yet: nothing is opened either way)')
+    .action(async (options: Options) => demo(options));
+}
+
+async function demo(options: Options): Promise<void> {
+  const count = Number(options.events);
+  if (!Number.isInteger(count) || count < 1_000 || count > 1_000_000)
+    throw new UsageError('--events takes a whole number from 1000 to 1000000');
+  await clearFolder(options.dataDir);
+  const settings = readSettings({ dataDir: options.dataDir, listen: options.listen, accountId: DEMO_ACCOUNTS[0] }, {});
+  const nowMs = Math.floor(Date.now() / HOUR_MS) * HOUR_MS;
+  const clock = new MovedClock();
+  // Before anything is opened: a key is valid from a day before it is made.
+  clock.moveTo(nowMs - DIGEST_HOURS * HOUR_MS);
+  const startedMs = performance.now();
+  const say = (text: string) => process.stdout.write(`${text}\n`);
+  const step = (text: string, sinceMs: number) => say(`  ✔ ${text.padEnd(58)} ${((performance.now() - sinceMs) / 1_000).toFixed(1)} s`);
+  say(`  snowtrail 0.1.0 · data in ${options.dataDir} · no account, no cloud, no telemetry\n`);
+
+  const running = await startServer(settings, {
+    clock,
+    prepare: async (server, url) => {
+      const client = new Client(await findServer({ dataDir: options.dataDir }));
+      await makeTrail(client);
+      step('key, trail and bucket ready', startedMs);
+
+      const eventsMs = performance.now();
+      const events = sampleEvents({ seed: options.seed, count, nowMs });
+      const recentFromMs = nowMs - DIGEST_HOURS * HOUR_MS;
+      await submit(
+        client,
+        events.filter(({ timeMs }) => timeMs < recentFromMs),
+        'import',
+      );
+      const recent = events.filter(({ timeMs }) => timeMs >= recentFromMs);
+      const digestsMs = await deliverByHour({ server, client, clock, recent, fromMs: recentFromMs });
+      step(`${events.length.toLocaleString('en')} sample events, 3 accounts, 90 days (one incident)`, eventsMs + digestsMs);
+      clock.reset();
+      await server.trails.flushNow();
+      const digests = await verifyTrail(client);
+      step(`${digests} digests signed (last 7 days), chain verified`, performance.now() - digestsMs);
+      sayNext(say, options, url);
+    },
+  });
+
+  if (options.once || process.stdin.isTTY !== true) {
+    await running.stop();
+    return;
+  }
+  await untilQuit();
+  await running.stop();
+}
+
+/** The demo's folder is made anew; any other folder is left alone. */
+async function clearFolder(dataDir: string): Promise<void> {
+  if (!existsSync(dataDir)) return;
+  if (!existsSync(`${dataDir}/VERSION`) || !dataDir.includes(MARK)) {
+    throw new UsageError(
+      `\`${dataDir}\` is there already; the demo clears only folders with \`${MARK}\` in their name. Choose another --data-dir`,
+    );
+  }
+  await rm(dataDir, { recursive: true });
+}
+
+async function makeTrail(client: Client): Promise<void> {
+  const account = DEMO_ACCOUNTS[0]!;
+  const put = async (path: string, body?: string) => {
+    const answer = await client.send('s3', 'PUT', path, body === undefined ? {} : { body: new TextEncoder().encode(body) });
+    if (answer.status >= 300)
+      throw new CommandFailed(EXIT.failed, `the demo could not put \`${path}\`: ${new TextDecoder().decode(answer.body)}`);
+  };
+  await put(`/${BUCKET}`);
+  await put(`/${BUCKET}?policy=`, bucketPolicy(account));
+  await client.cloudtrail('CreateTrail', { Name: TRAIL, S3BucketName: BUCKET, IsMultiRegionTrail: true, EnableLogFileValidation: true });
+  await client.cloudtrail('StartLogging', { Name: TRAIL });
+  for (const other of DEMO_ACCOUNTS.slice(1)) await client.call('CreateAccount', { Account: other });
+}
+
+/** The policy that CloudTrail's guide asks for. */
+function bucketPolicy(account: AccountId): string {
+  const principal = { Service: 'cloudtrail.amazonaws.com' };
+  const arn = `arn:aws:cloudtrail:us-east-1:${account}:trail/${TRAIL}`;
+  return JSON.stringify({
+    Version: '2012-10-17',
+    Statement: [
+      {
+        Sid: 'AclCheck',
+        Effect: 'Allow',
+        Principal: principal,
+        Action: 's3:GetBucketAcl',
+        Resource: `arn:aws:s3:::${BUCKET}`,
+        Condition: { StringEquals: { 'aws:SourceArn': arn } },
+      },
+      {
+        Sid: 'Write',
+        Effect: 'Allow',
+        Principal: principal,
+        Action: 's3:PutObject',
+        Resource: `arn:aws:s3:::${BUCKET}/AWSLogs/${account}/*`,
+        Condition: { StringEquals: { 's3:x-amz-acl': 'bucket-owner-full-control', 'aws:SourceArn': arn } },
+      },
+    ],
+  });
+}
+
+async function submit(client: Client, events: readonly SampleEvent[], source: 'record' | 'import'): Promise<void> {
+  for (let from = 0; from < events.length; from += 2_000) {
+    const lines = events.slice(from, from + 2_000).map(({ record }) => JSON.stringify(record));
+    const verdicts = await client.submit(new TextEncoder().encode(`${lines.join('\n')}\n`), { source, createAccounts: false });
+    const bad = verdicts.find(({ status }) => status !== 'accepted');
+    if (bad !== undefined) throw new CommandFailed(EXIT.failed, `an event of the sample was not accepted: ${JSON.stringify(bad)}`);
+  }
+}
+
+interface Replay {
+  readonly server: SnowtrailServer;
+  readonly client: Client;
+  readonly clock: MovedClock;
+  readonly recent: readonly SampleEvent[];
+  readonly fromMs: EpochMs;
+}
+
+/** Lets the last seven days pass hour by hour. Returns the milliseconds that delivery and digests took. */
+async function deliverByHour({ server, client, clock, recent, fromMs }: Replay): Promise<number> {
+  let tookMs = 0;
+  for (let hour = 0; hour < DIGEST_HOURS; hour += 1) {
+    const endMs = fromMs + (hour + 1) * HOUR_MS;
+    clock.moveTo(endMs - HOUR_MS / 2);
+    await submit(
+      client,
+      recent.filter(({ timeMs }) => timeMs >= endMs - HOUR_MS && timeMs < endMs),
+      'record',
+    );
+    const startedMs = performance.now();
+    await server.trails.flushNow();
+    clock.moveTo(endMs + 1_000);
+    while (await server.trails.tick());
+    tookMs += performance.now() - startedMs;
+  }
+  return tookMs;
+}
+
+/** Verifies all of the demo's evidence and returns the number of its digests. */
+async function verifyTrail(client: Client): Promise<number> {
+  const report = await verify({
+    source: bucketSource({ bucket: BUCKET, request: s3Request(client, BUCKET) }),
+    callServer: (operation, input) => client.call(operation, input),
+  });
+  if (report.exitCode !== 0) throw new CommandFailed(EXIT.failed, `the demo's own evidence did not verify: ${report.summary}`);
+  return report.counts.digest.valid + report.counts['backfill-digest'].valid;
+}
+
+function sayNext(say: (text: string) => void, options: Options, url: string): void {
+  const program = existsSync('bin/snowtrail') ? 'bin/snowtrail' : 'npx snowtrail';
+  const at = `--data-dir ${options.dataDir}`;
+  say(`\n  Server    ${url}        (q to quit)`);
+  say(`  AWS CLI   eval "$(${program} env ${at})"  then  aws cloudtrail lookup-events --max-items 3`);
+  say(`  Next      ${program} who blizzard-exports --write ${at}    "who made this bucket public?"`);
+  say(`            ${program} events --user alice --from -2d ${at}`);
+  say(`            ${program} verify ${at}`);
+  say(`            ${program} doctor ${at}`);
+}
+
+/** Resolves when the person at the terminal presses q, Ctrl-C or Ctrl-D. */
+function untilQuit(): Promise<void> {
+  return new Promise((resolve) => {
+    process.stdin.setRawMode(true);
+    process.stdin.resume();
+    const quit = () => {
+      process.stdin.setRawMode(false);
+      process.stdin.pause();
+      resolve();
+    };
+    process.stdin.on('data', (keys: Buffer) => {
+      if (keys.includes('q') || keys.includes(3) || keys.includes(4)) quit();
+    });
+    process.once('SIGTERM', quit);
+  });
+}
+
+/** The machine's clock, moved by an amount that the demo sets. */
+class MovedClock implements Clock {
+  readonly #system = createSystemClock();
+  #offsetMs = 0;
+
+  moveTo(timeMs: EpochMs): void {
+    this.#offsetMs = timeMs - this.#system.nowMs();
+  }
+
+  /** Back to the machine's time. */
+  reset(): void {
+    this.#offsetMs = 0;
+  }
+
+  nowMs(): EpochMs {
+    return this.#system.nowMs() + this.#offsetMs;
+  }
+
+  monotonicMs(): number {
+    return this.#system.monotonicMs();
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return this.#system.sleep(ms, signal);
+  }
+}
