@@ -99,7 +99,7 @@ function canonicalJson(trail: Trail): string {
   return JSON.stringify(Object.fromEntries(Object.entries(trail).sort(([one], [other]) => (one < other ? -1 : 1))));
 }
 
-export function deliverySettings(trail: Trail): DeliverySettings {
+function deliverySettings(trail: Trail): DeliverySettings {
   return {
     target: { bucket: trail.s3BucketName, prefix: trail.s3KeyPrefix ?? null },
     isMultiRegionTrail: trail.isMultiRegionTrail,
