@@ -84,6 +84,7 @@ export function bucketSource(options: {
     name: `s3://${bucket}${prefix === '' ? '' : `/${prefix}`}`,
     kind: 'bucket',
     bucket,
+    prefix,
     jobs: JOBS,
     list,
     versionsUnknown: () => versions,

@@ -260,16 +260,23 @@ function checkFreshness({ source, report, nowMs }: Run, { chain, newestInterval,
   report.add({ level: 'incomplete', code: 'stale', message, trailARN });
 }
 
-function nextState({ trust }: Run, results: readonly TrailResult[], state: VerifyState, newest: ReadonlyMap<string, Signed>): VerifyState {
+function nextState(
+  { trust, source }: Run,
+  results: readonly TrailResult[],
+  state: VerifyState,
+  newest: ReadonlyMap<string, Signed>,
+): VerifyState {
   const logs = [...newest.values()].map(({ text, checkpoint: { origin } }) => ({
     origin,
     checkpoint: text,
     keys: trust.trustedKeys().filter(({ name }) => name === origin),
   }));
   const trails = new Map<string, TrailState>(state.trails.map((trail) => [trail.trailARN, trail]));
-  for (const { report } of results) {
+  for (const { report, scope } of results) {
     const { trailARN, newestReceipt } = report;
-    if (newestReceipt !== null) trails.set(trailARN, { trailARN, number: newestReceipt.number, sha256: newestReceipt.sha256 });
+    if (newestReceipt === null) continue;
+    const { number, sha256: sha } = newestReceipt;
+    trails.set(trailARN, { trailARN, number, sha256: sha, bucket: source.bucket ?? null, scope });
   }
   return { logs, trails: [...trails.values()] };
 }

@@ -37,6 +37,8 @@ export interface EvidenceSource {
   readonly kind: 'folder' | 'bucket';
   /** The bucket's name; absent for a folder. */
   readonly bucket?: string;
+  /** Keys that do not begin with it are not listed; absent when all are. */
+  readonly prefix?: string;
   /** Most reads at once that help. */
   readonly jobs: number;
   /** @throws SourceUnreachable */

@@ -24,6 +24,9 @@ export interface TrailState {
   /** Number and hash of the newest receipt. */
   readonly number: number;
   readonly sha256: string;
+  /** Where it was found: the bucket, `null` for a folder, and the key up to and with the account. */
+  readonly bucket: string | null;
+  readonly scope: string;
 }
 
 export interface VerifyState {
@@ -116,8 +119,9 @@ function readLog(value: unknown): LogState {
 }
 
 function readTrail(value: unknown): TrailState {
-  const { trailARN, number, sha256: sha } = value as { trailARN: unknown; number: unknown; sha256: unknown };
-  if (typeof trailARN !== 'string' || !Number.isSafeInteger(number) || typeof sha !== 'string')
+  const { trailARN, number, sha256: sha, bucket, scope } = value as Readonly<Record<string, unknown>>;
+  const isText = [trailARN, sha, scope].every((text) => typeof text === 'string');
+  if (!isText || !Number.isSafeInteger(number) || (bucket !== null && typeof bucket !== 'string'))
     throw new StateDamaged('a trail is not complete');
-  return { trailARN, number: number as number, sha256: sha };
+  return { trailARN, number, sha256: sha, bucket, scope } as TrailState;
 }

@@ -34,6 +34,8 @@ const PENDING_MS = 15 * 60 * 1000;
 export interface TrailKnowledge {
   readonly server?: ServerTrail;
   readonly state?: TrailState;
+  /** Whether all that each of them knows must be here. A copy may be older than what they know: then it is incomplete. */
+  readonly isTailDue: { readonly server: boolean; readonly state: boolean };
   /** Checkpoints that a receipt of the same size must agree with. */
   readonly checkpoints: readonly Checkpoint[];
 }
@@ -47,6 +49,8 @@ export interface TrailResult {
   /** End and length of the newest standard digest's interval; absent when there is none since logging began. */
   readonly newestInterval: { readonly endMs: number; readonly lengthMs: number } | undefined;
   readonly digests: number;
+  /** Where its newest receipts lie. */
+  readonly scope: ScopeId;
 }
 
 export function verifyTrail(
@@ -114,6 +118,7 @@ class TrailVerification {
       report: this.#report(),
       newestInterval: this.#newestInterval,
       digests: this.#digests,
+      scope: this.#lastScope(),
     };
   }
 
@@ -241,11 +246,15 @@ class TrailVerification {
 
   /** Receipts that the server or an earlier run knows of, after the last one that is there. */
   async #takeKnownToFollow(): Promise<void> {
-    const { server, state } = this.#known;
-    const last = Math.max(server?.delivered ?? 0, state?.number ?? 0);
-    // Each number up to the last known one is missing, and named.
-    if (last >= this.#next) await this.#takeMissing(this.#next, last);
-    if (server?.last !== undefined && server.last.number >= this.#next) {
+    const { server, state, isTailDue } = this.#known;
+    const [delivered, seen] = [server?.delivered ?? 0, state?.number ?? 0];
+    // Each number up to the last one that is due is missing, and named.
+    const due = Math.max(isTailDue.server ? delivered : 0, isTailDue.state ? seen : 0);
+    if (due >= this.#next) await this.#takeMissing(this.#next, due);
+    if (Math.max(delivered, seen) >= this.#next) {
+      const message = `this copy ends before receipt ${this.#next}; ${Math.max(delivered, seen)} are known`;
+      this.#run.report.add({ level: 'incomplete', code: 'behind', message, ...this.#arnMember() });
+    } else if (server?.last !== undefined && server.last.number >= this.#next) {
       const key = receiptKey(this.#lastScope(), this.#trail, server.last.number);
       this.#file(key, 'receipt', 'pending', 'pending', 'the server has made it and not put it yet');
     }
@@ -372,7 +381,8 @@ class TrailVerification {
     const newest = this.#chain.newest?.receipt;
     const isLate = source.kind === 'bucket' && newest !== undefined && nowMs - Date.parse(newest.createdAt) > PENDING_MS;
     for (const { file, number, outcome } of this.#absent) {
-      const isDue = number !== newest?.number || (this.#known.server !== undefined && this.#known.server.delivered >= number);
+      const isDelivered = this.#known.isTailDue.server && (this.#known.server?.delivered ?? 0) >= number;
+      const isDue = number !== newest?.number || isDelivered;
       if (isDue) this.#file(file.key, file.kind, 'missing', outcome.code ?? 'missing', outcome.reason);
       else if (isLate) {
         const reason = `the newest receipt, of ${newest.createdAt}, names it, and it is not there: put late, or deleted`;
@@ -385,18 +395,14 @@ class TrailVerification {
     const isCutOff = this.#leading.length > 0 && this.#receipts > 0;
     const { faults, unlisted, isContinued } = this.#ledger.finish(isCutOff);
     const scope = this.#lastScope();
-    if (this.#leadingMore !== undefined)
-      this.#run.report.add({ level: isContinued ? 'incomplete' : 'tampered', code: 'receipts-missing', message: this.#leadingMore });
+    // Where no digest is, nothing says whether they were removed, or the trail was moved here just now.
+    const isOpen = isContinued || (isCutOff && this.#digests === 0);
+    const level = isOpen ? 'incomplete' : 'tampered';
+    const reason = isContinued ? 'it lies where the trail delivered to before: its digests link there' : MISSING;
+    if (this.#leadingMore !== undefined) this.#run.report.add({ level, code: 'receipts-missing', message: this.#leadingMore });
     for (const key of this.#leading) {
-      const file = { key, kind: 'receipt' as const, verdict: 'missing' as const, code: 'receipt-missing', ...this.#arnMember() };
-      if (isContinued)
-        this.#run.report.file({
-          ...file,
-          level: 'incomplete',
-          code: 'elsewhere',
-          reason: 'it lies where the trail delivered to before: its digests link there',
-        });
-      else this.#run.report.file({ ...file, reason: MISSING });
+      const code = isOpen ? 'elsewhere' : 'receipt-missing';
+      this.#run.report.file({ key, kind: 'receipt', verdict: 'missing', level, code, reason, ...this.#arnMember() });
     }
     for (const { code, key, kind, message } of faults) {
       const prefix = prefixOf(key);

@@ -322,6 +322,61 @@ describe('verify, on what is known from elsewhere', () => {
   });
 });
 
+describe('verify, on one place of several', () => {
+  test('a server and a state that know of trails elsewhere do not miss them here', async () => {
+    const installation = new Installation();
+    const statePath = join(await newFolder(), 'state.json');
+    const one = await buildEvidence({ installation, digests: 1, name: 'one', bucket: new MemoryBucket('one') });
+    const two = await buildEvidence({ installation, digests: 1, name: 'two', bucket: new MemoryBucket('two') });
+    const deep = await buildEvidence({ installation, digests: 1, name: 'deep', bucket: two.bucket, prefix: 'deep' });
+    const answers = await Promise.all([one, two, deep].map((builder) => builder.callServer()('GetTrailEvidence', {})));
+    const callServer = one.callServer({
+      GetTrailEvidence: () => ({ Trails: answers.flatMap((answer) => (answer as { Trails: object[] }).Trails) }),
+    });
+    const places = [one.bucket.source(), startingWith(two.bucket, 'AWSLogs/'), startingWith(two.bucket, 'deep/')];
+    for (const _ of ['first run', 'second run']) {
+      for (const source of places) {
+        const report = await verify({ source, callServer, statePath, nowMs: one.nowMs, threads: 0 });
+        expect(faults(report)).toEqual([]);
+        expect(report.trails).toHaveLength(1);
+      }
+    }
+    const emptied = await verify({
+      source: startingWith(new MemoryBucket('two'), 'deep/'),
+      callServer,
+      statePath,
+      nowMs: one.nowMs,
+      threads: 0,
+    });
+    expect(emptied.findings.filter(({ code }) => code === 'trail-missing').map(({ trailARN }) => trailARN)).toEqual([deep.trailARN]);
+  });
+
+  test('a copy that is older than what the server delivered is incomplete, not tampered', async () => {
+    const builder = await buildEvidence({ digests: 2 });
+    const folder = await newFolder();
+    await builder.bucket.writeTo(folder);
+    await builder.deliver();
+    await builder.closeInterval();
+    const report = await verify({ source: await folderSource(folder), callServer: builder.callServer(), threads: 0 });
+    expect(report).toMatchObject({ exitCode: 2 });
+    expect(faults(report)).toEqual([expect.stringMatching(/^behind /)]);
+    const other = await verify({ source: await folderSource(await newFolder()), callServer: builder.callServer(), threads: 0 });
+    expect(faults(other)).toEqual([expect.stringMatching(/^trail-absent /)]);
+  });
+});
+
+/** The bucket as a source that lists only what begins with a prefix. */
+function startingWith(bucket: MemoryBucket, prefix: string): VerifyOptions['source'] {
+  const source = bucket.source();
+  return {
+    ...source,
+    prefix,
+    list: async function* () {
+      for await (const object of source.list()) if (object.key.startsWith(prefix)) yield object;
+    },
+  };
+}
+
 describe('verify, on the receipts', () => {
   test('a missing, changed, repeated or foreign receipt is named', async () => {
     const builder = await buildEvidence({ digests: 2 });
@@ -419,6 +474,9 @@ describe('verify, on the receipts', () => {
     await builder.moveTo(second, 'deep');
     await builder.deliver();
     await builder.closeInterval();
+    const early = second.copy();
+    for (const key of [...early.keys('/CloudTrail-Digest/'), builder.receiptKey()]) early.objects.delete(key);
+    expect((await verifyBucket(builder, early)).exitCode).toBe(2);
     const alone = await verifyBucket(builder, second);
     expect(new Set(alone.findings.map(({ level, code }) => `${level} ${code}`))).toEqual(new Set(['incomplete elsewhere']));
     expect(alone.exitCode).toBe(2);

@@ -16,7 +16,7 @@ import { ReportBuilder, type VerifyReport } from './report.ts';
 import { type FoundReceipts, type FoundTrail, type Inventory, type Run, type Selection, wantsRegion } from './run.ts';
 import { type CallServer, ServerEvidence, type ServerTrail } from './server-evidence.ts';
 import { type EvidenceSource, SourceUnreachable } from './source.ts';
-import { checkpointOf, NO_STATE, readState, StateDamaged, type VerifyState, writeState } from './state-file.ts';
+import { checkpointOf, NO_STATE, readState, StateDamaged, type TrailState, type VerifyState, writeState } from './state-file.ts';
 import { NO_KEYS, type PinnedKeys, Trust } from './trust.ts';
 import { separateCopies, type TrailResult, verifyTrail } from './verify-trail.ts';
 
@@ -111,7 +111,8 @@ async function askServer(server: ServerEvidence | undefined, { source }: VerifyO
   try {
     const keys = await server.keys();
     const trails = await server.trails();
-    return { keys, trails: trails.filter(({ bucket }) => source.bucket === undefined || bucket === source.bucket) };
+    const isHere = ({ bucket, evidencePrefix }: ServerTrail) => bucket === source.bucket && evidencePrefix.startsWith(source.prefix ?? '');
+    return { keys, trails: trails.filter((trail) => source.kind === 'folder' || isHere(trail)) };
   } catch (error) {
     report.add({ level: 'incomplete', code: 'server', message: `the server does not say what it delivered: ${(error as Error).message}` });
     return { keys: NO_KEYS, trails: [] };
@@ -199,44 +200,61 @@ async function verifyTrails(
   for (const { trail, places } of run.inventory.trails.values()) {
     const of = ({ trailARN }: { trailARN: string }) => isTrail(trailARN, trail);
     const server = known.server.find(of);
-    const state = known.state.trails.find(of);
+    const state = known.state.trails.find((each) => of(each) && (run.source.kind === 'folder' || isSamePlace(run.source, each)));
+    const isTailDue = { server: run.source.kind === 'bucket', state: state !== undefined && isSamePlace(run.source, state) };
     for (const copy of separateCopies(places)) {
       if (isWanted(trail)) {
-        results.push(await verifyTrail(run, trail, copy, { ...(server && { server }), ...(state && { state }), checkpoints }));
+        results.push(await verifyTrail(run, trail, copy, { ...(server && { server }), ...(state && { state }), isTailDue, checkpoints }));
       } else {
         // Its receipts tell which files in the shared folders are its own; they are not the caller's question.
         const aside = { ...run, report: new ReportBuilder(), selection: { ...run.selection, regions: new Set<string>() } };
-        asides.push(await verifyTrail(aside, trail, copy, { checkpoints: [] }));
+        asides.push(await verifyTrail(aside, trail, copy, { isTailDue, checkpoints: [] }));
       }
     }
   }
   return { results, aside: asides };
 }
 
-/** Trails that somebody knows of and of which nothing is there: they are missing as a whole, and named. */
+/**
+ * Trails that somebody knows of and of which nothing is there. In the bucket that they were delivered to they are missing
+ * as a whole, and named; a folder may be the copy of something else.
+ */
 function addAbsentTrails(
   run: Run,
   known: { readonly state: VerifyState; readonly server: readonly ServerTrail[] },
   isWanted: (trail: TrailName) => boolean,
 ): void {
-  const server = known.server
+  const fromServer = known.server
     .filter(({ delivered }) => delivered > 0)
-    .map(({ trailARN, evidencePrefix }) => ({ trailARN, evidencePrefix }));
-  for (const { trailARN, evidencePrefix } of [...server, ...known.state.trails.map(({ trailARN }) => ({ trailARN, evidencePrefix: '' }))]) {
+    .map(({ trailARN, evidencePrefix }) => ({
+      trailARN,
+      scope: placeOf(`${evidencePrefix}receipts/000000000001.note`)?.scope,
+      isDue: run.source.kind === 'bucket',
+    }));
+  const fromState = known.state.trails.map((state) => ({ ...state, isDue: isSamePlace(run.source, state) }));
+  const absent = new Set<string>();
+  for (const { trailARN, scope, isDue } of [...fromServer, ...fromState]) {
     const trail = parseTrailArn(trailARN);
-    if (trail === undefined || !isWanted(trail) || run.inventory.trails.has(trailId(trail))) continue;
-    const at = placeOf(`${evidencePrefix}receipts/000000000001.note`);
-    const scope = at?.scope ?? `${scopeOfAny(run.inventory) ?? ''}AWSLogs/${trail.account}/`;
-    foundAt(run.inventory, trail, scope);
-    const message = 'nothing of this trail is there, though it delivered';
-    run.report.add({ level: 'tampered', code: 'trail-missing', message, trailARN });
+    if (trail === undefined || scope === undefined || !isWanted(trail) || run.inventory.trails.has(trailId(trail))) continue;
+    if (isDue) {
+      foundAt(run.inventory, trail, scope);
+      run.report.add({
+        level: 'tampered',
+        code: 'trail-missing',
+        message: 'nothing of this trail is there, though it delivered',
+        trailARN,
+      });
+    } else if (run.source.kind === 'folder' && !absent.has(trailARN)) {
+      absent.add(trailARN);
+      run.report.add({ level: 'incomplete', code: 'trail-absent', message: 'nothing of this trail is in this copy', trailARN });
+    }
   }
 }
 
-/** The prefix that other trails lie below. */
-function scopeOfAny({ trails }: Inventory): string | undefined {
-  const scope = [...trails.values()][0]?.places.keys().next().value;
-  return scope === undefined ? undefined : scope.slice(0, scope.lastIndexOf('AWSLogs/'));
+/** Whether a run that saved this was of the same place: a state may be kept for several buckets. */
+function isSamePlace(source: EvidenceSource, { bucket, scope }: TrailState): boolean {
+  if (source.kind === 'folder') return bucket === null;
+  return bucket === source.bucket && scope.startsWith(source.prefix ?? '');
 }
 
 /** Log files and digests that no receipt named: forged where there are receipts, else checked by AWS's rules. */
