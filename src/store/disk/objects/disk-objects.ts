@@ -19,6 +19,7 @@ import { type FileHandle, lstat, mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { AccountId, BucketName, ObjectKey } from '../../../event/types.ts';
 import type { Chance, Clock } from '../../clock.ts';
+import { KeyedLock } from '../../keyed-lock.ts';
 import { LmdbFailed, LmdbFull } from '../../lmdb/durable-lmdb.ts';
 import {
   type Bucket,
@@ -36,7 +37,6 @@ import {
 import { cutRange, isAlike, keptOptions, requireBucketName, requireKey, versionPlace } from '../../objects-rules.ts';
 import { makeFolder } from '../sync-folder.ts';
 import { FileMoves, isGone, removeEmptyFolders } from './file-moves.ts';
-import { KeyedLock } from './keyed-lock.ts';
 import {
   currentPath,
   defaultPlace,
