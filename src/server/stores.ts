@@ -5,23 +5,26 @@
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { BucketName } from '../event/types.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import { createSystemChance } from '../store/disk/chance.ts';
 import { createSystemClock } from '../store/disk/clock.ts';
-import { openDiskObjects } from '../store/disk/folder-objects/objects.ts';
 import { openDiskHistoryIndex } from '../store/disk/history-index/disk-history-index.ts';
 import { openDiskJournal } from '../store/disk/journal/disk-journal.ts';
 import { openDiskKeys } from '../store/disk/keys.ts';
 import { lockFolder } from '../store/disk/lock-folder.ts';
+import { openDiskObjects } from '../store/disk/objects/disk-objects.ts';
 import { openDiskTreeHashes } from '../store/disk/tree-hashes.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
 import type { Journal } from '../store/journal.ts';
 import type { Keys } from '../store/keys.ts';
 import { openLmdbCatalog } from '../store/lmdb/catalog.ts';
 import type { Objects } from '../store/objects.ts';
+import { openForeignObjects } from '../store/s3/objects.ts';
 import type { TreeHashes } from '../store/tree-hashes.ts';
 import { hashNode } from '../tlog/hash.ts';
+import { routeObjects } from './route-objects.ts';
 import type { Settings } from './settings.ts';
 import { hashSha256 } from './sha256.ts';
 
@@ -72,7 +75,12 @@ export async function openStores(
       ...(reserve === undefined ? {} : { reserveBytes: reserve }),
       report,
     });
-    const objects = await openDiskObjects({ folder: join(folder, 'objects'), clock, chance });
+    const builtin = await openDiskObjects({ folder: join(folder, 'objects'), clock, chance });
+    const foreign = new Map<BucketName, Objects>();
+    for (const [name, { endpoint, region, credentials }] of Object.entries(settings.storage.buckets)) {
+      foreign.set(name as BucketName, await openForeignObjects({ endpoint, region, credentials, clock, staging: builtin }));
+    }
+    const objects = routeObjects({ builtin, foreign });
     const treeHashes = await openDiskTreeHashes({
       folder: join(folder, 'tree'),
       hashChildren: (left, right) => hashNode(hashSha256, left, right),
