@@ -264,7 +264,7 @@ function requireSigned(authorization: Authorization, values: ReadonlyMap<string,
 }
 
 /** Milliseconds of `YYYYMMDDTHHMMSSZ`; `undefined` when it is no such time. */
-export function parseAmzDate(text: string): number | undefined {
+function parseAmzDate(text: string): number | undefined {
   const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text);
   if (match === null) return undefined;
   const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [number, number, number, number, number, number];

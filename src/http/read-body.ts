@@ -24,7 +24,7 @@ export interface BodySource {
 const invited = new WeakSet<IncomingMessage>();
 
 /** The body is longer than this route takes. */
-export class BodyTooLarge extends ApiError {
+class BodyTooLarge extends ApiError {
   constructor(bytesMax: number) {
     super('RequestEntityTooLargeException', `the request body is longer than ${bytesMax} bytes`, { status: 413 });
   }

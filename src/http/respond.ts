@@ -65,7 +65,7 @@ export function publicError(error: unknown, family: Family): ApiError {
       });
 }
 
-export function statusOf(error: ApiError, family: Family): number {
+function statusOf(error: ApiError, family: Family): number {
   return error.status ?? (family === 's3' ? s3ErrorStatus(error.code) : errorStatus(error.code));
 }
 

@@ -39,7 +39,8 @@ async function readToEnd(socket: Socket): Promise<string> {
   socket.on('data', (piece: Buffer) => {
     text += piece.toString('latin1');
   });
-  if (!socket.closed) await once(socket, 'close');
+  // `once` of events would reject at a reset, which is an end as well.
+  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
   return text;
 }
 

@@ -41,7 +41,7 @@ export function signRequest(
   request: { readonly method: string; readonly url: string; readonly headers?: Readonly<Record<string, string>> },
   { credentials, region, service, nowMs, payload }: SignOptions,
 ): SignedRequest {
-  const url = new URL(request.url);
+  const url = splitUrl(request.url);
   const amzDate = formatAmzDate(nowMs);
   const payloadHash = typeof payload === 'string' ? payload : sha256Hex(payload);
   const headers: Record<string, string> = {
@@ -55,8 +55,8 @@ export function signRequest(
   const signedHeaders = Object.keys(headers).filter(isSignable).sort();
   const parts: RequestParts = {
     method: request.method,
-    path: url.pathname,
-    query: url.search.slice(1),
+    path: url.path,
+    query: url.query,
     headers: Object.entries(headers) satisfies RawHeader[],
   };
   const signingKey = deriveSigningKey(credentials.secretAccessKey, scope);
@@ -67,6 +67,13 @@ export function signRequest(
   headers['authorization'] =
     `${ALGORITHM} Credential=${credentials.accessKeyId}/${scopeText(scope)}, SignedHeaders=${signedHeaders.join(';')}, Signature=${signature}`;
   return { headers, chain: new ChunkChain({ signingKey, amzDate, scope, seedSignature: signature }) };
+}
+
+/** The parts of a URL as they stand: `URL` would fold `..` away, which is a key like any other in S3. */
+function splitUrl(url: string): { readonly host: string; readonly path: string; readonly query: string } {
+  const match = /^https?:\/\/([^/?#]+)([^?#]*)(?:\?([^#]*))?$/.exec(url);
+  if (match === null) throw new Error(`\`${url}\` is no absolute http URL`);
+  return { host: match[1]!, path: match[2] === '' ? '/' : match[2]!, query: match[3] ?? '' };
 }
 
 /** Headers that proxies and the HTTP client itself write or change are left out. */

@@ -2,6 +2,7 @@
  * The HTTP side on memory stores, listening on a free loopback port, with every record of a call kept in a list.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
+import { request as httpRequest } from 'node:http';
 import type { CallRecord } from '../../src/api/call-record.ts';
 import type { Credentials } from '../../src/api/credentials.ts';
 import type { Operation, OperationTable } from '../../src/api/operation.ts';
@@ -141,10 +142,32 @@ export class HttpRig {
       { method, url, headers },
       { credentials: key, region, service, nowMs: Date.now(), payload: payload ?? bytes },
     );
-    const { host: _host, ...sent } = signed.headers;
-    const response = await fetch(url, { method, headers: sent, ...(bytes.length === 0 ? {} : { body: bytes as Uint8Array<ArrayBuffer> }) });
-    return { status: response.status, headers: response.headers, text: await response.text() };
+    return exchange(url, method, target, signed.headers, bytes);
   }
+}
+
+/** Sends a request whose target stays as it is: `fetch` would fold `..` away. */
+function exchange(
+  url: string,
+  method: string,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  body: Uint8Array,
+): Promise<{ readonly status: number; readonly headers: Headers; readonly text: string }> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const sent = body.length === 0 && method === 'GET' ? headers : { ...headers, 'content-length': `${body.length}` };
+    const request = httpRequest({ hostname, port, method, path, headers: sent, agent: false }, (response) => {
+      const pieces: Buffer[] = [];
+      response.on('error', reject).on('data', (piece: Buffer) => pieces.push(piece));
+      response.on('end', () => {
+        const received = Object.entries(response.headers).map(([name, value]): [string, string] => [name, String(value)]);
+        resolve({ status: response.statusCode ?? 0, headers: new Headers(received), text: Buffer.concat(pieces).toString() });
+      });
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
 }
 
 export interface SendOptions {

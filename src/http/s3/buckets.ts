@@ -109,7 +109,7 @@ export async function getBucketPolicy(call: S3Call): Promise<S3Decision> {
 
 export async function putBucketPolicy(call: S3Call): Promise<S3Decision> {
   const { name } = await call.ownBucket();
-  const document = await receiveDocument(call, 4 * POLICY_BYTES_MAX);
+  const document = await receiveDocument(call, { bytesMax: 4 * POLICY_BYTES_MAX });
   const policy = readPolicy(document, name);
   return {
     bytesIn: document.length,

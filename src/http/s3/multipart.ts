@@ -150,7 +150,7 @@ export async function completeMultipartUpload(call: S3Call): Promise<S3Decision>
     parts: { headers: _headers, ...target },
   } = call.request;
   const upload = findUpload(call);
-  const document = await receiveDocument(call);
+  const document = await receiveDocument(call, { checksumOf: 'object' });
   const parts = chooseParts(upload, document);
   const ifNoneMatch = await checkIfNoneMatch(call, name, key);
   const etag = `${createHash('md5')

@@ -432,7 +432,7 @@ function objectHeaders(call: S3Call, info: ObjectInfo, isVersioned: boolean, isW
   };
 }
 
-export function checksumHeaders({ checksums }: ObjectInfo): Record<string, string> {
+function checksumHeaders({ checksums }: ObjectInfo): Record<string, string> {
   const algorithm = ALGORITHMS.find((name) => checksums?.[name] !== undefined);
   if (algorithm === undefined) return {};
   const value = checksums![algorithm]!;

@@ -42,11 +42,18 @@ export async function receiveObject(call: S3Call, computed?: ChecksumAlgorithm):
 
 /**
  * The whole of a document, such as a policy.
+ * @param checksumOf What a checksum in the headers is of: the body, or an object that the document is about.
  * @throws ApiError MissingRequestBodyError, RequestEntityTooLargeException, BadDigest, …
  */
-export async function receiveDocument(call: S3Call, bytesMax: number = call.request.limits.documentBytes): Promise<Buffer> {
+export async function receiveDocument(
+  call: S3Call,
+  {
+    bytesMax = call.request.limits.documentBytes,
+    checksumOf = 'body',
+  }: { readonly bytesMax?: number; readonly checksumOf?: 'body' | 'object' } = {},
+): Promise<Buffer> {
   const { body } = call.request;
-  const check = new BodyCheck(call, undefined);
+  const check = new BodyCheck(call, undefined, checksumOf === 'object');
   const reserved = body.length ?? bytesMax;
   if (reserved > bytesMax) throw s3Error('RequestEntityTooLargeException');
   if (!body.reserve(reserved)) throw new NoRoomForBody();
@@ -78,9 +85,9 @@ class BodyCheck {
   /** Bytes seen so far. */
   #length = 0;
 
-  constructor(call: S3Call, computed: ChecksumAlgorithm | undefined) {
+  constructor(call: S3Call, computed: ChecksumAlgorithm | undefined, isChecksumElsewhere = false) {
     this.#call = call;
-    this.#promised = promisedChecksum((name) => call.header(name));
+    this.#promised = isChecksumElsewhere ? undefined : promisedChecksum((name) => call.header(name));
     const algorithm = this.#promised?.algorithm ?? computed;
     this.#summer = algorithm === undefined ? undefined : new Checksummer(algorithm);
     this.#sha256 = call.request.body.declaredSha256 === undefined ? undefined : createHash('sha256');

@@ -158,7 +158,7 @@ export class S3Call {
 }
 
 /** Text of a header's byte string. @throws ApiError InvalidArgument when its bytes are no UTF-8. */
-export function fromHeader(value: string): string {
+function fromHeader(value: string): string {
   // Most values are ASCII.
   if (!/[\u0080-\uffff]/.test(value)) return value;
   try {
