@@ -140,7 +140,10 @@ export class S3Call {
     const bucket = await this.objects.getBucket(name);
     if (bucket === undefined) throw s3Error('NoSuchBucket', { details: { BucketName: name } });
     const expected = this.header('x-amz-expected-bucket-owner');
-    if (bucket.owner !== this.request.call.account || (expected !== undefined && expected !== bucket.owner)) throw s3Error('AccessDenied');
+    const { account, principal } = this.request.call;
+    // Whose a foreign bucket is, nobody here knows: it belongs to those who configured it.
+    const isAllowed = bucket.owner === undefined ? principal.isAdministrator : bucket.owner === account;
+    if (!isAllowed || (expected !== undefined && expected !== bucket.owner)) throw s3Error('AccessDenied');
     return bucket;
   }
 
