@@ -39,7 +39,7 @@ export interface EventFilter {
 }
 
 /** The members that make up a filter, for those who bind a token to them. */
-export const FILTER_MEMBERS = [
+const FILTER_MEMBERS = [
   'From',
   'To',
   'AccountIds',

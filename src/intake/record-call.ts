@@ -40,7 +40,7 @@ export function createCallRecorder(stores: Omit<IntakeStores, 'accounts'>): Reco
  *
  * @param now The id of the event, and the time that becomes `eventTime`.
  */
-export function encodeCallRecord(record: CallRecord, now: { readonly eventId: string; readonly nowMs: number }): Uint8Array {
+function encodeCallRecord(record: CallRecord, now: { readonly eventId: string; readonly nowMs: number }): Uint8Array {
   const { call, error } = record;
   const json: JsonObject = {
     eventVersion: '1.10',

@@ -5,17 +5,12 @@ import { describe, expect, test } from 'vitest';
 import type { AccountId, Region } from '../../src/event/types.ts';
 import type { HistoryIndex, HistoryQuery, HistoryRow, HistoryScope, HistoryTerm } from '../../src/store/history-index.ts';
 
-export const SCOPE: HistoryScope = { account: '111122223333' as AccountId, region: 'eu-central-1' as Region, category: 'management' };
+const SCOPE: HistoryScope = { account: '111122223333' as AccountId, region: 'eu-central-1' as Region, category: 'management' };
 const OTHER_REGION: HistoryScope = { ...SCOPE, region: 'us-east-1' as Region };
 const OTHER_CATEGORY: HistoryScope = { ...SCOPE, category: 'insight' };
 
 /** A row with sensible defaults. */
-export function row(
-  sequence: number,
-  timeMs: number,
-  terms: Partial<Record<HistoryTerm['attribute'], string>> = {},
-  scope = SCOPE,
-): HistoryRow {
+function row(sequence: number, timeMs: number, terms: Partial<Record<HistoryTerm['attribute'], string>> = {}, scope = SCOPE): HistoryRow {
   return {
     scope,
     timeMs,
@@ -25,7 +20,7 @@ export function row(
 }
 
 /** A query over everything in one scope, with changes. */
-export function query(change: Partial<HistoryQuery> = {}): HistoryQuery {
+function query(change: Partial<HistoryQuery> = {}): HistoryQuery {
   return { scopes: [SCOPE], terms: [], fromMs: 0, toMs: 9_999_999_999_999, sequenceMax: 2n ** 40n, limit: 50, ...change };
 }
 

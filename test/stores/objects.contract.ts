@@ -32,23 +32,23 @@ export interface ObjectsTraits {
   readonly lacks?: readonly ('suspended' | 'odd-keys' | 'page-order' | 'version-pages')[];
 }
 
-export const OWNER = '123456789012' as AccountId;
-export const REGION = 'us-east-1' as Region;
-export const keyOf = (text: string) => text as ObjectKey;
-export const bytesOf = (text: string) => new TextEncoder().encode(text);
+const OWNER = '123456789012' as AccountId;
+const REGION = 'us-east-1' as Region;
+const keyOf = (text: string) => text as ObjectKey;
+const bytesOf = (text: string) => new TextEncoder().encode(text);
 
-export function bucketOf(name: string, more: Partial<Bucket> = {}): Bucket {
+function bucketOf(name: string, more: Partial<Bucket> = {}): Bucket {
   return { name: name as BucketName, owner: OWNER, region: REGION, createdAtMs: 1_700_000_000_000, versioning: 'Off', ...more };
 }
 
 /** Reads a whole body. */
-export async function readBody(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+async function readBody(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   for await (const piece of body) pieces.push(piece);
   return new Uint8Array(Buffer.concat(pieces));
 }
 
-export async function* piecesOf(...pieces: readonly (string | Uint8Array)[]): AsyncGenerator<Uint8Array> {
+async function* piecesOf(...pieces: readonly (string | Uint8Array)[]): AsyncGenerator<Uint8Array> {
   for (const piece of pieces) yield typeof piece === 'string' ? bytesOf(piece) : piece;
 }
 

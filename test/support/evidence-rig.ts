@@ -23,7 +23,7 @@ export const NOW_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
 
 export const sha256: Sha256 = (bytes) => new Uint8Array(hash('sha256', bytes, 'buffer'));
 
-export class ListJournal implements Pick<Journal, 'append' | 'head' | 'fetch' | 'find' | 'health'> {
+class ListJournal implements Pick<Journal, 'append' | 'head' | 'fetch' | 'find' | 'health'> {
   entries: JournalEntry[] = [];
   isFull = false;
 
@@ -63,7 +63,7 @@ export class ListJournal implements Pick<Journal, 'append' | 'head' | 'fetch' | 
   }
 }
 
-export class ListCatalog implements Pick<Catalog, 'get' | 'commit'> {
+class ListCatalog implements Pick<Catalog, 'get' | 'commit'> {
   documents = new Map<string, CatalogDocument<unknown>>();
   /** How the next commit fails: before it took effect, or after. */
   nextFailure: 'before' | 'after' | undefined;

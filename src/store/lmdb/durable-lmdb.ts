@@ -29,8 +29,6 @@ export class LmdbFailed extends Error {
 
 /** With less than this left a failed write is taken for a full disk: LMDB reports both in the same words. */
 const FULL_BELOW_BYTES = 4 * 1024 * 1024;
-/** LMDB's own limit for pages of 4 KiB. */
-export const LMDB_KEY_BYTES_MAX = 1_978;
 
 export class DurableLmdb {
   readonly #folder: string;
