@@ -39,6 +39,7 @@ const journal = await openDiskJournal({
   chance,
   report: (problem) => console.error(problem.message),
 });
+const cpuFrom = process.cpuUsage();
 let sent = 0;
 const delays: number[] = [];
 const from = performance.now();
@@ -55,6 +56,7 @@ await Promise.all(
 );
 const rate = sent / ((performance.now() - from) / 1_000);
 const memory = process.memoryUsage();
+const cpu = process.cpuUsage(cpuFrom);
 const sealFrom = performance.now();
 await journal.whenSealed();
 const sealSeconds = (performance.now() - sealFrom) / 1_000;
@@ -77,7 +79,7 @@ console.log(
   `journal-append: ${(rate / parse).toFixed(2)} of JSON.parse (${Math.round(rate)} against ${Math.round(parse)} events/s, ${CALLERS} callers, batches of ${BATCH}, ${SECONDS} s)`,
 );
 console.log(
-  `  batch p50 ${quantile(delays, 0.5)} ms, p99 ${quantile(delays, 0.99)} ms; rss ${Math.round(memory.rss / 1_048_576)} MiB, array buffers ${Math.round(memory.arrayBuffers / 1_048_576)} MiB; sealing went on for ${sealSeconds.toFixed(1)} s`,
+  `  batch p50 ${quantile(delays, 0.5)} ms, p99 ${quantile(delays, 0.99)} ms; rss ${Math.round(memory.rss / 1_048_576)} MiB, array buffers ${Math.round(memory.arrayBuffers / 1_048_576)} MiB; ${((cpu.user + cpu.system) / sent) >> 0} µs of processor an event; sealing went on for ${sealSeconds.toFixed(1)} s`,
 );
 console.log(
   `journal-acknowledge: p99 ${quantile(acknowledgements, 0.99)} ms at 2,000 events/s, ${(Number(quantile(acknowledgements, 0.99)) / Number(quantile(syncs, 0.99))).toFixed(1)} times a 4 KiB fdatasync (p99 ${quantile(syncs, 0.99)} ms)`,

@@ -129,6 +129,17 @@ export class SimulatedFiles implements Files {
     inode.changes = [];
   }
 
+  /** Takes copies of all files of another disk, synced. */
+  adopt(other: SimulatedFiles): void {
+    for (const [path, { names }] of other.#disk.folders) {
+      const copies = [...names].map(([name, { content }]): [string, Inode] => [
+        name,
+        { content: Buffer.from(content), synced: Buffer.from(content), changes: [] },
+      ]);
+      this.#disk.folders.set(path, { names: new Map(copies), syncedNames: new Map(copies), changes: [] });
+    }
+  }
+
   /** Bytes of a file as a process sees them. */
   bytesOf(path: string): Buffer {
     return Buffer.from(this.#find(path).content);

@@ -10,8 +10,9 @@
  */
 import { join } from 'node:path';
 import { crc32, deflateRawSync } from 'node:zlib';
-import { type Files, type OpenFile, readFully, writeFully } from '../files.ts';
-import { FRAME_BYTES_MAX, frameIdentity, splitFrame } from './frame.ts';
+import { type Files, type OpenFile, writeFully } from '../files.ts';
+import { chooseDictionary } from './choose-dictionary.ts';
+import { frameIdentity, splitFrame } from './frame.ts';
 import { fingerprint } from './id-fingerprint.ts';
 import { newScanSummary, scanFrames } from './scan-frames.ts';
 import { BlockBuilder } from './sealed-block.ts';
@@ -20,7 +21,8 @@ import { encodePreamble, PREAMBLE_BYTES, segmentFileName, temporaryName } from '
 
 /** Position of the dictionary in a sealed file. */
 export const SEALED_HEAD_BYTES = PREAMBLE_BYTES + 24;
-const DICTIONARY_BYTES = 32_768;
+/** Entries that the dictionary is chosen from. */
+const SAMPLES = 1_000;
 /** Of one sample: the beginnings of events are what they have in common. */
 const SAMPLE_BYTES_MAX = 4_096;
 const WRITE_BYTES = 1_048_576;
@@ -65,8 +67,7 @@ async function writeFile<T>(files: Files, path: string, write: (file: OpenFile) 
 
 async function writeSealed(log: OpenFile, sealed: OpenFile, task: SealTask): Promise<IndexContent> {
   const { salt, firstSequence } = task;
-  const positions = await findFrames(log, task);
-  const dictionary = await chooseDictionary(log, positions);
+  const dictionary = chooseDictionary(await takeSamples(log, task));
   const deflatedDictionary = deflateRawSync(dictionary, { level: 9 });
 
   const builder = new BlockBuilder({ salt, firstSequence, dictionary, level: task.level });
@@ -108,43 +109,25 @@ async function writeSealed(log: OpenFile, sealed: OpenFile, task: SealTask): Pro
   return { firstSequence, entries: row, sealedBytes: position, dictionary, blockRows, blockPositions, ids };
 }
 
-/** Positions of all entries. @throws Error unless every one of them is whole. */
-async function findFrames(log: OpenFile, task: SealTask): Promise<number[]> {
-  const positions: number[] = [];
+/** Entries spread evenly over the log file. @throws Error unless every entry of it is whole. */
+async function takeSamples(log: OpenFile, task: SealTask): Promise<Buffer[]> {
+  const samples: Buffer[] = [];
+  const stride = Math.max(1, Math.floor(task.entries / SAMPLES));
   const summary = newScanSummary(task.firstSequence);
-  for await (const { base, frames } of scanFrames(log, scanOptions(task), summary)) {
-    for (const { at } of frames) positions.push(base + at);
+  let row = 0;
+  for await (const { bytes, frames } of scanFrames(log, scanOptions(task), summary)) {
+    for (const { at, length } of frames) {
+      if (row % stride === 0) samples.push(Buffer.from(splitFrame(bytes, at, length).content.subarray(0, SAMPLE_BYTES_MAX)));
+      row += 1;
+    }
   }
-  if (summary.holes.length > 0 || positions.length !== task.entries)
+  if (summary.holes.length > 0 || row !== task.entries)
     throw new Error(`the log file of entry ${task.firstSequence} and after is damaged: it is not sealed`);
-  return positions;
+  return samples;
 }
 
 function scanOptions(task: SealTask) {
   return { salt: task.salt, firstSequence: task.firstSequence, lastSequence: task.firstSequence + task.entries - 1 };
-}
-
-/** Text that the segment's events have in common: entries spread evenly over it. */
-async function chooseDictionary(log: OpenFile, positions: readonly number[]): Promise<Buffer> {
-  const samples: Buffer[] = [];
-  let bytes = 0;
-  const head = Buffer.allocUnsafeSlow(Math.min(FRAME_BYTES_MAX, 65_536));
-  const sampleCount = Math.min(positions.length, 64);
-  for (let sample = 0; sample < sampleCount && bytes < DICTIONARY_BYTES; sample++) {
-    // Odd steps visit the whole range early, whatever the number of samples that fit.
-    const place = Math.floor((((sample * 37) % sampleCount) / sampleCount) * positions.length);
-    const count = await readFully(log, head, positions[place]!);
-    const content = contentStart(head, count);
-    const taken = Math.min(content.length, SAMPLE_BYTES_MAX, DICTIONARY_BYTES - bytes);
-    samples.push(Buffer.from(content.subarray(0, taken)));
-    bytes += taken;
-  }
-  return Buffer.concat(samples);
-}
-
-/** Beginning of the entry's bytes, as far as it was read. */
-function contentStart(head: Buffer, count: number): Buffer {
-  return splitFrame(head, 0, Math.min(head.readUInt32LE(4), count)).content;
 }
 
 export function encodeSealedHead(

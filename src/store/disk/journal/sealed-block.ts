@@ -63,13 +63,13 @@ export interface BlockContext {
 export class BlockBuilder {
   readonly #context: BlockContext;
   #firstRow = 0;
-  #randoms: Uint8Array[] = [];
-  #metas: Buffer[] = [];
+  readonly #randoms = Buffer.alloc(BLOCK_ENTRIES_MAX * RANDOM_BYTES);
+  readonly #metas = new MetaWriter();
   #contents: Buffer[] = [];
   #frameBytes = 0;
   #firstReceivedAtMs = 0;
-  #receivedAtMs = 0;
-  #head = Buffer.alloc(0);
+  /** The frame before in the same block. */
+  #previous: ReturnType<typeof splitFrame> | undefined;
 
   constructor(context: BlockContext) {
     this.#context = context;
@@ -86,22 +86,27 @@ export class BlockBuilder {
   /** Adds a frame. Its bytes are needed until `finish`. */
   add(bytes: Buffer, at: number, length: number): void {
     const frame = splitFrame(bytes, at, length);
-    if (this.count === 0) {
-      this.#firstReceivedAtMs = frame.receivedAtMs;
-      this.#receivedAtMs = frame.receivedAtMs;
-      this.#head = Buffer.alloc(0);
-    }
-    const head = Buffer.concat([Buffer.of(frame.type, frame.accountBytes, frame.regionBytes), frame.place]);
-    const isSameHead = head.equals(this.#head);
+    const previous = this.#previous;
+    if (previous === undefined) this.#firstReceivedAtMs = frame.receivedAtMs;
+    const isSameHead = previous !== undefined && isSamePlace(frame, previous);
     const isIdInContent = holdsId(frame.content, frame.id);
-    const shape = (isSameHead ? SAME_HEAD : 0) | (isIdInContent ? ID_IN_CONTENT : 0) | (frame.isConflicting ? CONFLICTING : 0);
-    const meta = [shape, ...varint(zigzag(frame.receivedAtMs - this.#receivedAtMs)), ...varint(frame.content.length)];
-    if (!isSameHead) meta.push(...head);
-    if (!isIdInContent) meta.push(...varint(frame.id.length), ...frame.id);
-    this.#head = head;
-    this.#receivedAtMs = frame.receivedAtMs;
-    this.#randoms.push(frame.nonce, frame.crc);
-    this.#metas.push(Buffer.from(meta));
+    const metas = this.#metas;
+    metas.byte((isSameHead ? SAME_HEAD : 0) | (isIdInContent ? ID_IN_CONTENT : 0) | (frame.isConflicting ? CONFLICTING : 0));
+    metas.varint(zigzag(frame.receivedAtMs - (previous?.receivedAtMs ?? frame.receivedAtMs)));
+    metas.varint(frame.content.length);
+    if (!isSameHead) {
+      metas.byte(frame.type);
+      metas.byte(frame.accountBytes);
+      metas.byte(frame.regionBytes);
+      metas.bytes(frame.place);
+    }
+    if (!isIdInContent) {
+      metas.varint(frame.id.length);
+      metas.bytes(frame.id);
+    }
+    this.#randoms.set(frame.nonce, this.count * RANDOM_BYTES);
+    this.#randoms.set(frame.crc, this.count * RANDOM_BYTES + NONCE_BYTES);
+    this.#previous = frame;
     this.#contents.push(frame.content);
     this.#frameBytes += length;
   }
@@ -109,9 +114,9 @@ export class BlockBuilder {
   /** The block as it goes into the file, checked by reading it back; the builder is empty after it. */
   finish(): Buffer {
     const { salt, dictionary, level } = this.#context;
-    const content = Buffer.concat([...this.#metas, ...this.#contents]);
-    const deflated = deflateRawSync(content, { level, dictionary, chunkSize: 32_768 });
-    const block = Buffer.concat([Buffer.alloc(BLOCK_HEAD_BYTES), ...this.#randoms, deflated]);
+    const content = Buffer.concat([this.#metas.written(), ...this.#contents]);
+    const deflated = deflateRawSync(content, { level, chunkSize: 32_768, ...withDictionary(dictionary) });
+    const block = Buffer.concat([Buffer.alloc(BLOCK_HEAD_BYTES), this.#randoms.subarray(0, this.count * RANDOM_BYTES), deflated]);
     block.writeUInt32LE(block.length - BLOCK_HEAD_BYTES, 4);
     block.writeUInt32LE(crc32(block.subarray(BLOCK_HEAD_BYTES), salt), 8);
     block.writeUInt32LE(this.#firstRow, 12);
@@ -119,14 +124,23 @@ export class BlockBuilder {
     block.writeUInt32LE(content.length, 20);
     block.writeUIntLE(this.#firstReceivedAtMs, 24, 6);
     block.writeUInt32LE(crc32(block.subarray(4, BLOCK_HEAD_BYTES), salt), 0);
-    decodeBlock(block, 0, this.#context);
+    readBlockParts(block, 0, this.#context);
     this.#firstRow += this.count;
-    this.#randoms = [];
-    this.#metas = [];
+    this.#metas.clear();
     this.#contents = [];
     this.#frameBytes = 0;
+    this.#previous = undefined;
     return block;
   }
+}
+
+function isSamePlace(a: ReturnType<typeof splitFrame>, b: ReturnType<typeof splitFrame>): boolean {
+  return a.type === b.type && a.accountBytes === b.accountBytes && a.regionBytes === b.regionBytes && a.place.equals(b.place);
+}
+
+/** An empty dictionary is none: zlib wants one to have bytes. */
+function withDictionary(dictionary: Uint8Array): { readonly dictionary?: Uint8Array } {
+  return dictionary.length === 0 ? {} : { dictionary };
 }
 
 /** A block cannot be read. The message says what is wrong with it. */
@@ -136,18 +150,26 @@ export class BlockDamaged extends Error {
 
 /** All entries of the block at `at`. @throws BlockDamaged unless every byte of every entry is the one that was appended. */
 export function decodeBlock(bytes: Buffer, at: number, context: Omit<BlockContext, 'level'>): JournalEntry[] {
+  return readBlockParts(bytes, at, context).map(makeEntry);
+}
+
+function readBlockParts(bytes: Buffer, at: number, context: Omit<BlockContext, 'level'>): EntryParts[] {
   const head = decodeBlockHead(bytes, at, context.salt);
   if (head === undefined) throw new BlockDamaged('the head of a block fails its check');
   const body = bytes.subarray(at + BLOCK_HEAD_BYTES, at + BLOCK_HEAD_BYTES + head.bodyBytes);
   if (body.length !== head.bodyBytes) throw new BlockDamaged('the file ends within a block');
   if (crc32(body, context.salt) !== head.bodyCrc) throw new BlockDamaged('the CRC of a block differs');
   const content = inflate(body.subarray(head.count * RANDOM_BYTES), head, context.dictionary);
-  return readEntries(content, body, head, context);
+  return readParts(content, body, head, context);
 }
 
 function inflate(deflated: Uint8Array, head: BlockHead, dictionary: Uint8Array): Buffer {
   try {
-    const options = { dictionary, maxOutputLength: head.contentBytes + 1, chunkSize: Math.max(64, head.contentBytes + 1) };
+    const options = {
+      ...withDictionary(dictionary),
+      maxOutputLength: head.contentBytes + 1,
+      chunkSize: Math.max(64, head.contentBytes + 1),
+    };
     const content = inflateRawSync(deflated, options);
     if (content.length === head.contentBytes) return content;
   } catch (cause) {
@@ -156,12 +178,35 @@ function inflate(deflated: Uint8Array, head: BlockHead, dictionary: Uint8Array):
   throw new BlockDamaged('a block inflates to another size');
 }
 
-function readEntries(content: Buffer, body: Buffer, head: BlockHead, context: Omit<BlockContext, 'level'>): JournalEntry[] {
+function readParts(content: Buffer, body: Buffer, head: BlockHead, context: Omit<BlockContext, 'level'>): EntryParts[] {
+  const metas = readMetas(content, head);
+  let at = metas.end;
+  return metas.metas.map((meta, index) => {
+    const bytes = content.subarray(at, at + meta.contentBytes);
+    at += meta.contentBytes;
+    const parts: EntryParts = {
+      type: meta.place.type,
+      isConflicting: meta.isConflicting,
+      sequence: context.firstSequence + head.firstRow + index,
+      receivedAtMs: meta.receivedAtMs,
+      account: meta.place.account,
+      region: meta.place.region,
+      id: meta.id ?? readId(bytes),
+      nonce: view(body, index * RANDOM_BYTES, index * RANDOM_BYTES + NONCE_BYTES),
+      bytes: view(bytes, 0, bytes.length),
+    };
+    if (frameCrc(context.salt, parts) !== body.readUInt32LE(index * RANDOM_BYTES + NONCE_BYTES))
+      throw new BlockDamaged(`the CRC of entry ${parts.sequence} differs`);
+    return parts;
+  });
+}
+
+/** What stands before the entries' bytes, and where those begin. */
+function readMetas(content: Buffer, head: BlockHead) {
   const reader = new MetaReader(content);
-  const metas: (Omit<EntryParts, 'id' | 'bytes' | 'nonce' | 'sequence'> & { id: string | undefined; contentBytes: number })[] = [];
   let receivedAtMs = head.receivedAtMs;
   let place = { type: 0, account: '', region: '' };
-  for (let index = 0; index < head.count; index++) {
+  const metas = Array.from({ length: head.count }, () => {
     const shape = reader.byte();
     receivedAtMs += unzigzag(reader.varint());
     const contentBytes = reader.varint();
@@ -170,23 +215,9 @@ function readEntries(content: Buffer, body: Buffer, head: BlockHead, context: Om
       place = { type, account: reader.text(accountBytes), region: reader.text(regionBytes) };
     }
     const id = (shape & ID_IN_CONTENT) === 0 ? reader.text(reader.varint()) : undefined;
-    metas.push({ ...place, isConflicting: (shape & CONFLICTING) !== 0, receivedAtMs, id, contentBytes });
-  }
-  let at = reader.at;
-  return metas.map((meta, index) => {
-    const bytes = content.subarray(at, at + meta.contentBytes);
-    at += meta.contentBytes;
-    const parts: EntryParts = {
-      ...meta,
-      sequence: context.firstSequence + head.firstRow + index,
-      id: meta.id ?? readId(bytes),
-      nonce: view(body, index * RANDOM_BYTES, index * RANDOM_BYTES + NONCE_BYTES),
-      bytes: view(bytes, 0, bytes.length),
-    };
-    if (frameCrc(context.salt, parts) !== body.readUInt32LE(index * RANDOM_BYTES + NONCE_BYTES))
-      throw new BlockDamaged(`the CRC of entry ${parts.sequence} differs`);
-    return makeEntry(parts);
+    return { place, isConflicting: (shape & CONFLICTING) !== 0, receivedAtMs, id, contentBytes };
   });
+  return { metas, end: reader.at };
 }
 
 /** Whether `readId` would find this id. */
@@ -231,12 +262,39 @@ class MetaReader {
   }
 }
 
-function varint(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128);
-  bytes.push(rest);
-  return bytes;
+class MetaWriter {
+  #bytes = Buffer.alloc(65_536);
+  #length = 0;
+
+  byte(value: number): void {
+    this.#reserve(1);
+    this.#bytes[this.#length++] = value;
+  }
+
+  varint(value: number): void {
+    let rest = value;
+    for (; rest >= 128; rest = Math.floor(rest / 128)) this.byte((rest % 128) | 128);
+    this.byte(rest);
+  }
+
+  bytes(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
+  written(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  clear(): void {
+    this.#length = 0;
+  }
+
+  #reserve(count: number): void {
+    if (this.#length + count <= this.#bytes.length) return;
+    this.#bytes = Buffer.concat([this.#bytes, Buffer.alloc(Math.max(count, this.#bytes.length))]);
+  }
 }
 
 /** Small numbers of either sign become small ones. */
