@@ -34,15 +34,15 @@ export interface ObjectsTraits {
 
 const OWNER = '123456789012' as AccountId;
 const REGION = 'us-east-1' as Region;
-const keyOf = (text: string) => text as ObjectKey;
-const bytesOf = (text: string) => new TextEncoder().encode(text);
+export const keyOf = (text: string) => text as ObjectKey;
+export const bytesOf = (text: string) => new TextEncoder().encode(text);
 
 function bucketOf(name: string, more: Partial<Bucket> = {}): Bucket {
   return { name: name as BucketName, owner: OWNER, region: REGION, createdAtMs: 1_700_000_000_000, versioning: 'Off', ...more };
 }
 
 /** Reads a whole body. */
-async function readBody(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+export async function readBody(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   for await (const piece of body) pieces.push(piece);
   return new Uint8Array(Buffer.concat(pieces));

@@ -85,6 +85,8 @@ export async function openForeignObjects(options: ForeignObjectsOptions): Promis
     credentials: options.credentials,
     forcePathStyle: true,
     maxAttempts: 1,
+    // Else it writes to the console. What goes wrong is thrown, and told by whoever catches it.
+    logger: { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore },
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: {
@@ -471,6 +473,8 @@ class ForeignObjects implements Objects {
     }
   }
 }
+
+function ignore(): void {}
 
 function hasReason(error: unknown, ...reasons: readonly string[]): boolean {
   return error instanceof ObjectsError && reasons.includes(error.reason);
