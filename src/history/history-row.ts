@@ -6,6 +6,7 @@
  *
  * Source: spec/history.md "The layout"; cloudtrail.md §6.
  */
+import assert from 'node:assert/strict';
 import { type ParseTools, parseEvent } from '../event/parse-event.ts';
 import type { EpochMs, Event, EventCategory } from '../event/types.ts';
 import type { HistoryRow, HistoryScope, HistoryTerm } from '../store/history-index.ts';
@@ -50,8 +51,8 @@ export function unversionedName(eventName: string): string {
 export function eventOf(entry: JournalEntry, tools: ParseTools): Event {
   if (entry.event !== undefined) return entry.event;
   const outcome = parseEvent(entry.bytes, { account: entry.account, region: entry.region, nowMs: entry.receivedAtMs }, tools);
-  // Intake read the same bytes with the same code before the journal took them.
-  if (outcome.kind === 'refused') throw new Error(`journal entry ${entry.sequence} is not an event that can be read: ${outcome.reason}`);
+  // INVARIANT: intake read the same bytes with the same code before the journal took them.
+  assert(outcome.kind === 'event', `journal entry ${entry.sequence} is an event that can be read`);
   return outcome.event;
 }
 
