@@ -1,34 +1,78 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, symlink } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { lockFolder } from './lock-folder.ts';
+import { afterAll, describe, expect, test } from 'vitest';
+import { FolderLocked, lockFolder } from './lock-folder.ts';
 
-const newFolder = () => mkdtemp(join(tmpdir(), 'snowtrail-lock-'));
+const folders: string[] = [];
+afterAll(async () => {
+  for (const folder of folders) await rm(folder, { recursive: true });
+});
+
+async function newFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'snowtrail-lock-'));
+  folders.push(folder);
+  return folder;
+}
+
+/** Another process with a listening socket of the lock's form, as a holder has one. */
+async function holdElsewhere(folder: string): Promise<ChildProcess> {
+  const path = join(folder, 'lock-00112233aabbccdd');
+  const script = `require('net').createServer((s) => s.end(process.pid + '\\n')).listen(${JSON.stringify(path)}, () => console.log('ready'))`;
+  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(child.stdout!, 'data');
+  return child;
+}
 
 describe('lockFolder', () => {
-  test('F44 a folder is held by one at a time, whatever path leads to it, and free after release', async () => {
-    const folder = await newFolder();
-    const other = join(await newFolder(), 'link');
-    await symlink(folder, other);
+  test('a folder is held once, and again after it was released', async () => {
+    const folder = join(await newFolder(), 'data');
     const lock = await lockFolder(folder);
-    await expect(lockFolder(other)).rejects.toThrow(/in use by another/);
+    await expect(lockFolder(folder)).rejects.toThrow(FolderLocked);
     await lock.release();
-    await (await lockFolder(other)).release();
+    await lock.release();
+    expect(await readdir(folder)).toEqual([]);
+    await (await lockFolder(folder)).release();
   });
 
-  test('F44 a lock is free as soon as its holder was killed', async () => {
+  test('a second process is refused with the number of the first, also while that one is stopped', async () => {
     const folder = await newFolder();
-    const script = `import { statSync } from 'node:fs'; import { createServer } from 'node:net';
-      const { dev, ino } = statSync(process.argv[1], { bigint: true });
-      createServer().listen('\\0snowtrail/' + dev + '/' + ino, () => console.log('held'));`;
-    const holder = spawn(process.execPath, ['--input-type=module', '-e', script, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
-    await once(holder.stdout, 'data');
-    await expect(lockFolder(folder)).rejects.toThrow(/in use by another/);
-    holder.kill('SIGKILL');
-    await once(holder, 'exit');
-    await (await lockFolder(folder)).release();
+    const child = await holdElsewhere(folder);
+    await expect(lockFolder(folder)).rejects.toMatchObject({ pid: child.pid, message: expect.stringContaining(`process ${child.pid}`) });
+    child.kill('SIGSTOP');
+    await expect(lockFolder(folder)).rejects.toThrow(FolderLocked);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  });
+
+  test('what a killed process leaves behind keeps nobody out', async () => {
+    const folder = await newFolder();
+    const child = await holdElsewhere(folder);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(await readdir(folder)).toEqual(['lock-00112233aabbccdd']);
+    const lock = await lockFolder(folder);
+    expect((await readdir(folder)).length).toBe(1);
+    await lock.release();
+  });
+
+  test('of many that begin at once at most one gets it', async () => {
+    const folder = await newFolder();
+    for (let round = 0; round < 5; round++) {
+      const outcomes = await Promise.allSettled(Array.from({ length: 6 }, () => lockFolder(folder)));
+      const held = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+      expect(held.length).toBeLessThanOrEqual(1);
+      for (const lock of held) await lock.release();
+    }
+  });
+
+  test.runIf(process.platform === 'linux')('a path that is longer than a socket may have is locked as well', async () => {
+    const folder = join(await newFolder(), 'x'.repeat(120), 'y'.repeat(120));
+    const lock = await lockFolder(folder);
+    await expect(lockFolder(folder)).rejects.toThrow(FolderLocked);
+    await lock.release();
+    expect(await readdir(folder)).toEqual([]);
   });
 });
