@@ -102,7 +102,7 @@ export function readSettings(flags: SettingFlags, environment: NodeJS.ProcessEnv
 }
 
 /** Milliseconds of `500ms`, `2s`, `5m`, `1h`, `7d`; `undefined` when the text is none of these. */
-export function parseDuration(text: string): number | undefined {
+function parseDuration(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text.trim());
   if (!match) return undefined;
   const unit = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] as 'ms' | 's' | 'm' | 'h' | 'd'];
@@ -110,7 +110,7 @@ export function parseDuration(text: string): number | undefined {
 }
 
 /** True when only this machine can reach the address. */
-export function isLoopback(listen: string): boolean {
+function isLoopback(listen: string): boolean {
   const host = listen.slice(0, listen.lastIndexOf(':')).replace(/^\[|\]$/g, '');
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }

@@ -40,7 +40,7 @@ export function placeOf(key: string): Place | undefined {
 }
 
 /** The folder of a trail's evidence below its scope, with the slash at its end. */
-export function evidenceFolder(scope: ScopeId, trail: TrailName): string {
+function evidenceFolder(scope: ScopeId, trail: TrailName): string {
   return `${scope}CloudTrail-Evidence/${trail.homeRegion}/${trail.name}/`;
 }
 

@@ -17,7 +17,7 @@ import { digestFingerprint, type PinnedKeys, sha256 } from './trust.ts';
 export type CallServer = (operation: string, input: Readonly<Record<string, unknown>>) => Promise<unknown>;
 
 /** A server's answer has another shape than it should. */
-export class BadAnswer extends Error {
+class BadAnswer extends Error {
   override readonly name = 'BadAnswer';
 }
 

@@ -78,7 +78,7 @@ export async function writeState(path: string, state: VerifyState): Promise<void
   }
 }
 
-export function formatState(state: VerifyState): string {
+function formatState(state: VerifyState): string {
   const logs = state.logs.map(({ origin, checkpoint, keys }) => ({ origin, checkpoint, keys: keys.map(formatNoteKey) }));
   return `${JSON.stringify({ version: 1, logs, trails: state.trails }, undefined, 2)}\n`;
 }

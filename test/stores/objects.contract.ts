@@ -32,12 +32,12 @@ export interface ObjectsTraits {
   readonly lacks?: readonly ('suspended' | 'odd-keys' | 'page-order' | 'version-pages')[];
 }
 
-const OWNER = '123456789012' as AccountId;
+export const OWNER = '123456789012' as AccountId;
 const REGION = 'us-east-1' as Region;
 export const keyOf = (text: string) => text as ObjectKey;
 export const bytesOf = (text: string) => new TextEncoder().encode(text);
 
-function bucketOf(name: string, more: Partial<Bucket> = {}): Bucket {
+export function bucketOf(name: string, more: Partial<Bucket> = {}): Bucket {
   return { name: name as BucketName, owner: OWNER, region: REGION, createdAtMs: 1_700_000_000_000, versioning: 'Off', ...more };
 }
 

@@ -23,7 +23,7 @@ export const RIG_KEY: SignerCredentials = {
   secretAccessKey: 'rig+secret/canary0123456789abcdefghijklmn',
 };
 /** A key of another account. */
-export const OTHER_ACCOUNT = '000000000001' as AccountId;
+const OTHER_ACCOUNT = '000000000001' as AccountId;
 export const OTHER_KEY: SignerCredentials = {
   accessKeyId: 'AKIAOTHEROTHEROTHER1',
   secretAccessKey: 'other/secret/canary0123456789abcdefghijk',
@@ -45,7 +45,7 @@ export function credentialsOf(key: SignerCredentials, account: AccountId, more: 
   };
 }
 
-export const realClock: Clock = {
+const realClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   sleep: (ms, signal) =>
@@ -58,7 +58,7 @@ export const realClock: Clock = {
     }),
 };
 
-export const realChance: Chance = {
+const realChance: Chance = {
   bytes: (count) => new Uint8Array(randomBytes(count)),
   uuid: () => randomUUID(),
   fraction: () => Math.random(),

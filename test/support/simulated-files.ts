@@ -35,7 +35,7 @@ export interface SimulatedCall {
 }
 
 /** The process, or the machine, is gone: every further call of this run ends like this. */
-export class RunEnded extends Error {
+class RunEnded extends Error {
   override readonly name = 'RunEnded';
 }
 

@@ -14,7 +14,7 @@ import type { FactKind, JournalEntry, NewEntry } from '../../journal.ts';
 
 export const NONCE_BYTES = 16;
 /** Fixed part of a frame, before the texts. */
-export const FRAME_HEAD_BYTES = 44;
+const FRAME_HEAD_BYTES = 44;
 export const MARK_BYTES = 24;
 /** Bytes of an event or fact: at most 1 MiB. */
 export const ENTRY_BYTES_MAX = 1_048_576;

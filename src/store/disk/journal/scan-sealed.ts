@@ -61,7 +61,7 @@ export async function scanSealed(file: OpenFile, salt: number, firstSequence: nu
 }
 
 /** What the head of a sealed file says; `undefined` when it is damaged. */
-export async function readSealedHead(file: OpenFile, salt: number, firstSequence: number) {
+async function readSealedHead(file: OpenFile, salt: number, firstSequence: number) {
   const bytes = Buffer.alloc(SEALED_HEAD_BYTES + 65_536);
   const count = await readFully(file, bytes, 0);
   if (count < SEALED_HEAD_BYTES) return undefined;

@@ -130,7 +130,7 @@ function scanOptions(task: SealTask) {
   return { salt: task.salt, firstSequence: task.firstSequence, lastSequence: task.firstSequence + task.entries - 1 };
 }
 
-export function encodeSealedHead(
+function encodeSealedHead(
   task: Pick<SealTask, 'salt' | 'firstSequence' | 'entries'>,
   blocks: number,
   deflatedDictionary: Uint8Array,

@@ -11,12 +11,12 @@ import type { JournalEntry } from '../../journal.ts';
 import { type EntryParts, frameCrc, makeEntry, NONCE_BYTES, splitFrame, view } from './frame.ts';
 
 /** A block is closed when the frames in it reach this size. */
-export const BLOCK_BYTES = 16_384;
+const BLOCK_BYTES = 16_384;
 export const BLOCK_HEAD_BYTES = 32;
 /** Nonce and CRC of each entry. */
 const RANDOM_BYTES = NONCE_BYTES + 4;
 /** Most frames a block can have: the smallest are 44 bytes. */
-export const BLOCK_ENTRIES_MAX = 1_024;
+const BLOCK_ENTRIES_MAX = 1_024;
 
 const SAME_HEAD = 1;
 const ID_IN_CONTENT = 2;
@@ -144,7 +144,7 @@ function withDictionary(dictionary: Uint8Array): { readonly dictionary?: Uint8Ar
 }
 
 /** A block cannot be read. The message says what is wrong with it. */
-export class BlockDamaged extends Error {
+class BlockDamaged extends Error {
   override readonly name = 'BlockDamaged';
 }
 

@@ -9,7 +9,7 @@ import type { Fingerprint } from './id-fingerprint.ts';
 import { checkPreamble, encodePreamble, PREAMBLE_BYTES } from './segment-name.ts';
 
 /** Ids of one page: read together when one of them is looked for. */
-export const ID_PAGE_ENTRIES = 256;
+const ID_PAGE_ENTRIES = 256;
 const ID_BYTES = 11;
 export const ID_PAGE_BYTES = ID_PAGE_ENTRIES * ID_BYTES + 4;
 const HEAD_BYTES = PREAMBLE_BYTES + 40;

@@ -40,11 +40,11 @@ export function parseSegmentFileName(name: string): SegmentFileName | undefined 
 
 /** Bytes at the start of every file: magic, version, CRC. They stay where they are in all versions. */
 export const PREAMBLE_BYTES = 16;
-export const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 1;
 const MAGIC: Readonly<Record<SegmentFileKind, string>> = { log: 'SNOWLOG\n', sealed: 'SNOWSEAL', index: 'SNOWINDX' };
 
 /** The file was written by a newer Snowtrail. Nothing was read or changed. */
-export class JournalTooNew extends Error {
+class JournalTooNew extends Error {
   override readonly name = 'JournalTooNew';
 }
 
