@@ -44,6 +44,9 @@ export interface Installation {
   readonly createdAtMs: EpochMs;
 }
 
+/** Keeps the first key of an account where only the operator can read it. Called before the account can be used. */
+export type KeepKey = (key: NewAccessKey) => Promise<void>;
+
 interface StoredAccessKey extends AccessKeyInfo {
   /** The wrapped secret, base64. */
   readonly wrappedSecret: string;
@@ -61,12 +64,14 @@ export class Accounts {
   readonly #keys: Keys;
   readonly #clock: Clock;
   readonly #chance: Chance;
+  readonly #keepKey: KeepKey;
   /** Accounts that exist. Filled by `open`, added to by `create`; an account never goes away. */
   readonly #known = new Map<AccountId, AccountInfo>();
   readonly #cache = new Map<string, { readonly credentials: Credentials | undefined; readonly untilMs: number }>();
   #installation: Installation | undefined;
 
-  constructor(stores: { catalog: Catalog; keys: Keys; clock: Clock; chance: Chance }) {
+  constructor(stores: { catalog: Catalog; keys: Keys; clock: Clock; chance: Chance; keepKey: KeepKey }) {
+    this.#keepKey = stores.keepKey;
     this.#catalog = stores.catalog;
     this.#keys = stores.keys;
     this.#clock = stores.clock;
@@ -89,6 +94,8 @@ export class Accounts {
     const installation: Installation = { id: installationId, administrator: firstAccount, createdAtMs };
     const account: AccountInfo = { account: firstAccount, name: 'administrator', createdAtMs };
     const { newKey, stored } = await this.#makeKey(firstAccount);
+    // First kept, then valid: a crash between leaves a file that the next start writes anew, never an account without a key.
+    await this.#keepKey(newKey);
     await this.#catalog.commit([
       { key: ['installation'], value: installation, expected: 0 },
       { key: ['account', firstAccount], value: account, expected: 0 },
@@ -122,6 +129,7 @@ export class Accounts {
         { key: ['account', account], value: info, expected: 0 },
         { key: ['access-key', newKey.accessKeyId], value: stored, expected: 0 },
       ]);
+      await this.#keepKey(newKey);
     } catch (error) {
       if (!(error instanceof CatalogConflict)) throw error;
       const other = await this.#catalog.get<AccountInfo>(['account', account]);

@@ -5,7 +5,7 @@
  * clock of its own; `start.ts` runs it over a data directory.
  */
 
-import { Accounts, type NewAccessKey } from '../access/accounts.ts';
+import { Accounts, type KeepKey, type NewAccessKey } from '../access/accounts.ts';
 import { accessOperations } from '../access/operations.ts';
 import type { RecordCall } from '../api/call-record.ts';
 import { operationNames } from '../api/model.ts';
@@ -44,7 +44,7 @@ export interface ServerOptions {
   /** Deterministic gzip, one member. */
   readonly gzip: (content: Uint8Array) => Promise<Uint8Array>;
   /** Keeps a key that was made for an account, where only the operator can read it. */
-  readonly keepKey: (key: NewAccessKey) => Promise<void>;
+  readonly keepKey: KeepKey;
   /** Time that signatures are held against: the machine's, also when the clock is set by a file. */
   readonly signatureTimeMs: () => number;
   readonly log: ServerLog;
@@ -59,6 +59,8 @@ export interface ServerLog {
 
 export interface SnowtrailServer {
   readonly accounts: Accounts;
+  /** The account that administers the installation. */
+  readonly administrator: AccountId;
   /** Present when the installation was made just now. */
   readonly newKey: NewAccessKey | undefined;
   readonly ports: HttpPorts;
@@ -81,9 +83,8 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const sha256 = hashSha256;
   const origin = `snowtrail/${installationId}`;
 
-  const accounts = new Accounts({ catalog, keys, clock, chance });
+  const accounts = new Accounts({ catalog, keys, clock, chance, keepKey: options.keepKey });
   const { installation, newKey } = await accounts.open(installationId, options.firstAccount);
-  if (newKey !== undefined) await options.keepKey(newKey);
   const account = installation.administrator;
 
   const keyStatements = { journal, keys, clock, origin, account, region };
@@ -116,8 +117,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     accounts: {
       exists: (id: AccountId) => accounts.exists(id),
       create: async (id: AccountId) => {
-        const key = await accounts.create(id, `account ${id}`);
-        if (key !== undefined) await options.keepKey(key);
+        await accounts.create(id, `account ${id}`);
       },
     },
   };
@@ -220,6 +220,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
 
   return {
     accounts,
+    administrator: account,
     newKey,
     ports,
     trails,

@@ -1,7 +1,7 @@
 /**
  * `snowtrail start`: opens a data directory, serves, and drains at the end.
  */
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pino from 'pino';
 import type { NewAccessKey } from '../access/accounts.ts';
@@ -9,6 +9,7 @@ import type { AccountId, Region } from '../event/types.ts';
 import { createHandler } from '../http/create-handler.ts';
 import { serve } from '../http/serve.ts';
 import type { Clock } from '../store/clock.ts';
+import { syncFolder } from '../store/disk/sync-folder.ts';
 import { JournalFailed } from '../store/journal.ts';
 import { gzip } from '../trail/compress.ts';
 import { createServer, type ServerLog, type SnowtrailServer } from './create-server.ts';
@@ -19,6 +20,10 @@ import { openStores } from './stores.ts';
 const DRAIN_MS = 8_000;
 /** How often the journal's health is looked at: a device that failed ends the process (P7). */
 const HEALTH_MS = 500;
+
+export type { SnowtrailServer } from './create-server.ts';
+export { MovedClock } from './moved-clock.ts';
+export { BadSetting, readSettings } from './settings.ts';
 
 export interface RunningServer {
   /** `http://HOST:PORT`. */
@@ -31,7 +36,7 @@ export interface RunningServer {
 }
 
 /** The files in which keys of accounts are kept for the operator, by account. */
-export function keyFile(dataDir: string, account: string): string {
+function keyFile(dataDir: string, account: string): string {
   return join(dataDir, 'access-keys', `${account}.json`);
 }
 
@@ -62,7 +67,7 @@ export async function startServer(settings: Settings, options: StartOptions = {}
     });
     const handler = createHandler(server.ports);
     const http = await serve({ listen: settings.listen, handler, limits: server.ports.limits, report: server.ports.report });
-    await writeServerFile(settings, http.url);
+    await writeServerFile(settings, server.administrator, http.url);
     const followers = server.runFollowers(closing.signal);
     await options.prepare?.(server, http.url);
     const running = Promise.all([followers, server.runTrails(closing.signal)]);
@@ -116,19 +121,26 @@ function createLog(): ServerLog {
   };
 }
 
-/** Keeps an account's key so that only the operator can read it; an account keeps its first one. */
+/** Keeps an account's key so that only the operator can read it; durable when it resolves. */
 async function keepKey(dataDir: string, key: NewAccessKey): Promise<void> {
+  const folder = join(dataDir, 'access-keys');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   const path = keyFile(dataDir, key.account);
-  await mkdir(join(dataDir, 'access-keys'), { recursive: true, mode: 0o700 });
-  await writeFile(path, `${JSON.stringify(key, null, 2)}\n`, { mode: 0o600, flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
-  });
+  const file = await open(`${path}.new`, 'w', 0o600);
+  try {
+    await file.writeFile(`${JSON.stringify(key, null, 2)}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.new`, path);
+  await syncFolder(folder);
 }
 
 /** Tells clients on this machine where the server is. */
-async function writeServerFile(settings: Settings, url: string): Promise<void> {
+async function writeServerFile(settings: Settings, accountId: AccountId, url: string): Promise<void> {
   const path = join(settings.dataDir, 'server.json');
-  const text = JSON.stringify({ url, pid: process.pid, accountId: settings.accountId, region: settings.region });
+  const text = JSON.stringify({ url, pid: process.pid, accountId, region: settings.region });
   await writeFile(`${path}.new`, `${text}\n`, { mode: 0o600 });
   await rename(`${path}.new`, path);
 }

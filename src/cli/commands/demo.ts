@@ -8,11 +8,7 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { AccountId, EpochMs } from '../../event/types.ts';
-import type { SnowtrailServer } from '../../server/create-server.ts';
-import { readSettings } from '../../server/settings.ts';
-import { startServer } from '../../server/start.ts';
-import type { Clock } from '../../store/clock.ts';
-import { createSystemClock } from '../../store/disk/clock.ts';
+import type { SnowtrailServer } from '../../server/start.ts';
 import { bucketSource } from '../../verify/bucket-source.ts';
 import { verify } from '../../verify/verify.ts';
 import { Client } from '../client.ts';
@@ -51,6 +47,8 @@ export function addDemo(program: Command): void {
 }
 
 async function demo(options: Options): Promise<void> {
+  // Loaded here, so that every other command starts without the server's code.
+  const { MovedClock, readSettings, startServer } = await import('../../server/start.ts');
   const count = Number(options.events);
   if (!Number.isInteger(count) || count < 1_000 || count > 1_000_000)
     throw new UsageError('--events takes a whole number from 1000 to 1000000');
@@ -163,7 +161,7 @@ async function submit(client: Client, events: readonly SampleEvent[], source: 'r
 interface Replay {
   readonly server: SnowtrailServer;
   readonly client: Client;
-  readonly clock: MovedClock;
+  readonly clock: { moveTo(timeMs: EpochMs): void };
   readonly recent: readonly SampleEvent[];
   readonly fromMs: EpochMs;
 }
@@ -224,31 +222,4 @@ function untilQuit(): Promise<void> {
     });
     process.once('SIGTERM', quit);
   });
-}
-
-/** The machine's clock, moved by an amount that the demo sets. */
-class MovedClock implements Clock {
-  readonly #system = createSystemClock();
-  #offsetMs = 0;
-
-  moveTo(timeMs: EpochMs): void {
-    this.#offsetMs = timeMs - this.#system.nowMs();
-  }
-
-  /** Back to the machine's time. */
-  reset(): void {
-    this.#offsetMs = 0;
-  }
-
-  nowMs(): EpochMs {
-    return this.#system.nowMs() + this.#offsetMs;
-  }
-
-  monotonicMs(): number {
-    return this.#system.monotonicMs();
-  }
-
-  sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return this.#system.sleep(ms, signal);
-  }
 }

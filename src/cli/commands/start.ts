@@ -2,8 +2,6 @@
  * `snowtrail start`: runs the server in the foreground until SIGTERM or SIGINT.
  */
 import type { Command } from 'commander';
-import { BadSetting, readSettings } from '../../server/settings.ts';
-import { startServer } from '../../server/start.ts';
 import { EXIT, UsageError } from '../exit.ts';
 
 interface StartOptions {
@@ -35,6 +33,8 @@ export function addStart(program: Command): void {
 }
 
 async function runServer(options: StartOptions): Promise<void> {
+  // Loaded here, so that every other command starts without the server's code.
+  const { BadSetting, readSettings, startServer } = await import('../../server/start.ts');
   const settings = (() => {
     try {
       return readSettings({ ...options }, process.env);
