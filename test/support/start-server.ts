@@ -22,6 +22,8 @@ export interface StartOptions {
   readonly dataDir?: string;
   /** Added to the environment of this process. */
   readonly env?: Readonly<Record<string, string>>;
+  /** A command, with its arguments, that is to run the server, such as `['strace', '-f']`. Its signals go to the server, too. */
+  readonly wrapper?: readonly string[];
 }
 
 export interface StartedServer {
@@ -35,17 +37,23 @@ export interface StartedServer {
   stop(): Promise<number | null>;
   /** SIGKILL; resolves when the process is gone. */
   kill(): Promise<void>;
+  /** Resolves when the process is gone, however it went: with the exit code, `null` when a signal ended it. */
+  readonly ended: Promise<number | null>;
 }
 
 /** @throws Error with what the server said when it does not come up. */
-export async function startServer({ flags = [], dataDir, env = {} }: StartOptions = {}): Promise<StartedServer> {
+export async function startServer({ flags = [], dataDir, env = {}, wrapper = [] }: StartOptions = {}): Promise<StartedServer> {
   if (!existsSync(resolve('dist/cli.js'))) throw new Error('dist/cli.js is missing: run `npm run build` first');
   const folder = dataDir ?? (await mkdtemp(join(tmpdir(), 'snowtrail-')));
-  const child = spawn(process.execPath, [SNOWTRAIL, 'start', '--data-dir', folder, '--listen', '127.0.0.1:0', ...flags], {
+  const command = [...wrapper, process.execPath, SNOWTRAIL, 'start', '--data-dir', folder, '--listen', '127.0.0.1:0', ...flags];
+  const isGroup = wrapper.length > 0;
+  const child = spawn(command[0]!, command.slice(1), {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: isGroup,
   });
-  const killLeftOver = (): void => void child.kill('SIGKILL');
+  const signal = (name: 'SIGTERM' | 'SIGKILL'): void => sendSignal(child, name, isGroup);
+  const killLeftOver = (): void => signal('SIGKILL');
   process.once('exit', killLeftOver);
   const ended = new Promise<number | null>((resolveEnd) =>
     child.once('close', (code) => {
@@ -56,7 +64,7 @@ export async function startServer({ flags = [], dataDir, env = {} }: StartOption
   const output = collect(child);
   const url = await Promise.race([output.url, ended.then(() => undefined), timeLimit()]);
   if (url === undefined) {
-    child.kill('SIGKILL');
+    signal('SIGKILL');
     throw new Error(`the server did not start: ${output.stderr()}`);
   }
   return {
@@ -65,14 +73,25 @@ export async function startServer({ flags = [], dataDir, env = {} }: StartOption
     pid: child.pid!,
     stderr: output.stderr,
     stop: () => {
-      child.kill('SIGTERM');
+      signal('SIGTERM');
       return ended;
     },
     kill: async () => {
-      child.kill('SIGKILL');
+      signal('SIGKILL');
       await ended;
     },
+    ended,
   };
+}
+
+/** To the process, or to all of its group. One that has ended gets nothing. */
+function sendSignal(child: ChildProcess, name: 'SIGTERM' | 'SIGKILL', isGroup: boolean): void {
+  if (!isGroup) return void child.kill(name);
+  try {
+    process.kill(-child.pid!, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 function collect(child: ChildProcess): { readonly url: Promise<string>; stderr(): string } {
