@@ -351,7 +351,13 @@ class Exchange {
 
   #contextOf(family: Family): AnswerContext {
     const requestId = family === 's3' ? this.#requestId.replaceAll('-', '').slice(0, 16).toUpperCase() : this.#requestId;
-    return { family, requestId, hostId: family === 's3' ? newHostId() : '', method: this.#parts.method, path: this.#parts.path };
+    return {
+      family,
+      requestId,
+      hostId: family === 's3' ? newHostId(this.#ports.chance) : '',
+      method: this.#parts.method,
+      path: this.#parts.path,
+    };
   }
 
   /** The peer of the connection: headers that name another one can be written by anybody. */

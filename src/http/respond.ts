@@ -4,12 +4,12 @@
  *
  * Source: cloudtrail.md §0.1 "Error body"; S3 API Reference, "REST Error Responses"; AWS Query protocol.
  */
-import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { ApiError } from '../api/api-error.ts';
 import { errorStatus } from '../api/errors.ts';
+import type { Chance } from '../store/clock.ts';
 import { ObjectsError } from '../store/objects.ts';
-import { s3ErrorStatus } from './s3/errors.ts';
+import { s3Error, s3ErrorStatus } from './s3/errors.ts';
 import type { Family } from './signature-refusal.ts';
 import { xmlDocument } from './xml.ts';
 
@@ -27,8 +27,8 @@ export interface AnswerContext {
 }
 
 /** A fresh `x-amz-id-2`. It means nothing; clients print it. */
-export function newHostId(): string {
-  return randomBytes(36).toString('base64');
+export function newHostId(chance: Chance): string {
+  return Buffer.from(chance.bytes(36)).toString('base64');
 }
 
 /** Headers that every answer of this family carries. */
@@ -54,7 +54,8 @@ export function sendWhole(
 
 /** What a caller is told of an error that is none of its business. */
 export function publicError(error: unknown, family: Family): ApiError {
-  if (error instanceof ApiError) return error;
+  if (error instanceof ApiError)
+    return family === 's3' && error.code === 'ThrottlingException' ? s3Error('SlowDown', { cause: error }) : error;
   // The store's refusals carry S3's own codes.
   if (error instanceof ObjectsError && error.reason !== 'InternalError') return new ApiError(error.reason, error.message, { cause: error });
   return family === 's3'

@@ -699,6 +699,33 @@ describe('uploads in parts', () => {
     expect((await send('GET', '/big')).text).toBe('last');
   });
 
+  test('while an upload is completed it takes no part and no second completion', async () => {
+    let joining: () => void = () => undefined;
+    const begun = new Promise<void>((resolve) => {
+      joining = resolve;
+    });
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const join = rig.objects.join.bind(rig.objects);
+    rig.objects.join = async (parts) => {
+      joining();
+      await held;
+      return join(parts);
+    };
+    const id = await begin();
+    const etag = (await part(id, 1, 'only')).headers.get('etag')!;
+    const first = complete(id, [[1, etag]]);
+    await begun;
+    rig.objects.join = join;
+    expect(codeOf((await complete(id, [[1, etag]])).text)).toBe('NoSuchUpload');
+    expect(codeOf((await part(id, 1, 'other')).text)).toBe('NoSuchUpload');
+    release();
+    expect((await first).status).toBe(200);
+    expect((await send('GET', '/big')).text).toBe('only');
+  });
+
   test('two completions at once: one wins', async () => {
     const id = await begin();
     const etag = (await part(id, 1, 'only')).headers.get('etag')!;
@@ -730,6 +757,18 @@ describe('uploads in parts', () => {
     await complete(id, [[1, all(text, 'ETag')[0]!]]);
     expect((await send('GET', '/big')).text).toBe('world');
     expect((await copy({ 'x-amz-copy-source-range': 'bytes=6-' })).status).toBe(404);
+  });
+});
+
+describe('too much at once', () => {
+  test('documents beyond the memory for all of them get SlowDown', async () => {
+    const small = await HttpRig.start({ limits: { bufferedBytes: 100 } });
+    await small.send('PUT', '/bucket-one');
+    const { status, text, headers } = await small.send('POST', '/bucket-one?delete', {
+      body: `<Delete><Object><Key>${'k'.repeat(200)}</Key></Object></Delete>`,
+    });
+    expect([status, codeOf(text), headers.get('retry-after')]).toEqual([503, 'SlowDown', '1']);
+    await small.close();
   });
 });
 

@@ -111,13 +111,14 @@ export class Crc64Nvme implements Crc {
     for (; at + 8 <= end; at += 8) {
       low ^= bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
       high ^= bytes[at + 4]! | (bytes[at + 5]! << 8) | (bytes[at + 6]! << 16) | (bytes[at + 7]! << 24);
-      const [i0, i1, i2, i3] = [
-        7 * 256 + (low & 0xff),
-        6 * 256 + ((low >>> 8) & 0xff),
-        5 * 256 + ((low >>> 16) & 0xff),
-        4 * 256 + (low >>> 24),
-      ];
-      const [i4, i5, i6, i7] = [3 * 256 + (high & 0xff), 2 * 256 + ((high >>> 8) & 0xff), 256 + ((high >>> 16) & 0xff), high >>> 24];
+      const i0 = 7 * 256 + (low & 0xff);
+      const i1 = 6 * 256 + ((low >>> 8) & 0xff);
+      const i2 = 5 * 256 + ((low >>> 16) & 0xff);
+      const i3 = 4 * 256 + (low >>> 24);
+      const i4 = 3 * 256 + (high & 0xff);
+      const i5 = 2 * 256 + ((high >>> 8) & 0xff);
+      const i6 = 256 + ((high >>> 16) & 0xff);
+      const i7 = high >>> 24;
       low = LOW[i0]! ^ LOW[i1]! ^ LOW[i2]! ^ LOW[i3]! ^ LOW[i4]! ^ LOW[i5]! ^ LOW[i6]! ^ LOW[i7]!;
       high = HIGH[i0]! ^ HIGH[i1]! ^ HIGH[i2]! ^ HIGH[i3]! ^ HIGH[i4]! ^ HIGH[i5]! ^ HIGH[i6]! ^ HIGH[i7]!;
     }
