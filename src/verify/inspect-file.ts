@@ -17,6 +17,12 @@ export interface FileToInspect {
   readonly bytes: Uint8Array;
 }
 
+/** Several files on their way to a worker thread: where the bytes of each lie in one array. */
+export interface InspectMessage {
+  readonly bytes: Uint8Array;
+  readonly files: readonly { readonly kind: FileToInspect['kind']; readonly from: number; readonly to: number }[];
+}
+
 export interface FileFacts {
   /** Of the stored bytes, hexadecimal. */
   readonly sha256: string;

@@ -26,18 +26,26 @@ export function whyNoAwsCli(): string | undefined {
   return why;
 }
 
-/** Validates the bucket as the trail of `builder` from an hour before its first digest on. */
+/** Validates one Region of the bucket, the home Region by default, as the trail of `builder`. */
 export async function validateLogs(
   builder: EvidenceBuilder,
   bucket: MemoryBucket,
-  options: EndpointOptions & { readonly startTime?: string } = {},
+  options: EndpointOptions & { readonly startTime?: string; readonly region?: string } = {},
 ): Promise<{ readonly exitCode: number; readonly output: string; readonly tookMs: number }> {
   const endpoint = await serveEvidence(builder, bucket, options);
   const folder = await mkdtemp(join(tmpdir(), 'snowtrail-aws-'));
   try {
     const config = join(folder, 'config');
     await writeFile(config, '[default]\ns3 =\n  addressing_style = path\n');
-    const args = ['cloudtrail', 'validate-logs', '--trail-arn', builder.trailARN, '--verbose', '--region', builder.homeRegion];
+    const args = [
+      'cloudtrail',
+      'validate-logs',
+      '--trail-arn',
+      builder.trailARN,
+      '--verbose',
+      '--region',
+      options.region ?? builder.homeRegion,
+    ];
     const times = [
       '--start-time',
       options.startTime ?? '2026-01-01T00:00:00Z',

@@ -52,9 +52,16 @@ interface Shown {
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, shown: Shown): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://localhost');
-  const body = await readBody(request);
+  const body = request.method === 'GET' ? '' : await readBody(request);
   if (shown.options.delayMs) await sleep(shown.options.delayMs);
+  // Most requests are for an object: nothing else of the address is looked at then.
+  const plain = /^\/[^/?]+\/([A-Za-z0-9/._-]+)$/.exec(request.url ?? '')?.[1];
+  const object = plain === undefined || shown.options.fail !== undefined ? undefined : shown.bucket.objects.get(plain);
+  if (object !== undefined && request.url!.startsWith(`/${shown.bucket.name}/`)) {
+    answerObject(response, object);
+    return;
+  }
+  const url = new URL(request.url ?? '/', 'http://localhost');
   const failure = shown.options.fail?.(request.method ?? 'GET', decodeURIComponent(url.pathname), url.searchParams);
   if (failure !== undefined) return void response.writeHead(failure).end('<Error><Code>Failure</Code></Error>');
   const target = request.headers['x-amz-target'];
