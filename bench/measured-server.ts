@@ -1,0 +1,148 @@
+/**
+ * What the benches of a whole server share: the built server with a trail, batches of synthetic events, and its figures.
+ *
+ * Events have the shape of `synthetic-events.ts`, are moved to the server's account and get an id of their own by overwriting
+ * the id in place, so that making them costs the sender little. Needs `npm run build`.
+ */
+import { readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { loadavg } from 'node:os';
+import { Client } from '../src/cli/client.ts';
+import { findServer } from '../src/cli/find-server.ts';
+import { type StartedServer, startServer } from '../test/support/start-server.ts';
+import { bucketPolicy } from '../test/support/trail-rig.ts';
+import { SyntheticEvents } from './synthetic-events.ts';
+
+const ACCOUNT = '123456789012';
+const SAMPLES = 5_000;
+/** Place of a synthetic record's id is found by this. */
+const ID_MARK = '"eventID":"';
+
+/** Name of the bucket that the trail writes to. */
+export const BUCKET = 'bench-trail';
+
+export interface MeasuredServer {
+  readonly client: Client;
+  readonly server: StartedServer;
+  /** From the start of the process to the line that says where it listens. */
+  readonly startMs: number;
+  /** Stops the server and removes its folder. */
+  end(): Promise<void>;
+}
+
+/** @param flushInterval Of the trail, such as `5s`; absent: there is no trail. */
+export async function startMeasured({ flushInterval }: { readonly flushInterval?: string } = {}): Promise<MeasuredServer> {
+  const from = performance.now();
+  const interval = flushInterval === undefined ? [] : ['--flush-interval', flushInterval];
+  const server = await startServer({ flags: ['--account-id', ACCOUNT, ...interval] });
+  const startMs = performance.now() - from;
+  const client = new Client(await findServer({ dataDir: server.dataDir }));
+  if (flushInterval !== undefined) await makeTrail(client);
+  const end = async (): Promise<void> => {
+    await server.stop();
+    await rm(server.dataDir, { recursive: true, force: true });
+  };
+  return { client, server, startMs, end };
+}
+
+async function makeTrail(client: Client): Promise<void> {
+  const policy = Buffer.from(JSON.stringify(bucketPolicy(BUCKET, ACCOUNT)));
+  for (const [path, body] of [[`/${BUCKET}`], [`/${BUCKET}?policy=`, policy]] as const) {
+    const answer = await client.send('s3', 'PUT', path, body === undefined ? {} : { body });
+    if (answer.status >= 300) throw new Error(`putting \`${path}\` was refused: ${Buffer.from(answer.body).toString()}`);
+  }
+  await client.cloudtrail('CreateTrail', { Name: 'bench', S3BucketName: BUCKET, IsMultiRegionTrail: true });
+  await client.cloudtrail('StartLogging', { Name: 'bench' });
+}
+
+/** Makes records of the server's account, each with a new id. */
+export class RecordSource {
+  readonly #samples: readonly { readonly bytes: Buffer; readonly idAt: number }[];
+  #made = 0;
+
+  constructor() {
+    const synthetic = new SyntheticEvents(1, Date.now());
+    this.#samples = Array.from({ length: SAMPLES }, (_, index) => {
+      const { text, account } = synthetic.event(index + 2);
+      const bytes = Buffer.from(text.replaceAll(account, ACCOUNT));
+      return { bytes, idAt: bytes.indexOf(ID_MARK) + ID_MARK.length };
+    });
+  }
+
+  /** Mean length of a record in bytes. */
+  get meanBytes(): number {
+    return this.#samples.reduce((total, { bytes }) => total + bytes.length, 0) / SAMPLES;
+  }
+
+  next(): { readonly id: string; readonly bytes: Buffer } {
+    const number = this.#made++;
+    const { bytes: sample, idAt } = this.#samples[number % SAMPLES]!;
+    const bytes = Buffer.from(sample);
+    // Ids are spread as random ones are: the number is mixed by an odd constant, which keeps it unique.
+    const mixed = (Math.imul(number, 0x9e3779b1) >>> 0).toString(16).padStart(8, '0');
+    const id = `${mixed}-5b6c-4d7e-8f90-${number.toString(16).padStart(12, '0')}`;
+    bytes.write(id, idAt, 'latin1');
+    return { id, bytes };
+  }
+
+  /** A document of `count` records, as it is submitted and as it lies in a log file. */
+  document(count: number): Buffer {
+    const parts: Buffer[] = [];
+    for (let index = 0; index < count; index++) parts.push(Buffer.from(index === 0 ? '{"Records":[' : ','), this.next().bytes);
+    return Buffer.concat([...parts, Buffer.from(']}')]);
+  }
+
+  /** Records a second that `JSON.parse` reads on this core, now: median of five rounds over all samples. */
+  parseRate(): number {
+    const rounds = Array.from({ length: 5 }, () => {
+      const from = performance.now();
+      for (const { bytes } of this.#samples) JSON.parse(bytes.toString());
+      return SAMPLES / ((performance.now() - from) / 1_000);
+    });
+    return quantile(rounds, 0.5);
+  }
+}
+
+/** Sends one record or document and insists that all of it is accepted. */
+export async function submitAll(client: Client, body: Uint8Array, source: 'record' | 'import' = 'record'): Promise<void> {
+  const verdicts = await client.submit(body, { source, createAccounts: false });
+  const other = verdicts.find(({ status }) => status !== 'accepted');
+  if (other !== undefined) throw new Error(`expected all to be accepted, got ${JSON.stringify(other)}`);
+}
+
+/** Entries of the journal that each follower has not taken, by the follower's name. */
+export async function followerLags(client: Client): Promise<ReadonlyMap<string, number>> {
+  const page = Buffer.from((await client.page('/metrics')).body).toString();
+  const lines = [...page.matchAll(/^snowtrail_follower_lag_entries\{follower="([^"]+)"\} (\d+)$/gm)];
+  return new Map(lines.map(([, name, lag]) => [name!, Number(lag)]));
+}
+
+/**
+ * Waits until the followers whose names begin with one of `names` have taken everything. @returns milliseconds it took.
+ * @throws Error when that takes longer than `limitMs`.
+ */
+export async function whenCaughtUp(client: Client, names: readonly string[], limitMs: number): Promise<number> {
+  const from = performance.now();
+  for (;;) {
+    const lags = [...(await followerLags(client))].filter(([name]) => names.some((each) => name.startsWith(each)));
+    if (lags.every(([, lag]) => lag === 0)) return performance.now() - from;
+    if (performance.now() - from > limitMs) throw new Error(`followers are behind after ${limitMs} ms: ${lags.join(' ')}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** Anonymous memory of a process in MiB: mapped files are not counted. */
+export function anonymousMiB(pid: number): number {
+  return Math.round(Number(/^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1_024);
+}
+
+/** @param share 0 to 1. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((one, other) => one - other);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
+}
+
+/** What else the machine did: figures of a loaded machine are noise above the ratio. */
+export function loadText(): string {
+  return `load ${loadavg()[0]!.toFixed(1)}`;
+}
