@@ -18,6 +18,7 @@ const BATCH_RECORDS = 1_000;
 const REQUESTS_MAX = 4;
 /** How long a server that takes nothing is tried again. */
 const RETRY_MS = 120_000;
+const NEWLINE = 0x0a;
 
 export interface SubmitOptions {
   readonly source: 'record' | 'import';
@@ -151,7 +152,7 @@ async function submitBatch(
   batch: readonly Item[],
   options: SubmitOptions,
 ): Promise<readonly Exclude<Verdict, { status: 'unavailable' }>[]> {
-  const body = recordsDocument(batch);
+  const body = bodyOf(batch);
   const startedMs = performance.now();
   for (let attempt = 0; ; attempt += 1) {
     const waitMs = Math.min(5_000, 100 * 2 ** attempt);
@@ -159,6 +160,12 @@ async function submitBatch(
       const verdicts = await client.submit(body, options);
       const whole = verdicts.filter((verdict) => verdict.status !== 'unavailable');
       if (whole.length === batch.length) return whole;
+      const isCutShort = verdicts.at(-1)?.status === 'unavailable';
+      if (!isCutShort)
+        throw new CommandFailed(
+          1,
+          `the server answered with ${whole.length} verdicts for ${batch.length} records; nothing was lost, but this is a fault: please report it`,
+        );
       if (performance.now() - startedMs > RETRY_MS) throw new CommandFailed(1, 'the server takes no events at the moment; try again later');
     } catch (error) {
       if (performance.now() - startedMs > RETRY_MS || !isPassing(error)) throw error;
@@ -172,13 +179,18 @@ function isPassing(error: unknown): boolean {
   return error instanceof CommandFailed && /^(ThrottlingException|ServiceUnavailable|SlowDown|HTTP 503)|^no answer/.test(error.message);
 }
 
-function recordsDocument(batch: readonly Item[]): Uint8Array {
-  const parts: Uint8Array[] = [Buffer.from('{"Records":[')];
+/**
+ * Lines where no record spans lines: each then stands for itself, whatever is in it. Else one document.
+ */
+function bodyOf(batch: readonly Item[]): Uint8Array {
+  const spansLines = batch.some(({ bytes }) => bytes.includes(NEWLINE));
+  const [first, between, last] = spansLines ? ['{"Records":[', ',', ']}'] : ['', '\n', '\n'];
+  const parts: Uint8Array[] = [Buffer.from(first)];
   batch.forEach(({ bytes }, index) => {
-    if (index > 0) parts.push(Buffer.from(','));
+    if (index > 0) parts.push(Buffer.from(between));
     parts.push(bytes);
   });
-  parts.push(Buffer.from(']}'));
+  parts.push(Buffer.from(last));
   return Buffer.concat(parts);
 }
 
