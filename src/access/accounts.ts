@@ -13,6 +13,7 @@ import type { AccountId, EpochMs } from '../event/types.ts';
 import type { Catalog } from '../store/catalog.ts';
 import { CatalogConflict } from '../store/catalog.ts';
 import type { Chance, Clock } from '../store/clock.ts';
+import { KeyedLock } from '../store/keyed-lock.ts';
 import type { Keys } from '../store/keys.ts';
 
 /** A new access key, shown once. */
@@ -67,6 +68,8 @@ export class Accounts {
   readonly #keepKey: KeepKey;
   /** Accounts that exist. Filled by `open`, added to by `create`; an account never goes away. */
   readonly #known = new Map<AccountId, AccountInfo>();
+  /** One `create` at a time for each account: the key that is kept must be the one that counts. */
+  readonly #creating = new KeyedLock();
   readonly #cache = new Map<string, { readonly credentials: Credentials | undefined; readonly untilMs: number }>();
   #installation: Installation | undefined;
 
@@ -121,21 +124,23 @@ export class Accounts {
    * @returns the new key, or `undefined` when the account exists already.
    */
   async create(account: AccountId, name: string): Promise<NewAccessKey | undefined> {
-    if (this.exists(account)) return undefined;
-    const info: AccountInfo = { account, name, createdAtMs: this.#clock.nowMs() };
-    const { newKey, stored } = await this.#makeKey(account);
-    try {
-      await this.#catalog.commit([
-        { key: ['account', account], value: info, expected: 0 },
-        { key: ['access-key', newKey.accessKeyId], value: stored, expected: 0 },
-      ]);
-      await this.#keepKey(newKey);
-    } catch (error) {
-      if (!(error instanceof CatalogConflict)) throw error;
-      const other = await this.#catalog.get<AccountInfo>(['account', account]);
-      if (other) this.#known.set(account, other.value);
+    return this.exists(account) ? undefined : this.#creating.run(account, () => this.#create(account, name));
+  }
+
+  async #create(account: AccountId, name: string): Promise<NewAccessKey | undefined> {
+    const other = await this.#catalog.get<AccountInfo>(['account', account]);
+    if (other) {
+      this.#known.set(account, other.value);
       return undefined;
     }
+    const info: AccountInfo = { account, name, createdAtMs: this.#clock.nowMs() };
+    const { newKey, stored } = await this.#makeKey(account);
+    // First kept, then valid, as in `open`.
+    await this.#keepKey(newKey);
+    await this.#catalog.commit([
+      { key: ['account', account], value: info, expected: 0 },
+      { key: ['access-key', newKey.accessKeyId], value: stored, expected: 0 },
+    ]);
     this.#known.set(account, info);
     return newKey;
   }
@@ -171,13 +176,16 @@ export class Accounts {
       throw new ApiError('NoSuchEntityException', `account ${account} has no access key \`${accessKeyId}\``, { status: 404 });
     }
     return async () => {
-      await this.#catalog.commit([
-        {
-          key: ['access-key', accessKeyId],
-          value: status === undefined ? undefined : { ...found.value, status },
-          expected: found.version,
-        },
-      ]);
+      const value = status === undefined ? undefined : { ...found.value, status };
+      try {
+        await this.#catalog.commit([{ key: ['access-key', accessKeyId], value, expected: found.version }]);
+      } catch (cause) {
+        if (!(cause instanceof CatalogConflict)) throw cause;
+        throw new ApiError('ConflictException', `access key \`${accessKeyId}\` was changed by another call meanwhile; try again`, {
+          status: 409,
+          cause,
+        });
+      }
       this.#cache.delete(accessKeyId);
     };
   }

@@ -23,8 +23,15 @@ export function createCallRecorder(stores: Omit<IntakeStores, 'accounts'>): Reco
   return async (record) => {
     const receivedAtMs = stores.clock.nowMs();
     const { account, region } = record.call;
-    const bytes = encodeCallRecord(record, { eventId: stores.chance.uuid(), nowMs: receivedAtMs });
-    const outcome = parseEvent(bytes, { account, region, nowMs: receivedAtMs }, stores);
+    const now = { eventId: stores.chance.uuid(), nowMs: receivedAtMs };
+    const read = (bytes: Uint8Array) => parseEvent(bytes, { account, region, nowMs: receivedAtMs }, stores);
+    let bytes = encodeCallRecord(record, now);
+    let outcome = read(bytes);
+    if (outcome.kind === 'refused') {
+      // The caller's input nests too deep or has too many members to be read back: no reason to lose the record.
+      bytes = encodeCallRecord(withoutValues(record), now);
+      outcome = read(bytes);
+    }
     if (outcome.kind === 'refused') throw new Error(`the record of ${record.eventName} is not an event: ${outcome.reason}`);
     const { event } = outcome;
     await within(
@@ -90,6 +97,11 @@ function resource(found: NonNullable<CallRecord['resources']>[number]): JsonObje
 function bounded(value: JsonObject | null): JsonObject | null {
   if (value === null) return null;
   return new TextEncoder().encode(JSON.stringify(value)).length > PARAMETERS_BYTES_MAX ? { omitted: true } : value;
+}
+
+function withoutValues(record: CallRecord): CallRecord {
+  const without = (value: JsonObject | null) => (value === null ? null : { omitted: true });
+  return { ...record, requestParameters: without(record.requestParameters), responseElements: without(record.responseElements) };
 }
 
 function cut(text: string): string {

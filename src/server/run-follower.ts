@@ -38,10 +38,11 @@ export async function runFollower({ follower, journal, clock, chance, report }: 
   while (!signal.aborted) {
     try {
       const entries = await journal.read(follower.cursor(), BATCH_ENTRIES);
-      if (entries.length === 0) await journal.waitBeyond(follower.cursor(), signal);
-      else await follower.take(entries);
+      if (entries.length > 0) await follower.take(entries);
+      // Said before the wait: nothing new may come for a long time.
       if (failures > 0) report({ name, state: 'running' });
       failures = 0;
+      if (entries.length === 0) await journal.waitBeyond(follower.cursor(), signal);
     } catch (error) {
       if (signal.aborted) return;
       const problem = error instanceof Error ? error.message : String(error);

@@ -38,6 +38,7 @@ const schema = z.strictObject({
   listen: z
     .string()
     .regex(/^\S+:\d{1,5}$/, 'must be HOST:PORT')
+    .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'must have a port from 0 to 65535')
     .default('127.0.0.1:4620'),
   accountId: z
     .string()

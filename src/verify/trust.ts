@@ -228,6 +228,24 @@ function digestKeyOf(pem: string): PinnedKeys['digest'][number] {
   }
   if (key.asymmetricKeyType !== 'rsa')
     throw new Error('the key file has a PEM block that is not an RSA key; pin checkpoint keys as C2SP lines');
-  const publicKey = new Uint8Array(key.export({ type: 'pkcs1', format: 'der' }));
+  const publicKey = pkcs1Of(key);
   return { fingerprint: digestFingerprint(publicKey), publicKey };
+}
+
+/** DER of PKCS#1 `RSAPublicKey`, from the numbers themselves: some versions of Node cannot export a key that was read from PEM. */
+function pkcs1Of(key: KeyObject): Uint8Array {
+  const { n = '', e = '' } = key.export({ format: 'jwk' });
+  const numbers = [n, e].map((text) => derInteger(Buffer.from(text, 'base64url')));
+  return new Uint8Array(derElement(0x30, Buffer.concat(numbers)));
+}
+
+/** A positive whole number, big-endian. */
+function derInteger(bytes: Buffer): Buffer {
+  return derElement(0x02, (bytes[0] ?? 0) >= 0x80 ? Buffer.concat([Buffer.from([0]), bytes]) : bytes);
+}
+
+function derElement(tag: number, content: Buffer): Buffer {
+  const { length } = content;
+  const size = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
+  return Buffer.concat([Buffer.from([tag, ...size]), content]);
 }

@@ -6,7 +6,7 @@ import type { AccountId, Event, Region } from '../../src/event/types.ts';
 import { type Journal, type JournalEntry, JournalFailed, JournalFull, type NewEvent, type NewFact } from '../../src/store/journal.ts';
 
 export const ACCOUNT = '111122223333' as AccountId;
-const OTHER_ACCOUNT = '444455556666' as AccountId;
+export const OTHER_ACCOUNT = '444455556666' as AccountId;
 const REGION = 'eu-central-1' as Region;
 const NOW_MS = Date.UTC(2025, 0, 2, 3, 4, 5, 678);
 
@@ -23,7 +23,7 @@ export function newFact(id: string, text = ''): NewFact {
 }
 
 /** What an entry says, without what is random. */
-function plain(entry: JournalEntry) {
+export function plain(entry: JournalEntry) {
   const { nonce, bytes, event: _, ...rest } = entry;
   return { ...rest, nonceBytes: nonce.length, text: new TextDecoder().decode(bytes) };
 }

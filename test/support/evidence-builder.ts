@@ -140,7 +140,7 @@ function sha256(bytes: Uint8Array): Uint8Array {
   return hash('sha256', bytes, 'buffer');
 }
 
-export function signNote(text: string, keys: readonly CheckpointKey[]): string {
+function signNote(text: string, keys: readonly CheckpointKey[]): string {
   const signatures: NoteSignature[] = keys.map(({ privateKey, noteKey }) => ({
     name: noteKey.name,
     keyHash: noteKey.keyHash,

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { Client, type Verdict } from '../../src/cli/client.ts';
+import { CommandFailed } from '../../src/cli/exit.ts';
 import { findServer, type ServerAccess } from '../../src/cli/find-server.ts';
 import { type ProvedEvent, proveInclusion } from '../../src/cli/prove-inclusion.ts';
 import { searchPages } from '../../src/cli/search-pages.ts';
@@ -20,8 +21,8 @@ import { runCli } from './run-cli.ts';
 import { randomFrom } from './simulated-files.ts';
 import type { StartedServer } from './start-server.ts';
 
-export const LEDGER_ACCOUNT = '123837392027';
-export const LEDGER_BUCKET = 'ledger-trail-bucket';
+const LEDGER_ACCOUNT = '123837392027';
+const LEDGER_BUCKET = 'ledger-trail-bucket';
 const REGION = 'us-east-1';
 /** Flags of every server that a ledger is held against: short intervals, so that deliveries and digests happen under the faults. */
 export const LEDGER_FLAGS = ['--account-id', LEDGER_ACCOUNT, '--flush-interval', '300ms', '--digest-interval', '5s'] as const;
@@ -63,7 +64,7 @@ export function newIds(count: number): string[] {
 }
 
 /** A record that is the same bytes whenever it is sent. */
-export function recordOf(id: string): string {
+function recordOf(id: string): string {
   return JSON.stringify({
     eventVersion: '1.10',
     userIdentity: { type: 'IAMUser', principalId: 'AIDALEDGER', accountId: LEDGER_ACCOUNT, userName: 'ledger' },
@@ -272,8 +273,8 @@ async function readHistory(client: Client): Promise<Map<string, { readonly seque
   const [wanted] = await historyPlace(client);
   for (const endMs = performance.now() + DELIVERY_MS; ; await sleep(POLL_MS)) {
     const [head, lag] = await historyPlace(client);
-    if (head - lag >= wanted) break;
-    if (performance.now() > endMs) throw new Error(`history is ${lag} entries behind the journal's head of ${head}`);
+    if (head - lag >= wanted && (await answersLookUps(client))) break;
+    if (performance.now() > endMs) throw new Error(`history is ${lag} entries behind the journal's head of ${head}, or does not answer`);
   }
   const found = new Map<string, { readonly sequence: string; readonly source: string }>();
   for await (const page of searchPages(client, { operation: 'ExportEvents', input: {} })) {
@@ -284,6 +285,17 @@ async function readHistory(client: Client): Promise<Map<string, { readonly seque
     }
   }
   return found;
+}
+
+/** Whether history answers. It refuses to while it indexes anew what a crash took from its index. */
+async function answersLookUps(client: Client): Promise<boolean> {
+  try {
+    await client.call('ExportEvents', { MaxResults: 1 });
+    return true;
+  } catch (error) {
+    if (error instanceof CommandFailed && error.message.includes('is being rebuilt')) return false;
+    throw error;
+  }
 }
 
 /** The journal's head, and how far history is behind it, as `/metrics` says. */

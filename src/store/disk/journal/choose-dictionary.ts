@@ -11,17 +11,19 @@
 const DICTIONARY_BYTES = 32_768;
 const STRETCH_BYTES = 256;
 const STRING_BYTES = 8;
-const HASH_BITS = 20;
+/** Of the tables that count strings: enough for the text, which is short in a small segment. */
+const HASH_BITS_MAX = 20;
 
 /** @param samples Events spread evenly over the segment. @returns At most 32 KiB; empty when they share nothing. */
 export function chooseDictionary(samples: readonly Buffer[]): Buffer {
   const text = Buffer.concat(samples);
-  const hashes = hashStrings(samples, text.length);
-  const counts = countSamples(samples, hashes);
+  const hashBits = Math.min(HASH_BITS_MAX, Math.ceil(Math.log2(text.length + 2)));
+  const hashes = hashStrings(samples, text.length, hashBits);
+  const counts = countSamples(samples, hashes, hashBits);
   const ranges = Math.min(DICTIONARY_BYTES / STRETCH_BYTES, Math.floor(text.length / STRETCH_BYTES));
   const rangeBytes = Math.floor(text.length / Math.max(1, ranges));
   const stretches: { readonly score: number; readonly bytes: Buffer }[] = [];
-  const inWindow = new Uint16Array(2 ** HASH_BITS);
+  const inWindow = new Uint16Array(2 ** hashBits);
   for (let range = 0; range < ranges; range++) {
     const best = bestStretch({ hashes, counts, inWindow, from: range * rangeBytes, to: (range + 1) * rangeBytes });
     if (best.score === 0) continue;
@@ -33,13 +35,13 @@ export function chooseDictionary(samples: readonly Buffer[]): Buffer {
 }
 
 /** The hash of the string that begins at each place; 0 where it would reach beyond its sample. */
-function hashStrings(samples: readonly Buffer[], length: number): Uint32Array {
+function hashStrings(samples: readonly Buffer[], length: number, hashBits: number): Uint32Array {
   const hashes = new Uint32Array(length);
   let base = 0;
   for (const sample of samples) {
     for (let at = 0; at + STRING_BYTES <= sample.length; at++) {
       const mixed = Math.imul(sample.readUInt32LE(at), 0x9e3779b1) ^ Math.imul(sample.readUInt32LE(at + 4), 0x85ebca6b);
-      hashes[base + at] = (mixed ^ (mixed >>> 15)) >>> (32 - HASH_BITS);
+      hashes[base + at] = (mixed ^ (mixed >>> 15)) >>> (32 - hashBits);
     }
     base += sample.length;
   }
@@ -47,9 +49,9 @@ function hashStrings(samples: readonly Buffer[], length: number): Uint32Array {
 }
 
 /** In how many samples each string occurs. One that occurs in a single sample is worth nothing. */
-function countSamples(samples: readonly Buffer[], hashes: Uint32Array): Uint32Array {
-  const counts = new Uint32Array(2 ** HASH_BITS);
-  const lastSample = new Uint32Array(2 ** HASH_BITS);
+function countSamples(samples: readonly Buffer[], hashes: Uint32Array, hashBits: number): Uint32Array {
+  const counts = new Uint32Array(2 ** hashBits);
+  const lastSample = new Uint32Array(2 ** hashBits);
   let base = 0;
   for (const [index, sample] of samples.entries()) {
     for (let at = base; at < base + sample.length; at++) {

@@ -23,6 +23,10 @@ export class StagedFiles {
   readonly #folder: string;
   /** Counts the files of this process. */
   #count = 0;
+  /** The sync of the folder that is under way. */
+  #syncing: Promise<void> = Promise.resolve();
+  /** The one that begins after it; whoever asks meanwhile shares it. */
+  #nextSync: Promise<void> | undefined;
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -68,7 +72,18 @@ export class StagedFiles {
     } finally {
       await handle.close();
     }
-    await syncFolder(this.#folder);
+    await this.#syncNames();
+  }
+
+  /** Syncs the folder once for all who ask before it begins. */
+  #syncNames(): Promise<void> {
+    const begin = () => {
+      this.#nextSync = undefined;
+      this.#syncing = syncFolder(this.#folder);
+      return this.#syncing;
+    };
+    this.#nextSync ??= this.#syncing.then(begin, begin);
+    return this.#nextSync;
   }
 
   async *read(file: StagedFile): AsyncGenerator<Uint8Array> {
