@@ -4,6 +4,7 @@
  * Events have the shape of `synthetic-events.ts`, are moved to the server's account and get an id of their own by overwriting
  * the id in place, so that making them costs the sender little. Needs `npm run build`.
  */
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { loadavg } from 'node:os';
@@ -75,12 +76,10 @@ export class RecordSource {
   }
 
   next(): { readonly id: string; readonly bytes: Buffer } {
-    const number = this.#made++;
-    const { bytes: sample, idAt } = this.#samples[number % SAMPLES]!;
+    const { bytes: sample, idAt } = this.#samples[this.#made++ % SAMPLES]!;
     const bytes = Buffer.from(sample);
-    // Ids are spread as random ones are: the number is mixed by an odd constant, which keeps it unique.
-    const mixed = (Math.imul(number, 0x9e3779b1) >>> 0).toString(16).padStart(8, '0');
-    const id = `${mixed}-5b6c-4d7e-8f90-${number.toString(16).padStart(12, '0')}`;
+    // As random as real ones: sizes depend on it.
+    const id = randomUUID();
     bytes.write(id, idAt, 'latin1');
     return { id, bytes };
   }

@@ -2,9 +2,9 @@
  * Prints the bytes that events take in the sealed journal, in the log files of a trail and in the history index, as a ratio of one gzip.
  *
  * Run: `npm run build && node bench/run.mjs size [events, default 100000]`.
- * Input: synthetic records sent to the built server with a trail that flushes every minute, so that log files are large; the
- * server is stopped when history has taken all, which delivers the rest, and its files are measured. Log files with
- * fewer than 500 records are left out, on both sides. What the journal has not sealed yet is named beside.
+ * Input: synthetic records sent to the built server with a trail that flushes every 10 seconds, so that log files are large;
+ * the server's files are measured when history and the trail have taken all and it is stopped. Log files with fewer than
+ * 500 records are left out, on both sides. What the journal has not sealed yet is named beside.
  * Reference: one gzip, level 6, over all records as lines. Noise: none to speak of; sizes hardly depend on load.
  */
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -36,7 +36,7 @@ class GzipSize {
 }
 
 const records = new RecordSource();
-const { client, server } = await startMeasured({ flushInterval: '60s' });
+const { client, server } = await startMeasured({ flushInterval: '10s' });
 try {
   const reference = new GzipSize();
   let recordBytes = 0;
@@ -46,7 +46,7 @@ try {
     recordBytes += document.length;
     await reference.add(document);
   }
-  await whenCaughtUp(client, ['history'], CATCH_UP_MS);
+  await whenCaughtUp(client, ['history', 'trail'], CATCH_UP_MS);
   await server.stop();
   const oneGzip = (await reference.end()) / recordBytes;
   const journal = filesBelow(join(server.dataDir, 'journal'));
