@@ -1,0 +1,144 @@
+import { describe, expect, test } from 'vitest';
+import { ADMINISTRATOR, bytesOf, callOf, IntakeRig, OWNER, recordText, START_MS } from '../../test/support/intake-rig.ts';
+import { ApiError } from '../api/api-error.ts';
+import type { Call, Operation } from '../api/operation.ts';
+import type { AccountId } from '../event/types.ts';
+import type { HourCount } from '../store/follower.ts';
+import { acceptEvents } from './accept-events.ts';
+import { type CountedFollower, reconcile } from './accounting.ts';
+import { accountingOperations } from './accounting-operations.ts';
+import { EventCounter } from './count-events.ts';
+import { hourOf } from './intake-ledger.ts';
+
+const HOUR = hourOf(START_MS);
+
+function follower(at: { cursor: bigint; start?: bigint; counts: readonly Partial<HourCount>[] }): CountedFollower {
+  const { cursor, start = 0n, counts } = at;
+  const whole = counts.map((count) => ({ account: OWNER, hour: HOUR, delivered: 0, filtered: 0, ...count }));
+  return { name: 'trail', cursor: () => cursor, start: () => start, counts: () => whole };
+}
+
+async function submit(rig: IntakeRig, ...texts: string[]): Promise<void> {
+  const pieces = texts.map((text) => ({ kind: 'record', bytes: bytesOf(text) }) as const);
+  await acceptEvents(rig.stores, callOf(OWNER), pieces, { source: 'record', createAccounts: false });
+}
+
+async function rigWith(count: number): Promise<IntakeRig> {
+  const rig = await IntakeRig.open();
+  await submit(rig, ...Array.from({ length: count }, (_, index) => recordText(`event-${index}`)));
+  return rig;
+}
+
+describe('reconcile', () => {
+  test('nothing is unexplained while events are delivered, filtered or pending (F45)', async () => {
+    const rig = await rigWith(10);
+    expect(await reconcile(rig.journal, [follower({ cursor: 7n, counts: [{ delivered: 5, filtered: 2 }] })])).toEqual([
+      {
+        account: OWNER,
+        hour: '2026-01-02T03:00:00.000Z',
+        follower: 'trail',
+        accepted: 10,
+        delivered: 5,
+        filtered: 2,
+        pending: 3,
+        unexplained: 0,
+      },
+    ]);
+  });
+
+  test('a follower that lost one event shows exactly 1 unexplained, and one that doubled it -1 (F45)', async () => {
+    const rig = await rigWith(10);
+    const books = [
+      follower({ cursor: 10n, counts: [{ delivered: 9 }] }),
+      follower({ cursor: 10n, counts: [{ delivered: 11 }] }),
+      follower({ cursor: 10n, counts: [] }),
+    ];
+    expect((await reconcile(rig.journal, books)).map(({ unexplained }) => unexplained)).toEqual([1, -1, 10]);
+  });
+
+  test('events from before a follower began are none of its business', async () => {
+    const rig = await rigWith(10);
+    const [row] = await reconcile(rig.journal, [follower({ cursor: 10n, start: 8n, counts: [{ delivered: 2 }] })]);
+    expect(row).toMatchObject({ accepted: 2, pending: 0, unexplained: 0 });
+  });
+
+  test('facts are no events, and a count for an hour without events is unexplained', async () => {
+    const rig = await rigWith(1);
+    await submit(rig, 'nonsense');
+    const rows = await reconcile(rig.journal, [follower({ cursor: 2n, counts: [{ delivered: 1 }, { hour: HOUR + 1, delivered: 3 }] })]);
+    expect(rows.map(({ accepted, unexplained }) => [accepted, unexplained])).toEqual([
+      [1, 0],
+      [0, -3],
+    ]);
+  });
+
+  test('an aborted count ends with the reason of the abort', async () => {
+    const rig = await rigWith(1);
+    await expect(reconcile(rig.journal, [], AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough');
+  });
+});
+
+describe('accountingOperations', () => {
+  /** The operations with all of the journal counted. */
+  async function operationsOf(rig: IntakeRig, followers: readonly CountedFollower[] = []) {
+    const counter = await EventCounter.open(rig.catalog);
+    await counter.take(await rig.journal.read(0n, 100));
+    const operations = accountingOperations({
+      journal: rig.journal,
+      counter,
+      followers: () => followers,
+      followerStates: () => [
+        { name: 'history', state: 'running' },
+        { name: 'tree', state: 'stopped', problem: 'a bug' },
+      ],
+    });
+    return async (name: string, call: Call) => {
+      const operation = operations.find((each) => each.name === name) as Operation<object, unknown>;
+      return (await operation.decide(call, {})).output;
+    };
+  }
+
+  test('GetAccounting shows the books of the own account, with what was received as the sum (RC1, F45)', async () => {
+    const rig = await rigWith(3);
+    await submit(rig, 'nonsense');
+    const ask = await operationsOf(rig, [follower({ cursor: 4n, counts: [{ delivered: 2 }] })]);
+    const hour = '2026-01-02T03:00:00.000Z';
+    expect(await ask('GetAccounting', callOf(OWNER))).toEqual({
+      Received: [{ Account: OWNER, Hour: hour, Received: 4, Accepted: 3, Repeated: 0, Rejected: 1 }],
+      CountedTo: '4',
+      Head: '4',
+      Followers: [{ Account: OWNER, Hour: hour, Follower: 'trail', Accepted: 3, Delivered: 2, Filtered: 0, Pending: 0, Unexplained: 1 }],
+      Unexplained: 1,
+    });
+  });
+
+  test('other accounts do not see these books, administrators do (A12)', async () => {
+    const ask = await operationsOf(await rigWith(3), [follower({ cursor: 3n, counts: [{ delivered: 2 }] })]);
+    const stranger = await ask('GetAccounting', callOf('444444444444' as AccountId));
+    expect(stranger).toMatchObject({ Received: [], Followers: [], Unexplained: 0 });
+    expect(await ask('GetAccounting', callOf(ADMINISTRATOR))).toMatchObject({ Received: [{ Account: OWNER }], Unexplained: 1 });
+  });
+
+  test('what one follower lost and another doubled does not cancel out', async () => {
+    const books = [follower({ cursor: 3n, counts: [{ delivered: 2 }] }), follower({ cursor: 3n, counts: [{ delivered: 4 }] })];
+    const ask = await operationsOf(await rigWith(3), books);
+    expect(await ask('GetAccounting', callOf(OWNER))).toMatchObject({ Unexplained: 2 });
+  });
+
+  test('GetHealth tells administrators the state of journal and followers, and refuses others', async () => {
+    const rig = await rigWith(2);
+    const ask = await operationsOf(rig);
+    rig.journal.pretend('full');
+    expect(await ask('GetHealth', callOf(ADMINISTRATOR))).toEqual({
+      Journal: { State: 'full', Reason: expect.any(String), Head: '2' },
+      Damage: [],
+      Followers: [
+        { Name: 'history', State: 'running' },
+        { Name: 'tree', State: 'stopped', Problem: 'a bug' },
+      ],
+    });
+    const refusal = await ask('GetHealth', callOf(OWNER)).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(ApiError);
+    expect(refusal).toMatchObject({ code: 'AccessDeniedException', status: 403 });
+  });
+});
