@@ -1,0 +1,127 @@
+import { describe, expect, test } from 'vitest';
+import { ADMINISTRATOR, callOf, IntakeRig, OWNER, STRANGER } from '../../test/support/intake-rig.ts';
+import { ApiError } from '../api/api-error.ts';
+import type { Call, Decision, Operation } from '../api/operation.ts';
+import type { AccountId } from '../event/types.ts';
+import { accessOperations } from './operations.ts';
+
+async function decide(rig: IntakeRig, name: string, input: object, call: Call = callOf(OWNER)): Promise<Decision<unknown>> {
+  const { snowtrail, sts } = accessOperations(rig.accounts);
+  const operation = [...snowtrail, ...sts].find((each) => each.name === name) as Operation<object, unknown>;
+  return operation.decide(call, input);
+}
+
+/** Decides and carries out. */
+async function send(rig: IntakeRig, name: string, input: object, call: Call = callOf(OWNER)): Promise<unknown> {
+  const { output, apply } = await decide(rig, name, input, call);
+  await apply?.();
+  return output;
+}
+
+const keyOf = (rig: IntakeRig, account: AccountId) => rig.kept.find((key) => key.account === account)!.accessKeyId;
+
+describe('accessOperations', () => {
+  test('GetCallerIdentity says who calls', async () => {
+    expect(await send(await IntakeRig.open(), 'GetCallerIdentity', {})).toEqual({
+      Account: OWNER,
+      Arn: `arn:aws:iam::${OWNER}:root`,
+      UserId: OWNER,
+    });
+  });
+
+  test('a decision alone changes nothing: its record comes first (F37)', async () => {
+    const rig = await IntakeRig.open();
+    await decide(rig, 'CreateAccount', { Account: STRANGER }, callOf(ADMINISTRATOR));
+    await decide(rig, 'CreateAccessKey', {});
+    await decide(rig, 'UpdateAccessKey', { AccessKeyId: keyOf(rig, OWNER), Status: 'Inactive' });
+    expect(rig.accounts.exists(STRANGER)).toBe(false);
+    expect(await rig.accounts.listKeys(OWNER)).toMatchObject([{ accessKeyId: keyOf(rig, OWNER), status: 'Active' }]);
+  });
+
+  test('an administrator makes an account once, with its key; making it again says so', async () => {
+    const rig = await IntakeRig.open();
+    const call = callOf(ADMINISTRATOR);
+    const key = { Account: STRANGER, AccessKeyId: expect.stringMatching(/^AKIA/), SecretAccessKey: expect.any(String) };
+    expect(await send(rig, 'CreateAccount', { Account: STRANGER }, call)).toEqual({ Created: true, AccessKey: key });
+    expect(await send(rig, 'CreateAccount', { Account: STRANGER }, call)).toEqual({ Created: false });
+  });
+
+  test('no record holds a secret (FI6)', async () => {
+    const rig = await IntakeRig.open();
+    for (const [name, input] of [
+      ['CreateAccount', { Account: STRANGER }],
+      ['CreateAccessKey', { Account: OWNER }],
+    ] as const) {
+      const decision = await decide(rig, name, input, callOf(ADMINISTRATOR));
+      await decision.apply?.();
+      const { SecretAccessKey } = (decision.output as { AccessKey: { SecretAccessKey: string } }).AccessKey;
+      // `null` and an object are recorded as they are; absent would mean the output itself.
+      expect(decision.responseElements).toBeDefined();
+      expect(JSON.stringify([decision.requestParameters, decision.responseElements])).not.toContain(SecretAccessKey);
+    }
+  });
+
+  test('a foreign account gets the same answer whether it exists or not (A12)', async () => {
+    const rig = await IntakeRig.open();
+    for (const [name, more] of [
+      ['CreateAccount', {}],
+      ['CreateAccessKey', {}],
+      ['ListAccessKeys', {}],
+      ['UpdateAccessKey', { AccessKeyId: keyOf(rig, ADMINISTRATOR), Status: 'Inactive' }],
+      ['DeleteAccessKey', { AccessKeyId: keyOf(rig, ADMINISTRATOR) }],
+    ] as const) {
+      const answers: unknown[] = [];
+      for (const account of [ADMINISTRATOR, STRANGER]) {
+        const error = await decide(rig, name, { Account: account, ...more }).catch((refusal: unknown) => refusal);
+        expect(error).toBeInstanceOf(ApiError);
+        const { code, status, message } = error as ApiError;
+        answers.push({ code, status, message: message.replaceAll(account, 'THE ACCOUNT') });
+      }
+      expect(answers[0]).toMatchObject({ code: 'AccessDeniedException', status: 403 });
+      expect(answers[1]).toEqual(answers[0]);
+    }
+  });
+
+  test('an account sees itself only, administrators see all', async () => {
+    const rig = await IntakeRig.open();
+    expect(await send(rig, 'ListAccounts', {})).toMatchObject({ Accounts: [{ Account: OWNER, Name: 'owner' }] });
+    expect(await send(rig, 'ListAccounts', {}, callOf(ADMINISTRATOR))).toMatchObject({
+      Accounts: [{ Account: ADMINISTRATOR }, { Account: OWNER }],
+    });
+  });
+
+  test('an account makes, lists, deactivates and deletes its own keys', async () => {
+    const rig = await IntakeRig.open();
+    const made = (await send(rig, 'CreateAccessKey', {})) as { AccessKey: { AccessKeyId: string } };
+    const AccessKeyId = made.AccessKey.AccessKeyId;
+    await send(rig, 'UpdateAccessKey', { AccessKeyId, Status: 'Inactive' });
+    const listed = (await send(rig, 'ListAccessKeys', {})) as { AccessKeys: readonly object[] };
+    expect(listed.AccessKeys).toHaveLength(2);
+    expect(listed.AccessKeys).toContainEqual({ Account: OWNER, AccessKeyId, Status: 'Inactive', CreateDate: '2026-01-02T03:30:00.000Z' });
+    await send(rig, 'DeleteAccessKey', { AccessKeyId });
+    expect(await send(rig, 'ListAccessKeys', {})).toMatchObject({ AccessKeys: [{ AccessKeyId: keyOf(rig, OWNER) }] });
+  });
+
+  test('an administrator learns that an account does not exist', async () => {
+    const refusal = decide(await IntakeRig.open(), 'ListAccessKeys', { Account: STRANGER }, callOf(ADMINISTRATOR));
+    await expect(refusal).rejects.toMatchObject({ code: 'NoSuchEntityException', status: 404 });
+  });
+
+  test('a key cannot delete itself', async () => {
+    const rig = await IntakeRig.open();
+    const call = callOf(OWNER);
+    const own = { ...call, principal: { ...call.principal, accessKeyId: keyOf(rig, OWNER) } };
+    await expect(decide(rig, 'DeleteAccessKey', { AccessKeyId: keyOf(rig, OWNER) }, own)).rejects.toThrow('cannot delete itself');
+  });
+
+  test.each([
+    ['CreateAccount', { Account: '12345' }],
+    ['CreateAccount', { Account: 123_456_789_012 }],
+    ['CreateAccount', { Account: STRANGER, Name: '' }],
+    ['UpdateAccessKey', { AccessKeyId: 'AKIAUNKNOWNUNKNOWN00', Status: 'Sleeping' }],
+    ['UpdateAccessKey', { AccessKeyId: ['AKIAUNKNOWNUNKNOWN00'], Status: 'Active' }],
+    ['DeleteAccessKey', { AccessKeyId: 'a/b' }],
+  ])('%s refuses %j', async (name, input) => {
+    await expect(decide(await IntakeRig.open(), name, input, callOf(ADMINISTRATOR))).rejects.toMatchObject({ code: 'ValidationException' });
+  });
+});
