@@ -1,0 +1,131 @@
+import assert from 'node:assert';
+import { describe, expect, test } from 'vitest';
+import { bytesOf, callOf, IntakeRig, OWNER, recordText } from '../../test/support/intake-rig.ts';
+import { acceptEvents } from '../intake/accept-events.ts';
+import type { Follower } from '../store/follower.ts';
+import { type Journal, JournalDamaged, type JournalEntry } from '../store/journal.ts';
+import { type FollowerState, runFollower } from './run-follower.ts';
+
+/** Remembers what it took; `fail` decides whether the next batch is refused. */
+class Notebook implements Follower {
+  readonly name = 'notebook';
+  readonly taken: bigint[] = [];
+  fail: () => void = () => undefined;
+  onTake: () => void = () => undefined;
+
+  cursor(): bigint {
+    return this.taken.at(-1) ?? 0n;
+  }
+
+  async take(entries: readonly JournalEntry[]): Promise<bigint> {
+    this.fail();
+    this.taken.push(...entries.map(({ sequence }) => sequence));
+    this.onTake();
+    return this.cursor();
+  }
+}
+
+async function submit(rig: IntakeRig, ...ids: string[]): Promise<void> {
+  const pieces = ids.map((id) => ({ kind: 'record', bytes: bytesOf(recordText(id)) }) as const);
+  await acceptEvents(rig.stores, callOf(OWNER), pieces, { source: 'record', createAccounts: false });
+}
+
+/** Starts a follower; `states` fills with what it reports. */
+function start(rig: IntakeRig, follower: Follower, journal: Journal = rig.journal) {
+  const stopping = new AbortController();
+  const states: FollowerState[] = [];
+  const told: (() => void)[] = [];
+  const report = (state: FollowerState) => {
+    states.push(state);
+    for (const wake of told.splice(0)) wake();
+  };
+  const nextReport = () => new Promise<void>((resolve) => told.push(resolve));
+  const ended = runFollower({ follower, journal, clock: rig.clock, chance: rig.chance, report }, stopping.signal);
+  return { states, ended, nextReport, stop: () => stopping.abort() };
+}
+
+describe('runFollower', () => {
+  test('a follower gets all entries in order, those that come later too, until it is stopped', async () => {
+    const rig = await IntakeRig.open();
+    const notebook = new Notebook();
+    await submit(rig, 'one', 'two');
+    const first = new Promise<void>((resolve) => (notebook.onTake = resolve));
+    const { states, ended, stop } = start(rig, notebook);
+    await first;
+    const second = new Promise<void>((resolve) => (notebook.onTake = resolve));
+    await submit(rig, 'three');
+    await second;
+    stop();
+    await ended;
+    expect([notebook.taken, states]).toEqual([[1n, 2n, 3n], []]);
+  });
+
+  test('after an outage the same entries come again, later each time, and nothing is skipped', async () => {
+    const rig = await IntakeRig.open();
+    const notebook = new Notebook();
+    let outages = 3;
+    notebook.fail = () => {
+      if (outages-- > 0) throw new Error('the bucket is away');
+    };
+    await submit(rig, 'one');
+    const done = new Promise<void>((resolve) => (notebook.onTake = resolve));
+    const { states, ended, stop } = start(rig, notebook);
+    await rig.clock.someoneSleeps();
+    await rig.clock.advance(99);
+    expect(states).toHaveLength(1);
+    await rig.clock.advance(30_000);
+    await done;
+    stop();
+    await ended;
+    const retrying = { name: 'notebook', state: 'retrying', problem: 'the bucket is away' };
+    expect([notebook.taken, states]).toEqual([[1n], [retrying, retrying, retrying, { name: 'notebook', state: 'running' }]]);
+  });
+
+  test('a journal that answers again is reported at once, although nothing new comes', async () => {
+    const rig = await IntakeRig.open();
+    let isAway = true;
+    const read: Journal['read'] = (after, limit) => (isAway ? Promise.reject(new Error('away')) : rig.journal.read(after, limit));
+    const { states, ended, nextReport, stop } = start(rig, new Notebook(), { ...rig.journal, read });
+    await rig.clock.someoneSleeps();
+    isAway = false;
+    const recovered = nextReport();
+    await rig.clock.advance(200);
+    await recovered;
+    expect(states.map(({ state }) => state)).toEqual(['retrying', 'running']);
+    stop();
+    await ended;
+  });
+
+  test('a bug stops the follower for good, and it says why', async () => {
+    const rig = await IntakeRig.open();
+    const notebook = new Notebook();
+    notebook.fail = () => assert.fail('a follower reads without gaps');
+    await submit(rig, 'one');
+    const { states, ended } = start(rig, notebook);
+    await ended;
+    expect(states).toEqual([{ name: 'notebook', state: 'stopped', problem: 'a follower reads without gaps' }]);
+    expect(notebook.taken).toEqual([]);
+  });
+
+  test('an entry that cannot be read stops the follower: going on would skip it', async () => {
+    const rig = await IntakeRig.open();
+    const read = () => Promise.reject(new JournalDamaged({ from: 1n, to: 2n, reason: 'wrong CRC' }));
+    const { states, ended } = start(rig, new Notebook(), { ...rig.journal, read });
+    await ended;
+    expect(states).toMatchObject([{ state: 'stopped', problem: expect.stringContaining('entries 1 to 2') }]);
+  });
+
+  test('a follower that waits for its next try ends when it is stopped', async () => {
+    const rig = await IntakeRig.open();
+    const notebook = new Notebook();
+    notebook.fail = () => {
+      throw new Error('away');
+    };
+    await submit(rig, 'one');
+    const { ended, stop } = start(rig, notebook);
+    await rig.clock.someoneSleeps();
+    stop();
+    await ended;
+    expect(rig.clock.sleepers()).toBe(0);
+  });
+});

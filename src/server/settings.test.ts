@@ -1,0 +1,101 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { BadSetting, readSettings, type SettingFlags } from './settings.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'snowtrail-settings-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Writes a configuration file and gives back its path. */
+function fileWith(text: string): string {
+  const path = join(folder, 'config.yaml');
+  writeFileSync(path, text);
+  return path;
+}
+
+/** Reads settings from a file of this text, and nothing else of the machine. */
+function read(text: string, flags: SettingFlags = {}, environment: NodeJS.ProcessEnv = {}): ReturnType<typeof readSettings> {
+  return readSettings({ config: fileWith(text), ...flags }, environment);
+}
+
+describe('readSettings', () => {
+  test('defaults fill what nobody set, in milliseconds', () => {
+    expect(read('')).toEqual({
+      dataDir: './snowtrail-data',
+      listen: '127.0.0.1:4620',
+      accountId: '000000000000',
+      region: 'us-east-1',
+      flushInterval: 5_000,
+      digestInterval: 3_600_000,
+      storage: { buckets: {} },
+    });
+  });
+
+  test('a flag goes before the environment, the environment before the file', () => {
+    const file = 'dataDir: from-file\nregion: eu-west-1\nflushInterval: 1s\n';
+    const environment = { SNOWTRAIL_REGION: 'eu-west-2', SNOWTRAIL_FLUSH_INTERVAL: '2s' };
+    expect(read(file, { flushInterval: '3s', region: undefined }, environment)).toMatchObject({
+      dataDir: 'from-file',
+      region: 'eu-west-2',
+      flushInterval: 3_000,
+    });
+  });
+
+  test('the file may be named by the environment', () => {
+    expect(readSettings({}, { SNOWTRAIL_CONFIG: fileWith('region: eu-north-1') }).region).toBe('eu-north-1');
+  });
+
+  test('durations and sizes have units', () => {
+    const settings = read('flushInterval: 500ms\ndigestInterval: 1.5m\nstorage: { reserve: 2 GiB }');
+    expect(settings).toMatchObject({ flushInterval: 500, digestInterval: 90_000, storage: { reserve: 2 * 1024 ** 3 } });
+  });
+
+  test.each([
+    ['flushIntreval: 5s', 'flushIntreval'],
+    ['storage: { reserv: 1GiB }', 'reserv'],
+    ['dataDir: ""', 'dataDir'],
+    ['listen: nowhere', 'listen'],
+    ['listen: 127.0.0.1:65536', 'listen'],
+    ['accountId: "12345"', 'accountId'],
+    ['accountId: 123456789012', 'accountId'],
+    ['region: "../etc"', 'region'],
+    ['flushInterval: 0s', 'flushInterval'],
+    ['flushInterval: soon', 'flushInterval'],
+    ['digestInterval: 500ms', 'digestInterval'],
+    ['digestInterval: 1500ms', 'digestInterval'],
+    ['storage: { reserve: lots }', 'storage.reserve'],
+    [
+      'storage: { buckets: { far: { endpoint: nowhere, credentials: { accessKeyId: a, secretAccessKey: b } } } }',
+      'storage.buckets.far.endpoint',
+    ],
+    ['storage: { buckets: { far: { endpoint: "http://127.0.0.1:1" } } }', 'storage.buckets.far.credentials'],
+  ])('`%s` refuses to start and names `%s` (F62)', (text, setting) => {
+    expect(() => read(text)).toThrow(BadSetting);
+    expect(() => read(text)).toThrow(setting);
+  });
+
+  test('all broken settings are named at once, wherever they come from (F62)', () => {
+    const reading = () => read('region: "no region"', { listen: 'nowhere' }, { SNOWTRAIL_ACCOUNT_ID: '1' });
+    for (const name of ['region', 'listen', 'accountId']) expect(reading).toThrow(`  ${name}: `);
+  });
+
+  test.each([
+    ['[1, 2]', 'must hold settings by name'],
+    ['just words', 'must hold settings by name'],
+    ['a: [', 'is not YAML'],
+  ])('a file of `%s` refuses to start and names the file (F62)', (text, reason) => {
+    expect(() => read(text)).toThrow(BadSetting);
+    expect(() => read(text)).toThrow(new RegExp(`config\\.yaml.*${reason}`));
+  });
+
+  test('a file that was asked for and is not there refuses to start (F62)', () => {
+    expect(() => readSettings({ config: join(folder, 'missing.yaml') }, {})).toThrow(/missing\.yaml.* cannot be read/);
+  });
+
+  test('a clock file is refused where others can reach the server', () => {
+    for (const listen of ['0.0.0.0:4620', '[::]:4620', '192.0.2.1:4620', '127.example.com:4620'])
+      expect(() => read('', { clock: 'clock', listen })).toThrow(/clock .*loopback/);
+    for (const listen of ['127.0.0.1:4620', '[::1]:4620', 'localhost:0']) expect(read('', { clock: 'clock', listen }).clock).toBe('clock');
+  });
+});
