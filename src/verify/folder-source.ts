@@ -7,8 +7,8 @@
  *
  * Keys are untrusted: `get` opens only plain files whose real place is below the folder.
  */
-import { constants, type Dirent } from 'node:fs';
-import { open, readdir, realpath } from 'node:fs/promises';
+import { closeSync, constants, type Dirent, fstatSync, openSync, read } from 'node:fs';
+import { readdir, realpath } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { type EvidenceSource, type Fetched, type ListedObject, SourceUnreachable } from './source.ts';
 
@@ -96,32 +96,42 @@ function isSafeKey(key: string): boolean {
   return key.split('/').every((name) => name !== '' && name !== '.' && name !== '..') && !/[\u0000-\u001f\\]/.test(key);
 }
 
+/**
+ * Opening and closing are done at once: to hand them to another thread and back costs more than they do. Only the bytes
+ * may take long to come.
+ */
 async function readPlainFile(path: string, bytesMax: number): Promise<Fetched> {
-  let file: Awaited<ReturnType<typeof open>>;
+  let file: number;
   try {
-    file = await open(path, READ_PLAIN);
+    file = openSync(path, READ_PLAIN);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG') return { kind: 'missing' };
     return { kind: 'unreadable', reason: code === 'ELOOP' ? 'it is a link' : reasonOf(error) };
   }
   try {
-    const info = await file.stat();
+    const info = fstatSync(file);
     if (!info.isFile()) return { kind: 'unreadable', reason: 'it is not a plain file' };
     if (info.size > bytesMax) return { kind: 'too-large' };
     // One byte more than there should be shows a file that grows while it is read.
     const bytes = new Uint8Array(info.size + 1);
     let length = 0;
-    for (;;) {
-      const { bytesRead } = await file.read(bytes, length, bytes.length - length, length);
-      length += bytesRead;
+    while (length < info.size) {
+      const bytesRead = await readInto(file, bytes, length);
       if (bytesRead === 0) break;
-      if (length > info.size) return { kind: 'unreadable', reason: 'it grew while it was read' };
+      length += bytesRead;
     }
+    if (length > info.size) return { kind: 'unreadable', reason: 'it grew while it was read' };
     return { kind: 'object', bytes: bytes.subarray(0, length) };
   } finally {
-    await file.close();
+    closeSync(file);
   }
+}
+
+function readInto(file: number, bytes: Uint8Array, at: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(file, bytes, at, bytes.length - at, at, (error, bytesRead) => (error === null ? resolve(bytesRead) : reject(error)));
+  });
 }
 
 function reasonOf(error: unknown): string {

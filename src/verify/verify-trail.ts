@@ -67,6 +67,8 @@ interface Absent {
   readonly file: { readonly key: string; readonly kind: FileKind };
   readonly number: number;
   readonly outcome: ObjectOutcome;
+  /** Looks for it once more. */
+  readonly check: () => Promise<void>;
 }
 
 class TrailVerification {
@@ -109,6 +111,7 @@ class TrailVerification {
     await this.#takeKnownToFollow();
     this.#chain.finish();
     await this.#run.jobs.done();
+    await this.#lookAgain();
     this.#settleAbsent();
     this.#settleLedger();
     return {
@@ -323,11 +326,12 @@ class TrailVerification {
     const isWanted = wantsTime(selection, receipt.createdAt, receipt.createdAt) && wantsRegion(selection, object.region);
     const wasListed = inventory.unnamed.delete(key);
     if (!isWanted && wasListed) return this.#file(key, 'log', 'unchecked');
-    await jobs.add(object.sizeBytes, async () => {
+    const check = async () => {
       const outcome = await checkObject(this.#run, key, 'log', object);
       if (outcome.verdict === 'valid') this.#records += object.events;
-      this.#settle(key, 'log', receipt.number, outcome);
-    });
+      this.#settle(key, 'log', { number: receipt.number, outcome, check });
+    };
+    await jobs.add(object.sizeBytes, check);
   }
 
   async #takeDigest(receipt: Receipt & { kind: 'digest' }, scope: ScopeId): Promise<void> {
@@ -345,17 +349,19 @@ class TrailVerification {
     const isWanted = wantsTime(selection, digest.start, digest.end) && wantsRegion(selection, digest.region);
     const wasListed = inventory.unnamed.delete(key);
     if (!isWanted && wasListed) return this.#file(key, kind, 'unchecked');
-    await jobs.add(digest.sizeBytes, async () => {
+    const check = async () => {
       const outcome = await checkObject(this.#run, key, 'digest', digest);
       const content = outcome.facts?.digest;
-      if (content === undefined || !outcome.isSame) return this.#settle(key, kind, receipt.number, outcome);
+      const settled = { number: receipt.number, outcome, check };
+      if (content === undefined || !outcome.isSame) return this.#settle(key, kind, settled);
       this.#ledger.content(receipt, content);
       const claim = { trail: this.#trail, bucket: receipt.bucket, receipt: digest, before };
       const faults = faultsOfDigest(this.#run.trust, content, outcome.metadata, claim);
       for (const { code, reason, isIncomplete } of faults) this.#file(key, kind, isIncomplete ? 'unreadable' : 'tampered', code, reason);
-      if (faults.length === 0 || outcome.verdict !== 'valid') this.#settle(key, kind, receipt.number, outcome);
+      if (faults.length === 0 || outcome.verdict !== 'valid') this.#settle(key, kind, settled);
       else this.#run.progress();
-    });
+    };
+    await jobs.add(digest.sizeBytes, check);
   }
 
   /** Where an object lies in this source: below the same prefix as the receipt that names it. */
@@ -369,10 +375,20 @@ class TrailVerification {
     return `${prefixOf(scope) ?? ''}${key.slice(prefix.length)}`;
   }
 
-  #settle(key: string, kind: FileKind, number: number, outcome: ObjectOutcome): void {
+  #settle(key: string, kind: FileKind, checked: Omit<Absent, 'file'>): void {
     this.#run.progress();
-    if (outcome.verdict === 'missing' && outcome.code === undefined) this.#absent.push({ file: { key, kind }, number, outcome });
+    const { outcome } = checked;
+    if (outcome.verdict === 'missing' && outcome.code === undefined) this.#absent.push({ file: { key, kind }, ...checked });
     else this.#file(key, kind, outcome.verdict, outcome.code, outcome.reason);
+  }
+
+  /**
+   * Looks once more for what was not there: a receipt that appeared while the source was read announced objects that were
+   * put after they were looked for.
+   */
+  async #lookAgain(): Promise<void> {
+    for (const { check } of this.#absent.splice(0)) await this.#run.jobs.add(0, check);
+    await this.#run.jobs.done();
   }
 
   /** What the newest receipt names may still be on its way; everything before it was put before that receipt was. */

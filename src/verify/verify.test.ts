@@ -554,6 +554,20 @@ describe('verify, on a bucket', () => {
     expect(report.findings[0]).toMatchObject({ code: 'unreachable' });
   });
 
+  test('that is being delivered to while it is read is no fault: what was not there yet is looked for again', async () => {
+    const builder = await buildEvidence({ digests: 2 });
+    const source = builder.bucket.source();
+    const [log] = await builder.deliver();
+    const [digest] = await builder.closeInterval();
+    const late = new Set([log, digest]);
+    const report = await verifyBucket(builder, undefined, {
+      source: { ...source, get: async (key, max) => (late.delete(key) ? { kind: 'missing' } : source.get(key, max)) },
+      callServer: builder.callServer(),
+    });
+    expect(faults(report)).toEqual([]);
+    expect(report.exitCode).toBe(0);
+  });
+
   test('only the Regions and the time that were asked for are checked, and the rest is said to be unchecked', async () => {
     const builder = new Builder();
     await builder.start(['eu-central-1', 'us-east-1']);
