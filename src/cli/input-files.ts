@@ -44,9 +44,11 @@ export async function findInputFiles(
       continue;
     }
     const entries = await readdir(path, { recursive: true, withFileTypes: true });
-    const inside = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-    for (const name of inside.sort()) {
-      const isEvents = ENDINGS.test(name) && !name.split('/').some((part) => NOT_EVENTS.has(part) || part === '.snowtrail');
+    const inside = new Map(entries.filter((entry) => !entry.isDirectory()).map((entry) => [join(entry.parentPath, entry.name), entry]));
+    for (const name of [...inside.keys()].sort()) {
+      // Links and pipes are not followed, and counted, so that they do not go missing in silence.
+      const isEvents =
+        inside.get(name)!.isFile() && ENDINGS.test(name) && !name.split('/').some((part) => NOT_EVENTS.has(part) || part === '.snowtrail');
       if (isEvents) files.push({ path: name, sizeBytes: (await stat(name)).size });
       else passedOver += 1;
     }

@@ -102,9 +102,10 @@ export async function submitFiles(client: Client, paths: readonly string[], opti
       underWay.add(tracked);
       ofFile.push(tracked);
     };
-    await readFileInto(file, offsetMs, tally, send, options.signal);
+    const isWhole = await readFileInto(file, offsetMs, tally, send, options.signal);
     await Promise.all(ofFile);
-    if (failure === undefined && !options.signal.aborted) await memory.saveDone(file);
+    // A file that could not be read to its end is not done: what it holds behind the fault is still missing.
+    if (isWhole && failure === undefined && !options.signal.aborted) await memory.saveDone(file);
     progress.fileDone();
   }
   await Promise.all(underWay);
@@ -113,13 +114,15 @@ export async function submitFiles(client: Client, paths: readonly string[], opti
   return { files: files.length, skipped, passedOver, ...tally.report(), isInterrupted: options.signal.aborted };
 }
 
+/** @returns whether the file was read to its end. */
 async function readFileInto(
   file: InputFile,
   offsetMs: number,
   tally: Tally,
   send: (batch: readonly Item[]) => Promise<void>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
+  let isWhole = true;
   let batch: Item[] = [];
   let batchBytes = 0;
   try {
@@ -138,12 +141,14 @@ async function readFileInto(
         batch.push({ number: piece.number, bytes });
         batchBytes += bytes.length;
       }
-      if (signal.aborted) return;
+      if (signal.aborted) return false;
     }
   } catch (error) {
+    isWhole = false;
     tally.failFile(file.path, error instanceof Error ? error.message : String(error));
   }
   if (batch.length > 0) await send(batch);
+  return isWhole;
 }
 
 /** Sends one batch until it is answered whole. */
@@ -266,8 +271,12 @@ class ResumeMemory {
     const done = new Set<string>();
     let offsetMs: number | undefined;
     const text = path === undefined ? '' : await readFile(path, 'utf8').catch(() => '');
-    for (const line of text.split('\n').filter((each) => each.trim() !== '')) {
-      const entry = JSON.parse(line) as { done?: string; offsetMs?: number };
+    // A run that was killed may have left half a line behind: that file is sent again, and its rest is ended here.
+    const lines = text.split('\n');
+    const half = lines.pop() ?? '';
+    if (path !== undefined && half !== '') await appendFile(path, '\n');
+    for (const line of lines.filter((each) => each.trim() !== '')) {
+      const entry = readResumeLine(line);
       if (entry.done !== undefined) done.add(entry.done);
       offsetMs = entry.offsetMs ?? offsetMs;
     }
@@ -284,6 +293,15 @@ class ResumeMemory {
 
   async saveOffset(offsetMs: number): Promise<void> {
     if (this.#path !== undefined && this.offsetMs === undefined) await appendFile(this.#path, `${JSON.stringify({ offsetMs })}\n`);
+  }
+}
+
+/** Nothing when the line is half a line of a run that was killed. */
+function readResumeLine(line: string): { readonly done?: string; readonly offsetMs?: number } {
+  try {
+    return JSON.parse(line) as { done?: string; offsetMs?: number };
+  } catch {
+    return {};
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { bytesOf, callOf, IntakeRig, OWNER } from '../../test/support/intake-rig.ts';
+import { callOf, IntakeRig, OWNER } from '../../test/support/intake-rig.ts';
 import { accessOperations } from '../access/operations.ts';
 import type { CallRecord } from '../api/call-record.ts';
 import type { JsonObject } from '../event/types.ts';
@@ -94,7 +94,7 @@ describe('createCallRecorder', () => {
     expect(json['responseElements']).toEqual({ accessKey: { account: OWNER, accessKeyId: key.AccessKeyId, status: 'Active' } });
     expect(key.SecretAccessKey).toHaveLength(40);
     for (const { bytes } of await rig.journal.read(0n, 100)) {
-      expect(Buffer.from(bytes).includes(bytesOf(key.SecretAccessKey))).toBe(false);
+      expect(Buffer.from(bytes).includes(key.SecretAccessKey)).toBe(false);
     }
   });
 

@@ -30,7 +30,7 @@ async function open(more: Partial<PageSources> & { delivered?: number } = {}) {
     ...sources,
   });
   const get = async (path: string): Promise<{ status: number; body: string }> => {
-    const { status, body } = await pages.get(path)!();
+    const { status, body } = await pages.get(path)!({ path, query: '' });
     return { status, body: String(body) };
   };
   return { rig, get };

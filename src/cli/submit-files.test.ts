@@ -1,0 +1,144 @@
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { callOf, IntakeRig, OWNER, recordText } from '../../test/support/intake-rig.ts';
+import { acceptBulk, bulkOptions } from '../intake/bulk-events.ts';
+import { Client } from './client.ts';
+import { type SubmitOptions, submitFiles } from './submit-files.ts';
+
+let folder: string;
+let rig: IntakeRig;
+let server: Server;
+let client: Client;
+/** Answers that the server gives before it works: a status each. */
+let refusals: number[];
+
+/** The bulk endpoint over memory stores; whoever asks is `OWNER`. */
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'snowtrail-submit-'));
+  rig = await IntakeRig.open();
+  refusals = [];
+  server = createServer((request, response) => {
+    const answer = async () => {
+      const status = refusals.shift();
+      if (status !== undefined) return response.writeHead(status).end();
+      const query = new Map(new URL(request.url!, 'http://localhost').searchParams);
+      for await (const lines of acceptBulk(rig.stores, callOf(OWNER), request, bulkOptions(query, callOf(OWNER)))) response.write(lines);
+      return response.end();
+    };
+    answer().catch((error: Error) => response.destroy(error));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  client = new Client({ url, region: 'eu-central-1', accessKeyId: 'AKIATEST', secretAccessKey: 'secret' });
+});
+afterEach(async () => {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  await rm(folder, { recursive: true });
+});
+
+async function put(name: string, content: string | Uint8Array): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, content);
+  return path;
+}
+
+function submit(paths: readonly string[], more: Partial<SubmitOptions> = {}) {
+  const signal = new AbortController().signal;
+  return submitFiles(client, paths, { source: 'import', createAccounts: false, isQuiet: true, signal, ...more });
+}
+
+const documentOf = (...ids: string[]) => `{"Records":[${ids.map((id) => recordText(id)).join(',')}]}`;
+
+async function idsInJournal(): Promise<string[]> {
+  return (await rig.journal.read(0n, 100)).filter(({ kind }) => kind === 'event').map(({ id }) => id);
+}
+
+describe('submitFiles', () => {
+  test('all files of a folder are sent, and sending them again repeats all', async () => {
+    await put('a.json', documentOf('one', 'two'));
+    await put('b.json.gz', gzipSync(documentOf('three')));
+    expect(await submit([folder])).toMatchObject({ files: 2, accepted: 3, repeated: 0, rejected: 0, failedFiles: [] });
+    expect(await submit([folder])).toMatchObject({ files: 2, accepted: 0, repeated: 3 });
+    expect(await idsInJournal()).toEqual(['one', 'two', 'three']);
+  });
+
+  test('a malformed line never stops the rest and never disappears', async () => {
+    const path = await put('lines.ndjson', `${recordText('one')}\n{"eventID":\n}\nnonsense\n${recordText('two')}\n`);
+    const report = await submit([path]);
+    expect(report).toMatchObject({ accepted: 2, rejected: 3, reasons: { InvalidJson: 3 } });
+    expect(report.rejections.map(({ file, number }) => [file, number])).toEqual([2, 3, 4].map((number) => [path, number]));
+  });
+
+  test('broken gzip is reported, what came before it is sent, and the other files go on', async () => {
+    const packed = gzipSync(`${recordText('one')}\n`, { level: 0 });
+    const broken = await put('a.json.gz', packed.subarray(0, packed.length - 8));
+    await put('b.json', documentOf('two'));
+    const report = await submit([folder]);
+    expect(report).toMatchObject({ files: 2, accepted: 2, failedFiles: [{ file: broken, reason: expect.any(String) }] });
+    expect(await idsInJournal()).toEqual(['one', 'two']);
+  });
+
+  test('a run goes on from its resume file: what is done is skipped', async () => {
+    const resume = join(folder, 'resume.txt');
+    const first = await put('a.json', documentOf('one'));
+    expect(await submit([first], { resume })).toMatchObject({ accepted: 1, skipped: 0 });
+    const second = await put('b.json', documentOf('two'));
+    expect(await submit([first, second], { resume })).toMatchObject({ accepted: 1, repeated: 0, skipped: 1 });
+  });
+
+  test('a file that could not be read to its end is not done, and is tried again', async () => {
+    const resume = join(folder, 'resume.txt');
+    const whole = gzipSync(`${recordText('one')}\n${recordText('two')}\n`);
+    const changed = Uint8Array.from(whole);
+    changed[changed.length - 8]! ^= 0xff;
+    const path = await put('a.json.gz', changed);
+    expect((await submit([path], { resume })).failedFiles).toHaveLength(1);
+    // As long as before: only its bytes are other ones.
+    await put('a.json.gz', whole);
+    expect(await submit([path], { resume })).toMatchObject({ skipped: 0, failedFiles: [] });
+    expect(await idsInJournal()).toEqual(['one', 'two']);
+  });
+
+  test('half a line in the resume file costs only itself', async () => {
+    const resume = join(folder, 'resume.txt');
+    const [first, second] = [await put('a.json', documentOf('one')), await put('b.json', documentOf('two'))];
+    await submit([first], { resume });
+    await appendFile(resume, '{"done":"/half/a');
+    expect(await submit([first, second], { resume })).toMatchObject({ skipped: 1, accepted: 1 });
+    expect(await submit([first, second], { resume })).toMatchObject({ skipped: 2 });
+  });
+
+  test('a run that is stopped before it begins sends nothing and remembers nothing', async () => {
+    const resume = join(folder, 'resume.txt');
+    const path = await put('a.json', documentOf('one'));
+    expect(await submit([path], { resume, signal: AbortSignal.abort() })).toMatchObject({ accepted: 0, isInterrupted: true });
+    await expect(readFile(resume)).rejects.toThrow('ENOENT');
+  });
+
+  test('a server that says "not now" is asked again, and one that refuses ends the run', async () => {
+    const path = await put('a.json', documentOf('one'));
+    refusals = [503];
+    expect(await submit([path])).toMatchObject({ accepted: 1 });
+    refusals = [403];
+    await expect(submit([path])).rejects.toMatchObject({ exitCode: 6 });
+  });
+
+  test('times are moved so that the newest is at the given one, and by the same amount when a run goes on', async () => {
+    const resume = join(folder, 'resume.txt');
+    const timed = (id: string, eventTime: string) => recordText(id, { eventTime });
+    const first = await put('a.ndjson', `${timed('one', '2026-01-01T00:00:00Z')}\n${timed('two', '2026-01-01T01:00:00Z')}\n`);
+    await submit([first], { resume, shiftToMs: Date.UTC(2026, 5, 1) });
+    const second = await put('b.ndjson', timed('three', '2026-01-01T00:30:00Z'));
+    await submit([first, second], { resume, shiftToMs: Date.UTC(2027, 0, 1) });
+    const times = (await rig.journal.read(0n, 10)).map(
+      ({ bytes }) => (JSON.parse(new TextDecoder().decode(bytes)) as { eventTime: string }).eventTime,
+    );
+    expect(times).toEqual(['2026-05-31T23:00:00Z', '2026-06-01T00:00:00Z', '2026-05-31T23:30:00Z']);
+  });
+});
