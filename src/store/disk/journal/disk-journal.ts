@@ -35,7 +35,7 @@ import { RecentIds } from './recent-ids.ts';
 import { sealInWorker } from './seal-in-worker.ts';
 import { type SealTask, sealSegment } from './seal-segment.ts';
 import { SealedIds } from './sealed-ids.ts';
-import { type CachedBlock, openSealedSegment, SealedSegment } from './sealed-segment.ts';
+import { type CachedBlock, type CachedPage, openSealedSegment, SealedSegment } from './sealed-segment.ts';
 import { damageOf } from './segment.ts';
 import { SEGMENT_ENTRIES_MAX } from './segment-index.ts';
 import { encodePreamble, segmentFileName } from './segment-name.ts';
@@ -79,6 +79,8 @@ const ENTRIES_MAX = 10_000;
 const APPEND_BYTES_MAX = 512 * 1_048_576;
 const ID_LENGTH_MAX = 256;
 const OPEN_FILES_MAX = 256;
+/** Pages of ids: those of some ten segments, so that a repeated import asks the disk once for each page. */
+const PAGE_CACHE_BYTES = 8 * 1_048_576;
 /** Free space is asked for at least this often while appends come in. */
 const SPACE_INTERVAL_MS = 1_000;
 /** Codes that say "not now": nothing is lost, and it may work later. */
@@ -136,6 +138,7 @@ class SegmentedJournal implements DiskJournal {
   readonly #folder: string;
   readonly #pool: FilePool;
   readonly #cache: BlockCache<CachedBlock>;
+  readonly #pages = new BlockCache<CachedPage>(PAGE_CACHE_BYTES);
   #salt = 0;
   /** By sequence. The last one is written to. */
   #segments: (LogSegment | SealedSegment)[] = [];
@@ -186,7 +189,7 @@ class SegmentedJournal implements DiskJournal {
 
   async open(): Promise<void> {
     await this.#files.makeFolder(this.#folder);
-    const opened = await openSegments({ files: this.#files, pool: this.#pool, cache: this.#cache, folder: this.#folder });
+    const opened = await openSegments({ ...this.#shared(), folder: this.#folder });
     this.#salt = opened.salt ?? Buffer.from(this.#options.chance.bytes(4)).readUInt32LE(0);
     this.#segments = [...opened.segments];
     this.#active = opened.active;
@@ -199,6 +202,11 @@ class SegmentedJournal implements DiskJournal {
     const { totalBytes } = await this.#askSpace();
     this.#reserveBytes = this.#options.reserveBytes ?? Math.min(1_073_741_824, Math.floor(totalBytes / 20));
     this.#sealFull();
+  }
+
+  /** What all sealed segments use together. */
+  #shared() {
+    return { files: this.#files, pool: this.#pool, cache: this.#cache, pages: this.#pages };
   }
 
   // ---- appending ----
@@ -718,9 +726,7 @@ class SegmentedJournal implements DiskJournal {
     const isInWorker = (this.#options.sealing ?? (this.#files === nodeFiles ? 'worker' : 'in-place')) === 'worker';
     await (isInWorker ? sealInWorker(task, this.#stopSealing.signal) : sealSegment(this.#files, task));
     const sealed = await openSealedSegment({
-      files: this.#files,
-      pool: this.#pool,
-      cache: this.#cache,
+      ...this.#shared(),
       folder: this.#folder,
       first,
       last,
@@ -750,6 +756,7 @@ class SegmentedJournal implements DiskJournal {
     for (const log of logs) await log.retire();
     await this.#pool.close();
     this.#cache.clear();
+    this.#pages.clear();
   }
 
   #report(error: unknown): void {

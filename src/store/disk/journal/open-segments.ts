@@ -36,7 +36,7 @@ export interface OpenedSegments {
   readonly last: number;
 }
 
-type SealedContext = Pick<SealedSegmentOptions, 'files' | 'pool' | 'cache' | 'folder'>;
+type SealedContext = Pick<SealedSegmentOptions, 'files' | 'pool' | 'cache' | 'pages' | 'folder'>;
 
 /** Opens all segments. @throws JournalTooNew, or the system's error */
 export async function openSegments(context: SealedContext): Promise<OpenedSegments> {

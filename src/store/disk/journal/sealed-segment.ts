@@ -14,13 +14,29 @@ import { IdFilter } from './id-filter.ts';
 import type { Fingerprint } from './id-fingerprint.ts';
 import { readBlock, scanSealed, type UnreadableRows } from './scan-sealed.ts';
 import { damageOf, findDamage, type Segment } from './segment.ts';
-import { decodeIndex, encodeIndex, findInPage, ID_PAGE_BYTES, type IndexContent, idPageBytes, type SegmentIndex } from './segment-index.ts';
+import {
+  decodeIndex,
+  encodeIndex,
+  findInPage,
+  ID_PAGE_BYTES,
+  type IndexContent,
+  idPageBytes,
+  isPageWhole,
+  type SegmentIndex,
+} from './segment-index.ts';
 import { readPreamble, segmentFileName, temporaryName } from './segment-name.ts';
 
 /** A decoded block in the cache. */
 export interface CachedBlock {
   readonly entries: readonly JournalEntry[];
   readonly costBytes: number;
+}
+
+/** More pages than an index has: a segment has at most a million ids. */
+const PAGES_MAX = 8_192;
+
+class PageDamaged extends Error {
+  override readonly name = 'PageDamaged';
 }
 
 /** Where a block lies in the file, and the sequences in it. */
@@ -34,10 +50,17 @@ interface BlockPlace {
 /** What an entry costs in the cache beside its bytes. An estimate. */
 const ENTRY_OVERHEAD_BYTES = 400;
 
+/** A page of ids in the cache, checked. */
+export interface CachedPage {
+  readonly bytes: Buffer;
+  readonly costBytes: number;
+}
+
 export interface SealedSegmentOptions {
   readonly files: Files;
   readonly pool: FilePool;
   readonly cache: BlockCache<CachedBlock>;
+  readonly pages: BlockCache<CachedPage>;
   readonly folder: string;
   readonly first: number;
   readonly salt: number;
@@ -251,18 +274,32 @@ export class SealedSegment implements Segment {
 
   /** Rows of a fingerprint; `undefined` when a page of the index is damaged or gone. */
   async #findRows(id: Fingerprint): Promise<number[] | undefined> {
-    const { pageHighs, ids, pagesAt } = this.#index;
+    const { pageHighs, ids } = this.#index;
     const rows: number[] = [];
     if (ids === 0) return rows;
     // Equal high halves may begin on the page before the first one that starts with them.
     let page = Math.max(0, firstAtLeast(pageHighs, id.high) - 1);
     for (; page < pageHighs.length && pageHighs[page]! <= id.high; page++) {
-      const bytes = await this.#readIndex(pagesAt + page * ID_PAGE_BYTES, idPageBytes(ids, page));
-      const found = bytes === undefined ? undefined : findInPage(bytes, id, this.#options.salt);
-      if (found === undefined) return undefined;
-      rows.push(...found);
+      const bytes = await this.#readPage(page).catch((error: unknown) => {
+        if (error instanceof PageDamaged) return undefined;
+        throw error;
+      });
+      if (bytes === undefined) return undefined;
+      rows.push(...findInPage(bytes, id));
     }
     return rows;
+  }
+
+  /** A page of ids. @throws PageDamaged */
+  async #readPage(page: number): Promise<Buffer> {
+    const { ids, pagesAt } = this.#index;
+    const cached = await this.#options.pages.get(this.first * PAGES_MAX + page, async () => {
+      const bytes = await this.#readIndex(pagesAt + page * ID_PAGE_BYTES, idPageBytes(ids, page));
+      if (bytes === undefined || !isPageWhole(bytes, this.#options.salt))
+        throw new PageDamaged(`page ${page} of \`${this.#indexPath}\` is damaged`);
+      return { bytes, costBytes: bytes.length };
+    });
+    return cached.bytes;
   }
 
   /** Part of the index; `undefined` when it is gone. */

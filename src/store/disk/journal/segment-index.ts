@@ -157,10 +157,15 @@ export function idPageBytes(ids: number, page: number): number {
   return Math.min(ID_PAGE_ENTRIES, ids - page * ID_PAGE_ENTRIES) * ID_BYTES + 4;
 }
 
-/** Rows in a page that have this fingerprint. `undefined` when the page is damaged. */
-export function findInPage(page: Buffer, id: Fingerprint, salt: number): number[] | undefined {
+/** Whether a page is the one that was written. */
+export function isPageWhole(page: Buffer, salt: number): boolean {
   const end = page.length - 4;
-  if (crc32(page.subarray(0, end), salt) !== page.readUInt32LE(end)) return undefined;
+  return crc32(page.subarray(0, end), salt) === page.readUInt32LE(end);
+}
+
+/** Rows in a page that have this fingerprint. */
+export function findInPage(page: Buffer, id: Fingerprint): number[] {
+  const end = page.length - 4;
   const rows: number[] = [];
   for (let at = 0; at < end; at += ID_BYTES) {
     if (page.readUInt32LE(at) === id.high && page.readUInt32LE(at + 4) === id.low) rows.push(page.readUIntLE(at + 8, 3));
