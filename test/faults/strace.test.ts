@@ -1,0 +1,182 @@
+/**
+ * The server dies at, or gets an error from, a chosen system call under load; strace puts the fault there.
+ *
+ * Each run begins with a copy of one data directory that has a trail and some events. Calls are counted by thread, as
+ * strace does. reliability.md F02, F10, F13, F23, F45; §3 for the tool. `SNOWTRAIL_SWEEP=1` takes more points;
+ * `SNOWTRAIL_SEED` repeats a run's.
+ */
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Client } from '../../src/cli/client.ts';
+import { findServer } from '../../src/cli/find-server.ts';
+import {
+  checkLedger,
+  LEDGER_FLAGS,
+  Ledger,
+  newIds,
+  prepareTrail,
+  type SendOutcome,
+  sendBatch,
+  startLoad,
+  untilAcknowledged,
+} from '../support/ledger.ts';
+import { randomFrom } from '../support/simulated-files.ts';
+import { type StartedServer, startServer } from '../support/start-server.ts';
+import { hasCommands, startTool, type Tool } from '../support/start-tool.ts';
+
+const IS_SWEEP = process.env['SNOWTRAIL_SWEEP'] === '1';
+const POINTS = IS_SWEEP ? 120 : 10;
+const SEED = Number(process.env['SNOWTRAIL_SEED'] ?? Date.now() % 1_000_000);
+/** A call of this number may never come; then the server is killed as it is. */
+const LOAD_MS = 4_000;
+const hasStrace = hasCommands(['strace'], 'install the Debian package `strace` to make system calls fail');
+
+/** What strace is told so that calls of these names meet a fault. Without `--seccomp-bpf`: with it, strace 6.1 miscounts `when`. */
+function injecting(inject: string): string[] {
+  return ['-f', '-o', '/dev/null', '-e', `trace=${inject.split(':')[0]}`, '-e', `inject=${inject}`];
+}
+
+/** Lets calls of a running server on one file meet a fault; calls count from now. */
+async function tamper(server: StartedServer, inject: string, file: string): Promise<Tool> {
+  const tool = startTool('strace', [...injecting(inject), '-P', file, '-p', String(server.pid)]);
+  for (const endMs = performance.now() + 10_000; !tool.output().includes(' attached'); await sleep(10))
+    if (tool.hasEnded() || performance.now() > endMs) throw new Error(`strace does not attach: ${tool.output()}`);
+  return tool;
+}
+
+describe.skipIf(!hasStrace)('a server whose system calls are tampered with', () => {
+  let root: string;
+  let base: string;
+  /** What is in the base directory. */
+  const before = new Ledger();
+  let copies = 0;
+
+  beforeAll(async () => {
+    root = await mkdtemp(join(tmpdir(), 'snowtrail-strace-'));
+    base = join(root, 'base');
+    const server = await startServer({ dataDir: base, flags: LEDGER_FLAGS });
+    await prepareTrail(base);
+    await sendBatch(await findServer({ dataDir: base }), before, newIds(100));
+    expect(await server.stop()).toBe(0);
+  });
+  afterAll(() => rm(root, { recursive: true, force: true }));
+
+  async function copyOfBase(): Promise<{ readonly dataDir: string; readonly ledger: Ledger }> {
+    const dataDir = join(root, String(++copies));
+    await cp(base, dataDir, { recursive: true, filter: (path) => !/\/lock-[0-9a-f]+$/.test(path) });
+    const ledger = new Ledger();
+    for (const id of before.sent) ledger.sent.add(id);
+    for (const [id, sequence] of before.acknowledged) ledger.acknowledged.set(id, sequence);
+    return { dataDir, ledger };
+  }
+
+  /** Comes up on a directory without faults, and says what is wrong. */
+  async function recover(dataDir: string, ledger: Ledger): Promise<readonly string[]> {
+    const server = await startServer({ dataDir, flags: LEDGER_FLAGS });
+    const { faults } = await checkLedger(server, ledger);
+    await server.kill();
+    await rm(dataDir, { recursive: true });
+    return faults;
+  }
+
+  test(`dies at the N-th call (F02, F23), ${POINTS} points: nothing acknowledged is lost`, { timeout: POINTS * 60_000 }, async () => {
+    console.log(`SNOWTRAIL_SEED=${SEED}`);
+    const random = randomFrom(SEED);
+    const calls = ['fdatasync', 'pwrite64,pwritev,write,writev', 'rename', 'openat'] as const;
+    let hits = 0;
+    let atStart = 0;
+    for (let point = 0; point < POINTS; point++) {
+      const names = calls[point % calls.length]!;
+      // Few of the rare calls come in a run; most of the frequent ones are needed to start at all.
+      const nth = 1 + Math.floor(random() ** 2 * { fdatasync: 40, 'pwrite64,pwritev,write,writev': 400, rename: 12, openat: 150 }[names]);
+      const { dataDir, ledger } = await copyOfBase();
+      const wrapper = ['strace', '-qq', ...injecting(`${names}:signal=SIGKILL:when=${nth}`)];
+      const server = await startServer({ dataDir, flags: LEDGER_FLAGS, wrapper }).catch(() => undefined);
+      if (server === undefined) {
+        atStart += 1;
+      } else {
+        const load = await startLoad(server, ledger, SEED + point);
+        const ended = await Promise.race([server.ended.then(() => true), sleep(LOAD_MS).then(() => false)]);
+        if (ended) hits += 1;
+        await server.kill();
+        await load.stop();
+      }
+      expect(await recover(dataDir, ledger), `seed ${SEED}, point ${point}: ${names} ${nth}`).toEqual([]);
+    }
+    console.log(`${POINTS} points: ${hits} died under load, ${atStart} at the start, ${POINTS - hits - atStart} were killed instead`);
+    expect(hits + atStart, 'points at which strace killed the server').toBeGreaterThanOrEqual(POINTS / 2);
+  });
+
+  test('one sync of the journal fails with EIO (F10): ends by itself, acknowledges nothing of it, and starts clean', async () => {
+    const { dataDir, ledger } = await copyOfBase();
+    const server = await startServer({ dataDir, flags: LEDGER_FLAGS });
+    const strace = await tamper(server, 'fdatasync:error=EIO:when=3', await activeSegment(dataDir));
+    const load = await startLoad(server, ledger, SEED);
+    const code = await Promise.race([server.ended, sleep(30_000).then(() => 'still running')]);
+    // Seen twice in about eighty runs: the server says that it stops, and its process does not end.
+    const threads = code === 'still running' ? await threadsOf(server.pid) : [];
+    await load.stop();
+    await server.kill();
+    await strace.stop();
+    const known = `${ledger.acknowledged.size} of ${ledger.sent.size} acknowledged; threads ${threads}; the server said: ${server.stderr()}`;
+    expect(code, known).toBe(1);
+    expect(server.stderr()).toContain('the server stops');
+    expect(await recover(dataDir, ledger)).toEqual([]);
+  });
+
+  test('the disk is full for a while (F13): refuses so that clients try again, answers reads, and goes on by itself', async () => {
+    const { dataDir, ledger } = await copyOfBase();
+    const server = await startServer({ dataDir, flags: LEDGER_FLAGS });
+    const strace = await tamper(server, 'pwrite64,pwritev,write,writev:error=ENOSPC:when=3..8', await activeSegment(dataDir));
+    const access = await findServer({ dataDir });
+    const refused: { readonly status: number; readonly body: string }[] = [];
+    for (const endMs = performance.now() + 30_000; refused.length === 0 && performance.now() < endMs; ) {
+      const outcome = await sendBatch(access, ledger, newIds(5));
+      if (outcome.kind === 'refused') refused.push(outcome);
+    }
+    expect(refused).toHaveLength(1);
+    expect(refused[0]!.status).toBeGreaterThanOrEqual(500);
+    expect(await new Client(access).call('GetEvent', { EventId: [...before.acknowledged.keys()][0]! })).toHaveProperty('Event');
+    // Six failures in all, for each thread that writes; then there is space again.
+    const load = await startLoad(server, ledger, SEED, 1);
+    await untilAcknowledged(ledger, 200);
+    await load.stop();
+    expect((await checkLedger(server, ledger)).faults).toEqual([]);
+    expect(await server.stop()).toBe(0);
+    await strace.stop();
+    expect(await recover(dataDir, ledger)).toEqual([]);
+  });
+
+  // Known to fail: the bulk route lets `JournalFull` through to the edge, which calls it an internal error (500). The
+  // test turns red when that is mended: then drop `fails`, and ask for 503 in the test above.
+  test.fails('the disk is full (F13): the refusal of a batch is a ThrottlingException with status 503', async () => {
+    const { dataDir, ledger } = await copyOfBase();
+    const server = await startServer({ dataDir, flags: LEDGER_FLAGS });
+    const strace = await tamper(server, 'pwrite64,pwritev,write,writev:error=ENOSPC:when=3+', await activeSegment(dataDir));
+    const access = await findServer({ dataDir });
+    let outcome: SendOutcome = { kind: 'lost' };
+    for (let batch = 0; batch < 50 && outcome.kind !== 'refused'; batch++) outcome = await sendBatch(access, ledger, newIds(5));
+    await server.kill();
+    await strace.stop();
+    expect(outcome).toMatchObject({ kind: 'refused', status: 503, body: expect.stringContaining('ThrottlingException') });
+  });
+});
+
+/** The file that the journal appends to: the newest segment that is not sealed. */
+async function activeSegment(dataDir: string): Promise<string> {
+  const folder = join(dataDir, 'journal');
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.log')).sort();
+  if (names.length === 0) throw new Error(`the journal holds ${(await readdir(folder)).join(', ')}`);
+  return join(folder, names.at(-1)!);
+}
+
+/** What each thread of a process is, and what it waits for. */
+async function threadsOf(pid: number): Promise<readonly string[]> {
+  const folder = `/proc/${pid}/task`;
+  const read = async (path: string) => (await readFile(path, 'utf8').catch(() => '?')).trim();
+  const threads = await readdir(folder).catch(() => []);
+  return await Promise.all(threads.map(async (id) => `${await read(`${folder}/${id}/comm`)}:${await read(`${folder}/${id}/wchan`)}`));
+}
