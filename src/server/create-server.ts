@@ -7,6 +7,7 @@
 
 import { Accounts, type KeepKey, type NewAccessKey } from '../access/accounts.ts';
 import { accessOperations } from '../access/operations.ts';
+import { ApiError } from '../api/api-error.ts';
 import type { RecordCall } from '../api/call-record.ts';
 import { operationNames } from '../api/model.ts';
 import type { Operation, OperationTable } from '../api/operation.ts';
@@ -26,6 +27,7 @@ import { acceptBulk, bulkOptions } from '../intake/bulk-events.ts';
 import { EventCounter } from '../intake/count-events.ts';
 import { createCallRecorder } from '../intake/record-call.ts';
 import type { Follower } from '../store/follower.ts';
+import { JournalFull } from '../store/journal.ts';
 import { createTrails, type Trails } from '../trail/create-trails.ts';
 import { createPages } from './pages.ts';
 import { type FollowerState, runFollower } from './run-follower.ts';
@@ -197,7 +199,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     handle: async ({ call, query, body, answer }) => {
       const lines = acceptBulk(intake, call, body, bulkOptions(query, call));
       // The first verdicts decide the status: a full journal is a refusal of the whole.
-      const first = await lines.next();
+      const first = await lines.next().catch(refuseWhenFull);
       answer.start(200, { 'content-type': 'application/x-ndjson' });
       if (!first.done) await answer.write(first.value);
       for await (const line of lines) await answer.write(line);
@@ -254,6 +256,15 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
 
 function tableOf(...groups: readonly (readonly Operation[])[]): OperationTable {
   return new Map(groups.flat().map((operation) => [operation.name, operation as Operation<unknown>]));
+}
+
+/** Nothing of the submission was taken: the sender may repeat the whole of it later (P9). */
+function refuseWhenFull(error: unknown): never {
+  if (!(error instanceof JournalFull)) throw error;
+  throw new ApiError('ThrottlingException', `no event can be taken at the moment: ${error.message}; send it again later`, {
+    status: 503,
+    cause: error,
+  });
 }
 
 function reportHttp(log: ServerLog, problem: HttpProblem): void {

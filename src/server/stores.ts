@@ -3,8 +3,8 @@
  *
  * The only place that knows which implementation stands behind an interface.
  */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import type { BucketName } from '../event/types.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { Chance, Clock } from '../store/clock.ts';
@@ -15,6 +15,7 @@ import { openDiskJournal } from '../store/disk/journal/disk-journal.ts';
 import { openDiskKeys } from '../store/disk/keys.ts';
 import { lockFolder } from '../store/disk/lock-folder.ts';
 import { openDiskObjects } from '../store/disk/objects/disk-objects.ts';
+import { syncFolder } from '../store/disk/sync-folder.ts';
 import { openDiskTreeHashes } from '../store/disk/tree-hashes.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
 import type { Journal } from '../store/journal.ts';
@@ -27,6 +28,7 @@ import { hashNode } from '../tlog/hash.ts';
 import { routeObjects } from './route-objects.ts';
 import type { Settings } from './settings.ts';
 import { hashSha256 } from './sha256.ts';
+import { writeDurably } from './write-durably.ts';
 
 export interface Stores {
   readonly clock: Clock;
@@ -87,6 +89,9 @@ export async function openStores(
     });
     const termKey = await keys.derive('history-terms');
     const historyIndex = await openDiskHistoryIndex({ folder: join(folder, 'history'), termKey, workers: true });
+    // The names of the folders made above must be as durable as what is in them (F05).
+    await syncFolder(folder);
+    await syncFolder(dirname(resolve(folder)));
     const stores: Stores = { clock, chance, journal, objects, catalog, keys, treeHashes, historyIndex };
     return {
       stores,
@@ -120,7 +125,7 @@ async function checkLayout(folder: string): Promise<void> {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
-  if (text === undefined) return writeFile(path, `${LAYOUT_VERSION}\n`, { mode: 0o600 });
+  if (text === undefined) return writeDurably(path, `${LAYOUT_VERSION}\n`);
   if (!/^\d+$/.test(text.trim())) throw new Error(`\`${path}\` must hold the layout's version, a whole number`);
   if (Number(text) > LAYOUT_VERSION) {
     throw new Error(

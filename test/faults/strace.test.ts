@@ -138,7 +138,7 @@ describe.skipIf(!hasStrace)('a server whose system calls are tampered with', () 
       if (outcome.kind === 'refused') refused.push(outcome);
     }
     expect(refused).toHaveLength(1);
-    expect(refused[0]!.status).toBeGreaterThanOrEqual(500);
+    expect(refused[0]!.status).toBe(503);
     expect(await new Client(access).call('GetEvent', { EventId: [...before.acknowledged.keys()][0]! })).toHaveProperty('Event');
     // Six failures in all, for each thread that writes; then there is space again.
     const load = await startLoad(server, ledger, SEED, 1);
@@ -150,9 +150,7 @@ describe.skipIf(!hasStrace)('a server whose system calls are tampered with', () 
     expect(await recover(dataDir, ledger)).toEqual([]);
   });
 
-  // Known to fail: the bulk route lets `JournalFull` through to the edge, which calls it an internal error (500). The
-  // test turns red when that is mended: then drop `fails`, and ask for 503 in the test above.
-  test.fails('the disk is full (F13): the refusal of a batch is a ThrottlingException with status 503', async () => {
+  test('the disk is full (F13): the refusal of a batch is a ThrottlingException with status 503', async () => {
     const { dataDir, ledger } = await copyOfBase();
     const server = await startServer({ dataDir, flags: LEDGER_FLAGS });
     const strace = await tamper(server, 'pwrite64,pwritev,write,writev:error=ENOSPC:when=3+', await activeSegment(dataDir));
