@@ -280,7 +280,9 @@ export class ObjectIndex {
     return this.#lmdb.transact(() => {
       const current = this.#currentOf(bucket, key);
       if (current === undefined || bring === undefined) throw new Error(`move \`${id}\` brings no file of an object`);
-      const diverted = { ...move, bring: { ...bring, to: currentPath(bucket, key, 'aside') } };
+      const to = currentPath(bucket, key, 'aside');
+      // The file before may lie there: it is replaced now, and what replaces it must stay.
+      const diverted: Move = { ...move, bring: { ...bring, to }, drop: (move.drop ?? []).filter((path) => path !== to) };
       write(this.#current, currentKey(bucket, key), { ...current, place: 'aside' });
       write(this.#moves, moveKey(id), diverted);
       return { id, move: diverted };
