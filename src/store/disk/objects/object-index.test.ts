@@ -2,8 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { bucketOf } from '../../../../test/stores/objects.contract.ts';
-import type { BucketName, ObjectKey } from '../../../event/types.ts';
+import type { AccountId, BucketName, ObjectKey, Region } from '../../../event/types.ts';
 import { createSeededChance } from '../../memory/clock.ts';
 import { currentPath, ObjectIndex } from './object-index.ts';
 
@@ -14,7 +13,13 @@ test('an object that is sent aside, where the one before it lay, is not dropped 
   const key = 'AWSLogs/1' as ObjectKey;
   const info = { sizeBytes: 1, etag: '', modifiedAtMs: 0, isDeleteMarker: false, metadata: {} };
   try {
-    await index.createBucket(bucketOf(bucket));
+    await index.createBucket({
+      name: bucket,
+      owner: '111122223333' as AccountId,
+      region: 'us-east-1' as Region,
+      createdAtMs: 0,
+      versioning: 'Off',
+    });
     const first = await index.place(bucket, key, { sha256: '', info, from: '.snowtrail/staged/1', place: 'aside' });
     await index.finish([first.moving.id]);
     // The folder that was in the way is gone when the second is placed, and back when its file is moved.
