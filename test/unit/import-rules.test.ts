@@ -95,7 +95,9 @@ function importsOf(from: string): string {
 
 /** What the rules find in the tree of `cwd`, and how the command ends. */
 function cruise(cwd: string): { status: number | null; violations: Violation[] } {
-  const json = spawnSync(process.execPath, [CRUISER, 'src', '--config', RULES, '--output-type', 'json'], { cwd, encoding: 'utf8' });
+  const command = [CRUISER, 'src', '--config', RULES, '--output-type', 'json'];
+  // The report of the whole tree is longer than the megabyte that Node takes by itself.
+  const json = spawnSync(process.execPath, command, { cwd, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
   if (!json.stdout.startsWith('{')) throw new Error(`dependency-cruiser did not report: ${json.stderr}`);
   return { status: json.status, violations: JSON.parse(json.stdout).summary.violations };
 }
