@@ -1,7 +1,7 @@
 /**
  * `snowtrail start`: opens a data directory, serves, and drains at the end.
  */
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import pino from 'pino';
 import type { NewAccessKey } from '../access/accounts.ts';
@@ -9,12 +9,12 @@ import type { AccountId, Region } from '../event/types.ts';
 import { createHandler } from '../http/create-handler.ts';
 import { serve } from '../http/serve.ts';
 import type { Clock } from '../store/clock.ts';
+import { replaceFile } from '../store/disk/replace-file.ts';
 import { JournalFailed } from '../store/journal.ts';
 import { gzip } from '../trail/compress.ts';
 import { createServer, type ServerLog, type SnowtrailServer } from './create-server.ts';
 import type { Settings } from './settings.ts';
 import { openStores } from './stores.ts';
-import { writeDurably } from './write-durably.ts';
 
 /** How long requests under way may take once the server stops. */
 const DRAIN_MS = 8_000;
@@ -126,13 +126,12 @@ async function keepKey(dataDir: string, key: NewAccessKey): Promise<void> {
   const folder = join(dataDir, 'access-keys');
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const path = keyFile(dataDir, key.account);
-  await writeDurably(path, `${JSON.stringify(key, null, 2)}\n`);
+  await replaceFile(path, `${JSON.stringify(key, null, 2)}\n`);
 }
 
 /** Tells clients on this machine where the server is. */
 async function writeServerFile(settings: Settings, accountId: AccountId, url: string): Promise<void> {
   const path = join(settings.dataDir, 'server.json');
   const text = JSON.stringify({ url, pid: process.pid, accountId, region: settings.region });
-  await writeFile(`${path}.new`, `${text}\n`, { mode: 0o600 });
-  await rename(`${path}.new`, path);
+  await replaceFile(path, `${text}\n`);
 }

@@ -15,6 +15,7 @@ import { openDiskJournal } from '../store/disk/journal/disk-journal.ts';
 import { openDiskKeys } from '../store/disk/keys.ts';
 import { lockFolder } from '../store/disk/lock-folder.ts';
 import { openDiskObjects } from '../store/disk/objects/disk-objects.ts';
+import { replaceFile } from '../store/disk/replace-file.ts';
 import { syncFolder } from '../store/disk/sync-folder.ts';
 import { openDiskTreeHashes } from '../store/disk/tree-hashes.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
@@ -28,7 +29,6 @@ import { hashNode } from '../tlog/hash.ts';
 import { routeObjects } from './route-objects.ts';
 import type { Settings } from './settings.ts';
 import { hashSha256 } from './sha256.ts';
-import { writeDurably } from './write-durably.ts';
 
 export interface Stores {
   readonly clock: Clock;
@@ -125,7 +125,7 @@ async function checkLayout(folder: string): Promise<void> {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
-  if (text === undefined) return writeDurably(path, `${LAYOUT_VERSION}\n`);
+  if (text === undefined) return replaceFile(path, `${LAYOUT_VERSION}\n`);
   if (!/^\d+$/.test(text.trim())) throw new Error(`\`${path}\` must hold the layout's version, a whole number`);
   if (Number(text) > LAYOUT_VERSION) {
     throw new Error(

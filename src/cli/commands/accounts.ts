@@ -1,14 +1,15 @@
 /**
  * `snowtrail accounts`: lists and makes accounts. Only a key of the first account makes them.
  */
+import { join } from 'node:path';
 import type { Command } from 'commander';
+import type { AccessKey } from '../access-key.ts';
 import { Client } from '../client.ts';
 import { shortTime } from '../event-view.ts';
 import { EXIT } from '../exit.ts';
 import { findServer } from '../find-server.ts';
 import { type GlobalOptions, globalOptions } from '../global-options.ts';
 import { addExamples } from '../help.ts';
-import { type AccessKey, keepKey } from '../keep-key.ts';
 import { outputForm, printFacts, printRows, say } from '../output.ts';
 
 interface Account {
@@ -71,7 +72,11 @@ async function createAccount(options: GlobalOptions & { readonly name?: string }
     ],
     created,
   );
-  const path = access.dataDir === undefined ? undefined : await keepKey(access.dataDir, key);
-  if (path === undefined) say(options, 'the secret is shown this once: keep it safe');
-  else say(options, `the key is kept in ${path}; next: eval "$(snowtrail env --account ${account})"`);
+  // The server keeps an account's first key in its data directory: ours to name when it was found by that.
+  if (access.dataDir === undefined) say(options, 'the secret is shown this once: keep it safe');
+  else
+    say(
+      options,
+      `the key is kept in ${join(access.dataDir, 'access-keys', `${key.Account}.json`)}; next: eval "$(snowtrail env --account ${account})"`,
+    );
 }

@@ -2,13 +2,13 @@
  * `snowtrail keys`: access keys of an account: the caller's own, or with `--for` another one's, for administrators.
  */
 import type { Command } from 'commander';
+import type { AccessKey } from '../access-key.ts';
 import { Client } from '../client.ts';
 import { confirm } from '../confirm.ts';
 import { shortTime } from '../event-view.ts';
 import { findServer } from '../find-server.ts';
 import type { GlobalOptions } from '../global-options.ts';
 import { addExamples } from '../help.ts';
-import type { AccessKey } from '../keep-key.ts';
 import { outputForm, printFacts, printRows, say } from '../output.ts';
 import { safeText } from '../safe-text.ts';
 

@@ -7,12 +7,14 @@
  * directory's lock sees to that.
  */
 import { randomBytes } from 'node:crypto';
-import { lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { Chance, Clock } from '../clock.ts';
 import { generateRsaKey, type KeyringState, MASTER_KEY_BYTES, type Origin, openKeyring } from '../keyring.ts';
 import type { Keys } from '../keys.ts';
+import { replaceFile } from './replace-file.ts';
+import { syncFolder } from './sync-folder.ts';
 
 export interface DiskKeysOptions {
   /** Made when it is missing, with the keys in it. Trusted: who can read it can sign in our name. */
@@ -34,6 +36,8 @@ export interface DiskKeysOptions {
 export async function openDiskKeys(options: DiskKeysOptions): Promise<Keys> {
   const { folder, origin, clock, chance = { bytes: randomBytes } } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  // The folder's own name, once: each file's is made durable with the file.
+  await syncFolder(dirname(folder));
   await refuseWeak(folder, 'folder');
   const paths = { master: join(folder, 'master.key'), first: join(folder, 'master.key.first'), keys: join(folder, 'keys.json') };
   const save = (state: KeyringState) => replaceFile(paths.keys, JSON.stringify({ version: 1, ...state }, null, 1));
@@ -106,30 +110,4 @@ async function refuseWeak(path: string, kind: 'folder' | 'file'): Promise<void> 
   }
   const user = process.geteuid?.();
   if (user !== undefined && stats.uid !== user) throw new Error(`\`${path}\` belongs to user ${stats.uid}, and the server runs as ${user}`);
-}
-
-/** Puts `content` at `path`, whole or not at all; durable when it resolves. */
-async function replaceFile(path: string, content: Uint8Array | string): Promise<void> {
-  const beside = `${path}.new`;
-  // One that a crash left behind may have any mode.
-  await rm(beside, { force: true });
-  const file = await open(beside, 'wx', 0o600);
-  try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(beside, path);
-  await syncFolder(dirname(path));
-  await syncFolder(dirname(dirname(path)));
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }

@@ -11,6 +11,7 @@ import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { HashChildren, TreeHashes } from '../tree-hashes.ts';
+import { syncFolder } from './sync-folder.ts';
 
 const HASH_BYTES = 32;
 /** Children of one stored hash, and the levels that lie between them. */
@@ -278,14 +279,5 @@ async function openFile(path: string): Promise<FileHandle> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     return open(path, 'wx+', 0o600);
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
