@@ -6,7 +6,17 @@
  * followers on. The sender is this process and shares the machine's cores with the server.
  * Noise: the rate of each second is kept; the slowest and the fastest are printed. `JSON.parse` is measured before and after.
  */
-import { anonymousMiB, followerLags, loadText, quantile, RecordSource, startMeasured, submitAll, whenCaughtUp } from './measured-server.ts';
+import {
+  anonymousMiB,
+  followerLags,
+  loadText,
+  processorSeconds,
+  quantile,
+  RecordSource,
+  startMeasured,
+  submitAll,
+  whenCaughtUp,
+} from './measured-server.ts';
 
 const CONNECTIONS = 4;
 const BATCH = 100;
@@ -20,6 +30,7 @@ try {
   const idleMiB = anonymousMiB(server.pid);
   const perSecond = Array.from({ length: seconds }, () => 0);
   let [sent, peakMiB] = [0, 0];
+  const processorBefore = processorSeconds(server.pid);
   const from = performance.now();
   const sampler = setInterval(() => {
     peakMiB = Math.max(peakMiB, anonymousMiB(server.pid));
@@ -35,6 +46,8 @@ try {
     }),
   );
   const rate = sent / ((performance.now() - from) / 1_000);
+  const processorAfter = processorSeconds(server.pid);
+  const microseconds = (which: 'all' | 'main') => Math.round(((processorAfter[which] - processorBefore[which]) * 1e6) / sent);
   const lags = await followerLags(client);
   const caughtUpMs = await whenCaughtUp(client, ['history', 'trail'], CATCH_UP_MS);
   clearInterval(sampler);
@@ -46,6 +59,7 @@ try {
   console.log(
     `  behind at the end, in entries: ${[...lags].map(([name, lag]) => `${name} ${lag}`).join(', ')}; history and trail caught up after ${(caughtUpMs / 1_000).toFixed(1)} s`,
   );
+  console.log(`  processor time of the server: ${microseconds('all')} µs an event, ${microseconds('main')} of them on its main thread`);
   console.log(`  RssAnon idle ${idleMiB} MiB, at most ${peakMiB} MiB; start ${Math.round(startMs)} ms`);
 } finally {
   await end();

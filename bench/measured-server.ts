@@ -16,6 +16,8 @@ import { SyntheticEvents } from './synthetic-events.ts';
 
 const ACCOUNT = '123456789012';
 const SAMPLES = 5_000;
+/** Of `/proc`, on every Linux that Node supports. */
+const TICKS_A_SECOND = 100;
 /** Place of a synthetic record's id is found by this. */
 const ID_MARK = '"eventID":"';
 
@@ -35,7 +37,7 @@ export interface MeasuredServer {
 export async function startMeasured({ flushInterval }: { readonly flushInterval?: string } = {}): Promise<MeasuredServer> {
   const from = performance.now();
   const interval = flushInterval === undefined ? [] : ['--flush-interval', flushInterval];
-  const server = await startServer({ flags: ['--account-id', ACCOUNT, ...interval] });
+  const server = await startServer({ flags: ['--account-id', ACCOUNT, ...interval], wrapper: profiler() });
   const startMs = performance.now() - from;
   const client = new Client(await findServer({ dataDir: server.dataDir }));
   if (flushInterval !== undefined) await makeTrail(client);
@@ -44,6 +46,12 @@ export async function startMeasured({ flushInterval }: { readonly flushInterval?
     await rm(server.dataDir, { recursive: true, force: true });
   };
   return { client, server, startMs, end };
+}
+
+/** With `SNOWTRAIL_PROFILE=FOLDER` the server leaves a CPU profile of each of its threads there. */
+function profiler(): readonly string[] {
+  const folder = process.env['SNOWTRAIL_PROFILE'];
+  return folder === undefined ? [] : ['bash', '-c', `exec "$0" --cpu-prof --cpu-prof-dir='${folder}' "$@"`];
 }
 
 async function makeTrail(client: Client): Promise<void> {
@@ -133,6 +141,17 @@ export async function whenCaughtUp(client: Client, names: readonly string[], lim
 /** Anonymous memory of a process in MiB: mapped files are not counted. */
 export function anonymousMiB(pid: number): number {
   return Math.round(Number(/^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1_024);
+}
+
+/** Seconds of processor time that a process used so far: all of its threads, and its main thread alone. */
+export function processorSeconds(pid: number): { readonly all: number; readonly main: number } {
+  const ticks = (path: string): number => {
+    const fields = readFileSync(path, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND;
+  };
+  return { all: ticks(`/proc/${pid}/stat`), main: ticks(`/proc/${pid}/task/${pid}/stat`) };
 }
 
 /** @param share 0 to 1. */

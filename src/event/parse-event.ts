@@ -24,7 +24,7 @@ import {
   RECORD_MEMBERS_MAX,
 } from './limits.ts';
 import { booleanMember, isJsonObject, memberOf, objectMember, textMember } from './members.ts';
-import { scanJson } from './scan-json.ts';
+import { type JsonShape, scanJson } from './scan-json.ts';
 import { parseEventTime } from './times.ts';
 import type {
   AccountId,
@@ -59,10 +59,11 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  *
  * @param bytes Untrusted. White space around the record is left out of the event's bytes. They are kept, not copied:
  *   the caller must not change them afterwards.
+ * @param shape Of the same bytes, from whoever has scanned them already.
  */
-export function parseEvent(bytes: Uint8Array, defaults: EventDefaults, tools: ParseTools): EventOutcome {
+export function parseEvent(bytes: Uint8Array, defaults: EventDefaults, tools: ParseTools, shape?: JsonShape): EventOutcome {
   const trimmed = trimWhiteSpace(bytes);
-  const reading = readObject(trimmed);
+  const reading = readObject(trimmed, shape);
   if (reading.kind === 'refused') return reading;
   const { record, hasDuplicateKeys } = reading;
 
@@ -100,14 +101,14 @@ export function parseEvent(bytes: Uint8Array, defaults: EventDefaults, tools: Pa
 
 type Reading = Refused | { readonly kind: 'object'; readonly record: JsonObject; readonly hasDuplicateKeys: boolean };
 
-function readObject(bytes: Uint8Array): Reading {
+function readObject(bytes: Uint8Array, knownShape: JsonShape | undefined): Reading {
   if (bytes.length === 0) return refuse('EmptyRecord', 'the record is empty; a JSON object is expected');
   if (bytes.length > RECORD_BYTES_MAX) {
     return refuse('RecordTooLarge', `the record has ${bytes.length} bytes; at most ${RECORD_BYTES_MAX} are accepted`);
   }
-  const scan = scanJson(bytes, { depthMax: RECORD_DEPTH_MAX, membersMax: RECORD_MEMBERS_MAX });
-  if (scan.kind === 'too-deep') return refuse('TooDeep', `the record is nested deeper than ${RECORD_DEPTH_MAX} levels`);
-  if (scan.kind === 'too-many-members') {
+  const shape = knownShape ?? scanJson(bytes);
+  if (shape.depth > RECORD_DEPTH_MAX) return refuse('TooDeep', `the record is nested deeper than ${RECORD_DEPTH_MAX} levels`);
+  if (shape.members > RECORD_MEMBERS_MAX) {
     return refuse('TooManyMembers', `the record has more than ${RECORD_MEMBERS_MAX} members and elements`);
   }
 
@@ -127,7 +128,7 @@ function readObject(bytes: Uint8Array): Reading {
   const names = countNames(value);
   if (names === 0) return refuse('EmptyRecord', 'the record is an object without members');
   // `JSON.parse` keeps one of several members with the same name, so fewer names than colons means a repeated name.
-  return { kind: 'object', record: value, hasDuplicateKeys: names < scan.names };
+  return { kind: 'object', record: value, hasDuplicateKeys: names < shape.names };
 }
 
 /** Members of objects on all levels. Recursion is safe: the depth was limited before. */

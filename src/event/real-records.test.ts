@@ -9,6 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { testDataFolder } from '../../test/support/test-data.ts';
 import { encodeLogFile } from '../logfile/encode-log-file.ts';
 import { parseEvent } from './parse-event.ts';
+import { readBrief } from './read-brief.ts';
 import { sentenceOf } from './sentence.ts';
 import { sliceRecords } from './slice-records.ts';
 import type { AccountId, Event, EventDefaults, Region } from './types.ts';
@@ -121,6 +122,16 @@ describe.skipIf(folder === undefined)('every collected record', () => {
       .filter(({ username }) => username === undefined)
       .map(({ bytes }) => (JSON.parse(Buffer.from(bytes).toString()) as { userIdentity?: { type?: string } }).userIdentity?.type ?? 'none');
     expect(countsOf(unnamed)).toEqual({ AWSAccount: 447, none: 12 });
+  });
+
+  test('is read in brief as it is parsed', () => {
+    const briefs = accepted.map((event) => ({ event, brief: readBrief(event.bytes) })).filter(({ brief }) => brief !== undefined);
+    for (const { event, brief } of briefs) {
+      const { category, eventSource, eventTimeMs } = event;
+      expect(brief).toEqual({ category, eventSource, eventTimeMs });
+    }
+    // The two insights name their call one level down.
+    expect(accepted.length - briefs.length).toBe(2);
   });
 
   test('has a sentence of one line', () => {

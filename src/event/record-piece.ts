@@ -3,6 +3,7 @@
  *
  * Types only, between the slicers (`slice-lines.ts`, `slice-document.ts`) and `slice-records.ts`, which picks one of them.
  */
+import type { JsonShape } from './scan-json.ts';
 import type { RefusalCode } from './types.ts';
 
 /** Where a piece stands in its input. */
@@ -16,7 +17,12 @@ export interface PiecePlace {
 /** A record's exact bytes (not parsed yet), or what was found in the place of one. */
 export type RecordPiece = PiecePlace &
   (
-    | { readonly kind: 'record'; readonly bytes: Uint8Array }
+    | {
+        readonly kind: 'record';
+        readonly bytes: Uint8Array;
+        /** What a scan of `bytes` gives, where slicing needed one anyway. */
+        readonly shape?: JsonShape;
+      }
     | { readonly kind: 'malformed'; readonly code: Extract<RefusalCode, 'InvalidJson' | 'RecordTooLarge'>; readonly reason: string }
   );
 

@@ -5,17 +5,19 @@
  * Elements are cut at their brackets and not parsed: one that is not JSON inside is a slice all the same, and costs only
  * itself when it is parsed. Broken structure around the elements is reported; after it the next line begins a document.
  */
+import { JsonBytes } from './json-bytes.ts';
 import { RECORD_BYTES_MAX } from './limits.ts';
 import { PendingBytes } from './pending-bytes.ts';
 import type { PieceSlicer, RecordPiece } from './record-piece.ts';
+import type { JsonShape } from './scan-json.ts';
 import { ObjectWatcher } from './watch-object.ts';
 import { isWhiteSpace } from './white-space.ts';
 
 const NEWLINE = 0x0a;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
+const COLON = 0x3a;
 const OPEN_BRACKET = 0x5b;
-const BACKSLASH = 0x5c;
 const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
@@ -34,6 +36,17 @@ type State =
   /** In an element. */
   | 'element';
 
+/** An element that the chunks so far have not completed: its shape up to there, and where its reading goes on. */
+interface OpenElement extends JsonShape {
+  /** Open brackets; 0 in a scalar. */
+  readonly open: number;
+  readonly isInText: boolean;
+  /** The first byte to come is escaped. */
+  readonly isEscaped: boolean;
+}
+
+const NEW_ELEMENT: OpenElement = { open: 0, depth: 0, members: 0, names: 0, isInText: false, isEscaped: false };
+
 export class DocumentSlicer implements PieceSlicer {
   #state: State = 'outside';
   /** Records found so far, malformed ones included. */
@@ -47,13 +60,10 @@ export class DocumentSlicer implements PieceSlicer {
   /** The array has had an element. */
   #hasElements = false;
 
-  // Of the element that is open:
-  /** Open brackets; 0 in a scalar. */
-  #depth = 0;
-  #inString = false;
-  #isEscaped = false;
+  #element = NEW_ELEMENT;
 
   push(chunk: Uint8Array, pieces: RecordPiece[]): void {
+    const json = new JsonBytes(chunk);
     let at = 0;
     while (at < chunk.length) {
       switch (this.#state) {
@@ -67,7 +77,7 @@ export class DocumentSlicer implements PieceSlicer {
           at = this.#readObject(chunk, at, pieces);
           break;
         case 'element':
-          at = this.#readElement(chunk, at, pieces);
+          at = this.#readElement(json, at, pieces);
           break;
         default:
           at = this.#readArray(chunk, at, pieces);
@@ -141,56 +151,59 @@ export class DocumentSlicer implements PieceSlicer {
     if (byte === CLOSE_BRACE) return this.#lose(at, pieces, 'the `Records` array is closed by a brace');
     if (!isElementDue) this.#report(pieces, 'InvalidJson', `a comma is missing after record ${this.#number}`);
     this.#hasElements = true;
-    this.#depth = 0;
-    this.#inString = false;
-    this.#isEscaped = false;
+    this.#element = NEW_ELEMENT;
     this.#state = 'element';
     return at;
   }
 
   /** Up to the element's end. The hot loop: state is kept in locals. */
-  #readElement(chunk: Uint8Array, from: number, pieces: RecordPiece[]): number {
+  #readElement(json: JsonBytes, from: number, pieces: RecordPiece[]): number {
+    const chunk = json.bytes;
     const end = chunk.length;
-    let depth = this.#depth;
-    let inString = this.#inString;
+    let { open, depth, members, names } = this.#element;
     let at = from;
-    // An escape was the last byte of the chunk before.
-    if (this.#isEscaped) {
-      this.#isEscaped = false;
-      at++;
+    /** Where the last text closes; the chunk's length or more while that is not to be seen. */
+    let close = -1;
+    if (this.#element.isInText) {
+      close = json.endOfText(this.#element.isEscaped ? from + 1 : from);
+      if (close < end && open === 0) return this.#endElement(chunk, from, close + 1, pieces);
+      at = close + 1;
     }
     for (; at < end; at++) {
       const byte = chunk[at]!;
-      if (inString) {
-        if (byte > BACKSLASH) continue;
-        if (byte === QUOTE) {
-          inString = false;
-          if (depth === 0) return this.#endElement(chunk, from, at + 1, pieces);
-        } else if (byte === BACKSLASH) at++;
-      } else if (byte === QUOTE) inString = true;
-      else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth++;
-      else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+      if (byte === QUOTE) {
+        close = json.endOfText(at + 1);
+        if (close < end && open === 0) return this.#endElement(chunk, from, close + 1, pieces);
+        at = close;
+      } else if (byte === COLON) names++;
+      else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+        members++;
+        open++;
+        if (open > depth) depth = open;
+      } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
         // A scalar ends before the bracket that closes the array.
-        if (depth === 0) return this.#endElement(chunk, from, at, pieces);
-        depth--;
-        if (depth === 0) return this.#endElement(chunk, from, at + 1, pieces);
-      } else if (depth === 0 && (byte === COMMA || isWhiteSpace(byte))) return this.#endElement(chunk, from, at, pieces);
+        if (open === 0) return this.#endElement(chunk, from, at, pieces);
+        open--;
+        if (open === 0) return this.#endElement(chunk, from, at + 1, pieces, { depth, members, names });
+      } else if (byte === COMMA) {
+        if (open === 0) return this.#endElement(chunk, from, at, pieces);
+        members++;
+      } else if (open === 0 && isWhiteSpace(byte)) return this.#endElement(chunk, from, at, pieces);
     }
-    this.#isEscaped = at > end;
-    this.#depth = depth;
-    this.#inString = inString;
+    this.#element = { open, depth, members, names, isInText: close >= end, isEscaped: close > end };
     this.#pending.add(chunk.subarray(from));
     return end;
   }
 
-  #endElement(chunk: Uint8Array, from: number, to: number, pieces: RecordPiece[]): number {
-    this.#emit(chunk.subarray(from, to), pieces);
+  /** @param shape Absent for a scalar: nobody needs it, as a scalar is no record. */
+  #endElement(chunk: Uint8Array, from: number, to: number, pieces: RecordPiece[], shape?: JsonShape): number {
+    this.#emit(chunk.subarray(from, to), pieces, shape);
     this.#state = 'after-element';
     return to;
   }
 
   /** Completes the pending bytes with `tail` and hands them on as one record. */
-  #emit(tail: Uint8Array, pieces: RecordPiece[]): void {
+  #emit(tail: Uint8Array, pieces: RecordPiece[], shape?: JsonShape): void {
     this.#pending.add(tail);
     const sizeBytes = this.#pending.sizeBytes;
     const bytes = this.#pending.take();
@@ -199,7 +212,8 @@ export class DocumentSlicer implements PieceSlicer {
       return;
     }
     this.#number++;
-    pieces.push({ kind: 'record', bytes, unit: 'record', number: this.#number });
+    const place = { unit: 'record', number: this.#number } as const;
+    pieces.push(shape === undefined ? { kind: 'record', bytes, ...place } : { kind: 'record', bytes, shape, ...place });
   }
 
   #report(pieces: RecordPiece[], code: 'InvalidJson' | 'RecordTooLarge', reason: string): void {

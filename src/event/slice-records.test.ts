@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { RECORD_BYTES_MAX } from './limits.ts';
+import { scanJson } from './scan-json.ts';
 import { type RecordPiece, RecordSlicer, sliceRecords } from './slice-records.ts';
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
@@ -14,6 +15,10 @@ function short(pieces: readonly RecordPiece[]): string[] {
 }
 
 function slicedInChunks(bytes: Uint8Array, sizes: readonly number[]): string[] {
+  return short(piecesInChunks(bytes, sizes));
+}
+
+function piecesInChunks(bytes: Uint8Array, sizes: readonly number[]): RecordPiece[] {
   const slicer = new RecordSlicer();
   const pieces: RecordPiece[] = [];
   let at = 0;
@@ -23,7 +28,7 @@ function slicedInChunks(bytes: Uint8Array, sizes: readonly number[]): string[] {
     at += size;
   }
   pieces.push(...slicer.end());
-  return short(pieces);
+  return pieces;
 }
 
 describe('lines of records', () => {
@@ -188,5 +193,34 @@ describe('slicing by chunks', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+
+  test('tells of each record the shape that a scan of it tells', () => {
+    const text = fc.string({ unit: fc.constantFrom('{', '}', '[', ']', '"', '\\', ',', ':', ' ', 'abcdefgh', 'é') });
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.oneof(
+            records.map(([first]) => first ?? ''),
+            text,
+          ),
+        ),
+        sizes,
+        (texts, chunkSizes) => {
+          for (const piece of piecesInChunks(bytesOf(`{"Records":[${texts.join(',')}]}`), chunkSizes)) {
+            if (piece.kind === 'record' && piece.shape !== undefined) expect(piece.shape).toEqual(scanJson(piece.bytes));
+          }
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('tells the shape of every record of a document', () => {
+    const pieces = piecesInChunks(bytesOf('{"Records":[{"a":"{\\"[,:"},{"b":[1,{"c":[]}]}]}'), [5]);
+    expect(pieces.map((piece) => piece.kind === 'record' && piece.shape)).toEqual([
+      { depth: 1, members: 1, names: 1 },
+      { depth: 4, members: 5, names: 2 },
+    ]);
   });
 });

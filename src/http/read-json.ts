@@ -16,9 +16,9 @@ const LIMITS = { depthMax: 64, membersMax: 10_000 };
  */
 export function readJsonObject(bytes: Uint8Array): JsonObject {
   if (bytes.length === 0) return {};
-  const scan = scanJson(bytes, LIMITS);
-  if (scan.kind === 'too-deep') throw refused(`it is nested deeper than ${LIMITS.depthMax} levels`);
-  if (scan.kind === 'too-many-members') throw refused(`it has more than ${LIMITS.membersMax} members`);
+  const shape = scanJson(bytes);
+  if (shape.depth > LIMITS.depthMax) throw refused(`it is nested deeper than ${LIMITS.depthMax} levels`);
+  if (shape.members > LIMITS.membersMax) throw refused(`it has more than ${LIMITS.membersMax} members`);
   let json: Json;
   let text: string;
   try {
@@ -32,7 +32,7 @@ export function readJsonObject(bytes: Uint8Array): JsonObject {
     throw refused('it is not JSON', cause);
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) throw refused('it is not an object');
-  if (scan.names !== countNames(json)) throw refused('an object in it has a member twice');
+  if (shape.names !== countNames(json)) throw refused('an object in it has a member twice');
   return json as JsonObject;
 }
 

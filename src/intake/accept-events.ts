@@ -10,6 +10,7 @@
  */
 import type { Call } from '../api/operation.ts';
 import { parseEvent } from '../event/parse-event.ts';
+import type { JsonShape } from '../event/scan-json.ts';
 import type { AccountId, Event, EventSourceKind, RefusalCode } from '../event/types.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import type { Journal, NewEvent } from '../store/journal.ts';
@@ -23,7 +24,7 @@ export type EventVerdict =
 
 /** A piece of a submission: a record's bytes, or what was found in the place of one. */
 export type SubmittedPiece =
-  | { readonly kind: 'record'; readonly bytes: Uint8Array }
+  | { readonly kind: 'record'; readonly bytes: Uint8Array; readonly shape?: JsonShape }
   | { readonly kind: 'malformed'; readonly code: RefusalCode; readonly reason: string };
 
 export interface AcceptOptions {
@@ -69,8 +70,14 @@ export async function acceptEvents(
   const entries: NewEvent[] = [];
   const places: number[] = [];
   for (const piece of pieces) {
-    const outcome = piece.kind === 'malformed' ? { ...piece, kind: 'refused' as const } : parseEvent(piece.bytes, defaults, stores);
-    const refusal = outcome.kind === 'refused' ? outcome : await refuseAccount(stores.accounts, call, outcome.event, options);
+    const outcome =
+      piece.kind === 'malformed' ? { ...piece, kind: 'refused' as const } : parseEvent(piece.bytes, defaults, stores, piece.shape);
+    const refusal =
+      outcome.kind === 'refused'
+        ? outcome
+        : isOwn(outcome.event, call)
+          ? undefined
+          : await refuseAccount(stores.accounts, call, outcome.event, options);
     if (refusal) {
       verdicts.push({ status: 'rejected', code: refusal.code, reason: refusal.reason });
       ledger.reject();
@@ -109,14 +116,18 @@ function newEvent(event: Event, source: EventSourceKind, receivedAtMs: number): 
   };
 }
 
-/** The reason why the caller may not record for the event's account; `undefined` when it may. */
+/** The common case, decided without waiting. */
+function isOwn(event: Event, call: Call): boolean {
+  return event.account === call.account;
+}
+
+/** The reason why the caller may not record for another account, that of the event; `undefined` when it may. */
 async function refuseAccount(
   accounts: IntakeAccounts,
   call: Call,
   event: Event,
   options: AcceptOptions,
 ): Promise<{ code: RefusalCode; reason: string } | undefined> {
-  if (event.account === call.account) return undefined;
   // One answer for accounts that exist and for those that do not: a stranger learns nothing (A12).
   if (!call.principal.isAdministrator) {
     return {

@@ -8,7 +8,7 @@
  */
 import assert from 'node:assert/strict';
 import { parseEvent } from '../event/parse-event.ts';
-import type { Event } from '../event/types.ts';
+import { type EventBrief, readBrief } from '../event/read-brief.ts';
 import type { JournalEntry } from '../store/journal.ts';
 import type { Sha256 } from '../tlog/hash.ts';
 import type { TrailScope } from './trail.ts';
@@ -20,17 +20,17 @@ import type { TrailScope } from './trail.ts';
 const GLOBAL_SERVICES: ReadonlySet<string> = new Set(['iam.amazonaws.com', 'cloudfront.amazonaws.com']);
 const GLOBAL_REGION = 'us-east-1';
 
-/** The event, when the trail takes it; `undefined` when it counts as filtered. */
-export function selectEvent(scope: TrailScope, entry: JournalEntry, sha256: Sha256): Event | undefined {
+/** What was read of the event, when the trail takes it; `undefined` when it counts as filtered. */
+export function selectEvent(scope: TrailScope, entry: JournalEntry, sha256: Sha256): EventBrief | undefined {
   if (entry.kind !== 'event' || entry.source === 'import' || entry.isConflicting || entry.account !== scope.account) return undefined;
   if (!scope.isMultiRegionTrail && entry.region !== scope.homeRegion) return undefined;
-  const event = entry.event ?? parseEntry(entry, sha256);
+  const event = entry.event ?? readBrief(entry.bytes) ?? parseEntry(entry, sha256);
   if (event.category !== 'Management') return undefined;
   const isGlobal = entry.region === GLOBAL_REGION && GLOBAL_SERVICES.has(event.eventSource);
   return isGlobal && !scope.includeGlobalServiceEvents ? undefined : event;
 }
 
-function parseEntry(entry: JournalEntry, sha256: Sha256): Event {
+function parseEntry(entry: JournalEntry, sha256: Sha256): EventBrief {
   const { account, region, receivedAtMs: nowMs } = entry;
   const outcome = parseEvent(entry.bytes, { account, region, nowMs }, { sha256 });
   assert(outcome.kind === 'event', `journal entry ${entry.sequence} was accepted as an event and must be readable as one`);
