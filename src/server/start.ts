@@ -3,6 +3,7 @@
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
 import type { NewAccessKey } from '../access/accounts.ts';
 import type { AccountId, Region } from '../event/types.ts';
@@ -17,11 +18,18 @@ import type { Settings } from './settings.ts';
 import { openStores } from './stores.ts';
 
 /** How long requests under way may take once the server stops. */
-const DRAIN_MS = 8_000;
+const DRAIN_MS = 4_000;
+/** How long the trails may deliver after that. */
+const FLUSH_MS = 2_000;
+/** How long followers may take to end what they are at and the stores to close; and, if they don't, the catalog alone. Ten seconds in all (P23). */
+const CLOSE_MS = 1_500;
+/** How long the catalog may take to end its transactions once the server has failed. */
+const ABANDON_MS = 5_000;
 /** How often the journal's health is looked at: a device that failed ends the process (P7). */
 const HEALTH_MS = 500;
 
 export type { SnowtrailServer } from './create-server.ts';
+export { endProcess } from './end-process.ts';
 export { MovedClock } from './moved-clock.ts';
 export { BadSetting, readSettings } from './settings.ts';
 
@@ -31,8 +39,17 @@ export interface RunningServer {
   readonly server: SnowtrailServer;
   /** Resolves when the server has stopped by itself, with the reason. */
   readonly failed: Promise<Error>;
-  /** Takes no new work, delivers what is due, and closes. */
-  stop(): Promise<void>;
+  /**
+   * Takes no new work, delivers what is due, and closes. Within ten seconds: what is not done by then is done again after
+   * the next start.
+   * @returns whether all is closed, so that the process can end by `process.exit` (`end-process.ts`).
+   */
+  stop(): Promise<boolean>;
+  /**
+   * Closes what hinders the process from ending, and nothing else: the server has failed.
+   * @returns as `stop` does.
+   */
+  abandon(): Promise<boolean>;
 }
 
 /** The files in which keys of accounts are kept for the operator, by account. */
@@ -72,6 +89,17 @@ export async function startServer(settings: Settings, options: StartOptions = {}
     await options.prepare?.(server, http.url);
     const running = Promise.all([followers, server.runTrails(closing.signal)]);
     const failed = watchHealth(stores.journal, closing.signal);
+    /** Whether the work is done, and without an error, before the time is over. */
+    const isDone = async (what: string, work: Promise<void>, limitMs = CLOSE_MS): Promise<boolean> => {
+      const ended = new AbortController();
+      const outcome = await Promise.race([
+        work.then(() => undefined).catch((error: unknown) => String(error)),
+        sleep(limitMs, `it takes longer than ${limitMs} ms`, { signal: ended.signal }),
+      ]);
+      ended.abort();
+      if (outcome !== undefined) log.warn(`${what} did not end: ${outcome}`);
+      return outcome === undefined;
+    };
     return {
       url: http.url,
       server,
@@ -79,12 +107,15 @@ export async function startServer(settings: Settings, options: StartOptions = {}
       stop: async () => {
         await rm(join(settings.dataDir, 'server.json'), { force: true });
         await http.close(DRAIN_MS);
-        await handler.close();
         // What cannot be delivered now is delivered after the next start.
-        await server.trails.flushNow().catch((error: unknown) => log.warn(`not all was delivered: ${String(error)}`));
+        await server.trails.flushNow(FLUSH_MS).catch((error: unknown) => log.warn(`not all was delivered: ${String(error)}`));
         closing.abort();
-        await running;
-        await close();
+        if (await isDone('closing', running.then(close))) return true;
+        return isDone('closing the catalog', stores.catalog.close());
+      },
+      abandon: () => {
+        closing.abort();
+        return isDone('closing the catalog', stores.catalog.close(), ABANDON_MS);
       },
     };
   } catch (error) {

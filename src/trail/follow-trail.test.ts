@@ -600,21 +600,22 @@ describe('run', () => {
     expect((await checkTrail(rig, BUCKET, { mayHaveUnlisted: true })).events).toEqual([recorded]);
   });
 
-  test('stops at once while a put hangs', async () => {
+  test.each(['put', 'getBucket'] as const)('stops at once while the bucket does not answer a %s', async (method) => {
     const { rig } = await logging();
     let hangs = (): void => undefined;
-    const isPutting = new Promise<void>((resolve) => {
+    const isAsked = new Promise<void>((resolve) => {
       hangs = resolve;
     });
-    rig.objects.put = () => {
+    const silent = (): Promise<never> => {
       hangs();
       return new Promise(() => undefined);
     };
+    Object.assign(rig.objects, { [method]: silent });
     const trails = await rig.open();
     await rig.record(HOME);
     const stop = new AbortController();
     const running = trails.run(stop.signal);
-    await isPutting;
+    await isAsked;
     stop.abort();
     await running;
     expect(rig.troubles.at(-1)?.error).toMatchObject({ message: expect.stringMatching(/was cut short/) });

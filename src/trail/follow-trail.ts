@@ -29,7 +29,7 @@ import { chainStart, finalEnd, isTooLate, regularEnd } from './digest-times.ts';
 import { chainName, countName, type LoadedTrail, loadTrail } from './load-trail.ts';
 import { makeReceipt, type ReceiptContent, receiptKey } from './make-receipt.ts';
 import { fileKeyOf, type PreparedFile, prepareFiles } from './prepare-batch.ts';
-import { DeliveryFailed, GZIP_JSON, putAll, putObject } from './put-object.ts';
+import { DeliveryFailed, GZIP_JSON, putAll, putObject, untilAnswered } from './put-object.ts';
 import { signDigest } from './sign-digest.ts';
 import { accountFolder, evidenceFolder, followerName, type TrailId, type TrailScope, trailArn } from './trail.ts';
 import { TRAIL_SETTINGS, type TrailDeps, type TrailSettings } from './trail-deps.ts';
@@ -777,11 +777,8 @@ export class TrailFollower {
 
   /** A bucket's owner may take the permission back at any time. */
   async #requireAccess(target: TrailTarget): Promise<void> {
-    const bucket = await this.#deps.objects.getBucket(target.bucket).catch((cause: unknown) => {
-      throw new DeliveryFailed((cause as { reason?: string }).reason ?? 'InternalError', `bucket \`${target.bucket}\` cannot be read`, {
-        cause,
-      });
-    });
+    const found = this.#deps.objects.getBucket(target.bucket);
+    const bucket = await untilAnswered(this.#putDeps(), `reading the bucket \`${target.bucket}\``, found);
     if (bucket === undefined) throw new DeliveryFailed('NoSuchBucket', `bucket \`${target.bucket}\` does not exist`);
     const place = { ...this.id, s3BucketName: target.bucket, ...(target.prefix === null ? {} : { s3KeyPrefix: target.prefix }) };
     const fault = faultOfPolicy(bucket, place);

@@ -64,27 +64,37 @@ export async function putAll(deps: PutDeps, objects: readonly DeliveredObject[])
 /** @throws DeliveryFailed */
 export async function putObject(deps: PutDeps, object: DeliveredObject): Promise<void> {
   const { bucket, key, body, options } = object;
-  const place = `${bucket}/${key}`;
   const put = deps.objects.put(bucket, key, body, { ifNoneMatch: true, acl: 'bucket-owner-full-control', ...options });
+  await untilAnswered(deps, `putting \`${bucket}/${key}\``, put);
+}
+
+/**
+ * Waits for the bucket's answer: for as long as a put may take, and not at all once the process stops.
+ * @param what What was asked, for the message, such as ``putting `bucket/key` ``.
+ * @throws DeliveryFailed
+ */
+export async function untilAnswered<T>(
+  { clock, putTimeoutMs, stop }: Pick<PutDeps, 'clock' | 'putTimeoutMs' | 'stop'>,
+  what: string,
+  answer: Promise<T>,
+): Promise<T> {
   const done = new AbortController();
   const end = () => done.abort();
-  deps.stop.addEventListener('abort', end, { once: true });
-  if (deps.stop.aborted) end();
-  const timeout = deps.clock.sleep(deps.putTimeoutMs, done.signal).then(() => 'timeout' as const);
+  stop.addEventListener('abort', end, { once: true });
+  if (stop.aborted) end();
+  const timeout = clock.sleep(putTimeoutMs, done.signal).then(() => {
+    throw new DeliveryFailed(undefined, `${what} ${stop.aborted ? 'was cut short' : `took more than ${putTimeoutMs} ms`}`);
+  });
+  // Whichever comes second is of no interest any more: a put goes on by itself, and the time ends with `done`.
+  for (const each of [answer, timeout]) each.catch(() => undefined);
   try {
-    const outcome = await Promise.race([put, timeout]);
-    if (outcome === 'timeout') {
-      const why = deps.stop.aborted ? 'was cut short' : `took more than ${deps.putTimeoutMs} ms`;
-      throw new DeliveryFailed(undefined, `putting \`${place}\` ${why}`);
-    }
+    return await Promise.race([answer, timeout]);
   } catch (error) {
-    // The put goes on by itself after a time-out; its end is of no interest any more.
-    put.catch(() => undefined);
     if (error instanceof DeliveryFailed) throw error;
     const reason = error instanceof ObjectsError ? error.reason : 'InternalError';
-    throw new DeliveryFailed(reason, `putting \`${place}\` failed: ${messageOf(error)}`, { cause: error });
+    throw new DeliveryFailed(reason, `${what} failed: ${messageOf(error)}`, { cause: error });
   } finally {
-    deps.stop.removeEventListener('abort', end);
+    stop.removeEventListener('abort', end);
     done.abort();
   }
 }

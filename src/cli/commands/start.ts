@@ -34,7 +34,7 @@ export function addStart(program: Command): void {
 
 async function runServer(options: StartOptions): Promise<void> {
   // Loaded here, so that every other command starts without the server's code.
-  const { BadSetting, readSettings, startServer } = await import('../../server/start.ts');
+  const { BadSetting, endProcess, readSettings, startServer } = await import('../../server/start.ts');
   const settings = (() => {
     try {
       return readSettings({ ...options }, process.env);
@@ -43,7 +43,7 @@ async function runServer(options: StartOptions): Promise<void> {
       throw error;
     }
   })();
-  const { url, server, failed, stop } = await startServer(settings);
+  const { url, server, failed, stop, abandon } = await startServer(settings);
   if (server.newKey !== undefined) {
     process.stderr.write(
       [
@@ -58,11 +58,13 @@ async function runServer(options: StartOptions): Promise<void> {
   const stopped = new Promise<undefined>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(undefined));
   });
-  const failure = await Promise.race([stopped, failed]);
-  if (failure !== undefined) {
-    // The device lied or failed: nothing that is still in memory may be written any more (P7).
-    process.stderr.write(`${failure.message}; the server stops, start it again to read the disk anew\n`);
-    process.exit(EXIT.failed);
-  }
-  await stop();
+  // Else Node would print it and exit by itself, which may hang (`end-process.ts`).
+  const crashed = new Promise<Error>((resolve) => process.on('uncaughtException', resolve));
+  const failure = Promise.race([failed.then(({ message }) => message), crashed.then((error) => error.stack ?? String(error))]);
+  // Undefined: it failed, before it was told to stop or while it did.
+  const canExit = await Promise.race([stopped.then(stop), failure.then(() => undefined)]);
+  if (canExit !== undefined) return endProcess(EXIT.ok, canExit);
+  // The device lied or failed, or we did: nothing that is still in memory may be written any more (P7).
+  process.stderr.write(`${await failure}; the server stops, start it again to read the disk anew\n`);
+  endProcess(EXIT.failed, await abandon());
 }
