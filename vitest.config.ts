@@ -14,7 +14,7 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/stores/**', 'test/unit/**', 'test/faults/**'],
+          exclude: ['test/stores/**', 'test/unit/**', 'test/faults/**', 'test/simulation/**'],
           testTimeout: 300_000,
           hookTimeout: 120_000,
         },
@@ -25,6 +25,13 @@ export default defineConfig({
           include: ['test/faults/**/*.test.ts'],
           testTimeout: 900_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'simulation',
+          include: ['test/simulation/**/*.test.ts'],
+          testTimeout: 600_000,
         },
       },
     ],
