@@ -5,6 +5,7 @@
  * can be made again after a crash.
  */
 import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
 import type { AccountId, EpochMs, Region } from '../event/types.ts';
 import type { Journal, JournalEntry } from '../store/journal.ts';
 import type { Sha256 } from '../tlog/hash.ts';
@@ -14,8 +15,8 @@ import type { TrailSettings } from './trail-deps.ts';
 import type { TrailCount } from './trail-state.ts';
 
 const HOUR_MS = 3_600_000;
-/** Entries read at one go. */
-const READ_LIMIT = 1_000;
+/** Entries read at one go; between two goes requests have their turn. */
+const READ_LIMIT = 500;
 /** Most entries of one batch: their counts and the time to read them stay small, whether any of them is taken or not. */
 const ENTRIES_MAX = 50_000;
 
@@ -87,6 +88,7 @@ export async function collectBatch(
   };
 
   reading: while (to < range.to && entriesSeen < ENTRIES_MAX) {
+    if (entriesSeen > 0) await setImmediate();
     const entries = await from.journal.read(to, READ_LIMIT);
     assert(entries.length > 0, `the journal has entries up to ${range.to} and gave none after ${to}`);
     for (const entry of entries) {

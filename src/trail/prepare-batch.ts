@@ -12,6 +12,7 @@ import type { Sha256 } from '../tlog/hash.ts';
 import type { ReceiptObject } from '../tlog/receipt.ts';
 import { toHex, utf8 } from '../tlog/text.ts';
 import type { RecordGroup } from './collect-batch.ts';
+import { hashInTurns } from './hash-in-turns.ts';
 import { type TrailId, trailArn } from './trail.ts';
 import type { TrailTarget } from './trail-state.ts';
 
@@ -33,6 +34,7 @@ export async function prepareFiles(
   const files: PreparedFile[] = [];
   for (const group of groups) {
     const content = encodeLogFile(group.records);
+    const contentSha256 = await hashInTurns(content);
     const body = await tools.gzip(content);
     const { account, region, firstSequence, lastSequence } = group;
     files.push({
@@ -42,7 +44,7 @@ export async function prepareFiles(
         account,
         region,
         sha256: toHex(tools.sha256(body)),
-        contentSha256: toHex(tools.sha256(content)),
+        contentSha256: toHex(contentSha256),
         sizeBytes: body.length,
         events: group.records.length,
         firstSequence,
