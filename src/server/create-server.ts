@@ -43,6 +43,8 @@ export interface ServerOptions {
   readonly region: Region;
   readonly flushIntervalMs: number;
   readonly digestIntervalMs: number;
+  /** Rest of followers between two takes (see `runFollower`). */
+  readonly gatherMs?: number;
   /** Deterministic gzip, one member. */
   readonly gzip: (content: Uint8Array) => Promise<Uint8Array>;
   /** Keeps a key that was made for an account, where only the operator can read it. */
@@ -241,7 +243,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
           });
       };
       await Promise.all([
-        ...followers.map((follower) => runFollower({ follower, journal, clock, chance, report }, signal)),
+        ...followers.map((follower) => runFollower({ follower, journal, clock, chance, gatherMs: options.gatherMs ?? 0, report }, signal)),
         tree.run(signal, (problem) => {
           if (problem === undefined) log.info('checkpoints are signed again');
           else log.error(`no checkpoint can be signed: ${problem.message}`);

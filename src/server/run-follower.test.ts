@@ -115,6 +115,27 @@ describe('runFollower', () => {
     expect(states).toMatchObject([{ state: 'stopped', problem: expect.stringContaining('entries 1 to 2') }]);
   });
 
+  test('what comes while a follower rests is taken at one go', async () => {
+    const rig = await IntakeRig.open();
+    const notebook = new Notebook();
+    const takes: number[] = [];
+    notebook.onTake = () => takes.push(notebook.taken.length);
+    await submit(rig, 'one');
+    const stopping = new AbortController();
+    const { journal, clock, chance } = rig;
+    const ended = runFollower({ follower: notebook, journal, clock, chance, gatherMs: 100, report: () => undefined }, stopping.signal);
+    await clock.someoneSleeps();
+    await submit(rig, 'two');
+    await submit(rig, 'three');
+    await clock.advance(99);
+    expect(takes).toEqual([1]);
+    await clock.advance(1);
+    await clock.someoneSleeps();
+    expect(takes).toEqual([1, 3]);
+    stopping.abort();
+    await ended;
+  });
+
   test('a follower that waits for its next try ends when it is stopped', async () => {
     const rig = await IntakeRig.open();
     const notebook = new Notebook();

@@ -27,6 +27,8 @@ const CLOSE_MS = 1_500;
 const ABANDON_MS = 5_000;
 /** How often the journal's health is looked at: a device that failed ends the process (P7). */
 const HEALTH_MS = 500;
+/** What followers may save together: short beside the second within which an event is to be found (DESIGN §8). */
+const GATHER_MS = 100;
 
 export type { SnowtrailServer } from './create-server.ts';
 export { endProcess } from './end-process.ts';
@@ -76,6 +78,7 @@ export async function startServer(settings: Settings, options: StartOptions = {}
       firstAccount: settings.accountId as AccountId,
       region: settings.region as Region,
       flushIntervalMs: settings.flushInterval,
+      gatherMs: GATHER_MS,
       digestIntervalMs: settings.digestInterval,
       gzip,
       keepKey: (key) => keepKey(settings.dataDir, key),

@@ -18,7 +18,7 @@ import { formatEventTime } from '../event/times.ts';
 import type { EpochMs, ObjectKey, Region } from '../event/types.ts';
 import type { CatalogChange } from '../store/catalog.ts';
 import type { HourCount } from '../store/follower.ts';
-import { JournalDamaged } from '../store/journal.ts';
+import { isBug } from '../store/is-bug.ts';
 import type { PublicKeyInfo, SigningKeyUse } from '../store/keys.ts';
 import { parseNote } from '../tlog/note.ts';
 import { parseReceipt } from '../tlog/receipt.ts';
@@ -981,15 +981,4 @@ function keyFile(key: PublicKeyInfo, origin: string): Uint8Array {
   const { use, fingerprint, publicKey, validFromMs } = key;
   const file = { version: 1, origin, use, fingerprint, publicKey: toBase64(publicKey), validFrom: formatEventTime(validFromMs) };
   return utf8(`${JSON.stringify(file)}\n`);
-}
-
-/** What repeating cannot mend. Everything else may be an outage. */
-function isBug(error: unknown): boolean {
-  return (
-    error instanceof AssertionError ||
-    error instanceof TypeError ||
-    error instanceof RangeError ||
-    error instanceof ReferenceError ||
-    error instanceof JournalDamaged
-  );
 }
