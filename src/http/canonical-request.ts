@@ -165,7 +165,16 @@ const ENCODED: readonly string[] = Array.from({ length: 256 }, (_, byte) => {
   return UNRESERVED.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
 });
 
+/** Text that is written as it is, whatever is kept: most paths and values are. */
+const PLAIN = /^[A-Za-z0-9\-._~]*$/;
+const PLAIN_PATH = /^[A-Za-z0-9\-._~/]*$/;
+
+function isPlain(text: string, kept: string): boolean {
+  return (kept.includes('/') ? PLAIN_PATH : PLAIN).test(text);
+}
+
 function encodeAgain(text: string, kept: string): string {
+  if (isPlain(text, kept)) return text;
   let encoded = '';
   for (const character of text) encoded += kept.includes(character) ? character : ENCODED[character.charCodeAt(0) & 0xff];
   return encoded;
@@ -173,11 +182,12 @@ function encodeAgain(text: string, kept: string): string {
 
 /** Encodes what is not encoded yet, and writes what is in one way. */
 function encodeOnce(text: string, kept: string): string {
+  if (isPlain(text, kept)) return text;
   let encoded = '';
   for (let at = 0; at < text.length; at++) {
     const character = text[at]!;
-    const hex = character === '%' ? text.slice(at + 1, at + 3) : '';
-    if (/^[0-9A-Fa-f]{2}$/.test(hex)) {
+    const hex = character === '%' ? text.slice(at + 1, at + 3) : undefined;
+    if (hex !== undefined && /^[0-9A-Fa-f]{2}$/.test(hex)) {
       const decoded = String.fromCharCode(Number.parseInt(hex, 16));
       encoded += kept.includes(decoded) ? decoded : ENCODED[decoded.charCodeAt(0)];
       at += 2;

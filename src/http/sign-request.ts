@@ -6,7 +6,7 @@
 import { ALGORITHM, type RawHeader, type RequestParts, scopeText, sha256Hex, stringToSign } from './canonical-request.ts';
 import { ChunkChain } from './chunk-chain.ts';
 import { formatAmzDate } from './read-authorization.ts';
-import { deriveSigningKey, hmac } from './signing-keys.ts';
+import { hmac, SigningKeys } from './signing-keys.ts';
 import { pathFormOf } from './verify-signature.ts';
 
 /** What a client needs to sign. */
@@ -32,6 +32,9 @@ export interface SignedRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly chain: ChunkChain;
 }
+
+/** Keys that were derived already: a client signs many requests with one. */
+const keys = new SigningKeys();
 
 /**
  * @param request Method, absolute URL, and headers to send (text values; names in any case, each once).
@@ -59,7 +62,7 @@ export function signRequest(
     query: url.query,
     headers: Object.entries(headers) satisfies RawHeader[],
   };
-  const signingKey = deriveSigningKey(credentials.secretAccessKey, scope);
+  const signingKey = keys.find(credentials.accessKeyId, credentials.secretAccessKey, scope);
   const signature = hmac(
     signingKey,
     stringToSign(parts, { amzDate, scope, signedHeaders, payloadHash, pathForm: pathFormOf(service) }),

@@ -33,5 +33,6 @@ export function hashNode(sha256: Sha256, left: Uint8Array, right: Uint8Array): U
 /** True when both are 32 bytes and the same. Nothing here is secret: the time it takes may depend on the values. */
 export function isSameHash(one: Uint8Array, other: Uint8Array): boolean {
   if (one.length !== HASH_BYTES || other.length !== HASH_BYTES) return false;
-  return one.every((byte, index) => byte === other[index]);
+  for (let index = 0; index < HASH_BYTES; index++) if (one[index] !== other[index]) return false;
+  return true;
 }

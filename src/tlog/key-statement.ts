@@ -9,7 +9,7 @@
  * Deterministic: the same keys make the same bytes, so that a statement may be written again after a crash.
  */
 import { Malformed, type Parsed } from './parsed.ts';
-import { asObject, type JsonMembers, readArray, readCanonical, readCount, readText, readTextOrNull } from './read-json.ts';
+import { asObject, checkMembers, type JsonMembers, readArray, readCanonical, readCount, readText, readTextOrNull } from './read-json.ts';
 import { fromBase64, toBase64 } from './text.ts';
 
 export interface KeyStatement {
@@ -43,7 +43,7 @@ export function encodeKeyStatement(statement: SignedKeyStatement): string {
 /** Reads the text of an untrusted note as a key statement. No signature is checked. */
 export function parseKeyStatement(text: string): Parsed<SignedKeyStatement> {
   if (text.length > 65_536) return { kind: 'malformed', reason: 'a key statement has at most 65536 bytes' };
-  return readCanonical(text, readStatement, encodeKeyStatement);
+  return readCanonical(text, readStatement);
 }
 
 function members(statement: KeyStatement): object {
@@ -56,6 +56,7 @@ const FINGERPRINT = /^([0-9a-f]{8}|[0-9a-f]{32})$/;
 function readStatement(root: JsonMembers): SignedKeyStatement {
   if (readCount(root, 'version', 1) !== 1) throw new Malformed('`version` is not 1: a newer Snowtrail wrote this statement');
   readText(root, 'kind', /^key$/);
+  checkMembers(root, ['version', 'kind', 'use', 'fingerprint', 'publicKey', 'validFrom', 'previousFingerprint', 'rsaSignatures']);
   return {
     use: readText(root, 'use', /^(digest|checkpoint)$/) as KeyStatement['use'],
     fingerprint: readText(root, 'fingerprint', FINGERPRINT),
@@ -64,6 +65,7 @@ function readStatement(root: JsonMembers): SignedKeyStatement {
     previousFingerprint: readTextOrNull(root, 'previousFingerprint', FINGERPRINT),
     rsaSignatures: readArray(root, 'rsaSignatures', 2).map((value, index) => {
       const from = asObject(value, `rsaSignatures[${index}]`);
+      checkMembers(from, ['fingerprint', 'signature']);
       return { fingerprint: readText(from, 'fingerprint', FINGERPRINT), signature: readBytes(from, 'signature') };
     }),
   };

@@ -57,7 +57,7 @@ export type NoteVerdict =
 
 /** True for the name of a key or a log: not empty, no white space, no plus sign, no control character. */
 export function isKeyName(name: string): boolean {
-  return name.length > 0 && name.length <= 255 && !/[\s+\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffd]/u.test(name) && isWellFormed(name);
+  return name.length > 0 && name.length <= 255 && !/[\s+\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffd]/u.test(name) && name.isWellFormed();
 }
 
 /** The key hash: first 4 bytes of SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key), as 8 hexadecimal digits. */
@@ -169,11 +169,7 @@ function readSignature(line: string): NoteSignature {
 function faultOfText(text: string): string | undefined {
   if (text.length < 2 || !text.endsWith('\n')) return "a note's text is not empty and ends with a line end";
   if (/[\u0000-\u0009\u000b-\u001f]/.test(text)) return "a note's text holds no control character but line ends";
-  if (!isWellFormed(text)) return "a note's text is well-formed Unicode";
+  // A text with a lone surrogate has no UTF-8 and would be signed as another one.
+  if (!text.isWellFormed()) return "a note's text is well-formed Unicode";
   return undefined;
-}
-
-/** No lone surrogate: such a text has no UTF-8 and would be signed as another one. */
-function isWellFormed(text: string): boolean {
-  return !/\p{Surrogate}/u.test(text);
 }

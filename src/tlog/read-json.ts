@@ -1,9 +1,9 @@
 /**
  * Reads members of untrusted JSON by the form that each must have.
  *
- * A reader throws `Malformed` with the member's path. Members that nobody asks for are not refused here: `readCanonical`
- * does that, by comparing the whole text with what the writer makes of the value that was read. So there is one text for
- * one value: no repeated member, no other order, no second spelling of a number, no white space.
+ * A reader throws `Malformed` with the member's path. There is one text for one value: `readCanonical` refuses a repeated
+ * member, a second spelling of a number or a text, and white space, by comparing the text with what `JSON.stringify` makes
+ * of it; `checkMembers`, which a reader calls for each object, refuses an unknown member and another order.
  */
 import { Malformed, outcomeOf, type Parsed } from './parsed.ts';
 
@@ -13,14 +13,22 @@ export interface JsonMembers {
   readonly members: Readonly<Record<string, unknown>>;
 }
 
-/** Reads one line of JSON that `encode` wrote, and nothing else. */
-export function readCanonical<T>(text: string, read: (root: JsonMembers) => T, encode: (value: T) => string): Parsed<T> {
+/** Reads one line of JSON, with its line end, as `JSON.stringify` writes it. */
+export function readCanonical<T>(text: string, read: (root: JsonMembers) => T): Parsed<T> {
   return outcomeOf(() => {
-    const value = read(asObject(parseJson(text), ''));
-    if (encode(value) !== text)
-      throw new Malformed('the JSON is not written as it must be: a member is repeated, unknown or in another place');
+    const json = parseJson(text);
+    const value = read(asObject(json, ''));
+    if (`${JSON.stringify(json)}\n` !== text)
+      throw new Malformed('the JSON is not written as it must be: a member is repeated, or something is spelled in another way');
     return value;
   });
+}
+
+/** Refuses an object unless its members are these, in this order. */
+export function checkMembers(from: JsonMembers, names: readonly string[]): void {
+  let index = 0;
+  for (const name in from.members) if (names[index++] !== name) throw unknownMember(from, name);
+  if (index < names.length) memberOf(from, names[index]!);
 }
 
 /** A text that matches `form` as a whole. */
@@ -91,6 +99,10 @@ function parseJson(text: string): unknown {
   } catch (error) {
     throw new Malformed(`not JSON: ${(error as SyntaxError).message}`);
   }
+}
+
+function unknownMember(from: JsonMembers, name: string): Malformed {
+  return new Malformed(`\`${pathOf(from, name)}\` is unknown or in another place than it must be`);
 }
 
 function malformed(from: JsonMembers, name: string, expected: string): Malformed {

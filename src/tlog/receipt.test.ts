@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { encodeKeyStatement, keyStatementToSign, parseKeyStatement, type SignedKeyStatement } from './key-statement.ts';
 import { formatNote, parseNote } from './note.ts';
@@ -117,6 +118,27 @@ describe('receipts', () => {
         .replace('"sizeBytes":1234,', ''),
     ];
     expect(others.map((other) => parseReceipt(other).kind)).toEqual(others.map(() => 'malformed'));
+  });
+
+  test('no text is read but the one that is written', () => {
+    const texts = receipts.map(encodeReceipt);
+    const pieces = fc.oneof(
+      fc.constantFrom('"', ',', ':', '{', '}', '[', ']', '\\', ' ', '0', '"x":1,', ',"x":1', '\\u0061', '"kind"'),
+      fc.string(),
+    );
+    let read = 0;
+    fc.assert(
+      fc.property(fc.constantFrom(...texts), fc.nat(), fc.nat(3), pieces, (text, place, length, piece) => {
+        const at = place % text.length;
+        const changed = text.slice(0, at) + piece + text.slice(at + length);
+        const parsed = parseReceipt(changed);
+        if (parsed.kind === 'malformed') return;
+        read++;
+        expect(encodeReceipt(parsed.value)).toBe(changed);
+      }),
+      { numRuns: 3_000 },
+    );
+    expect(read).toBeGreaterThan(0);
   });
 
   test('values that cannot be are refused with the member named', () => {

@@ -12,6 +12,7 @@ import { HASH_BYTES } from './hash.ts';
 import { Malformed, type Parsed } from './parsed.ts';
 import {
   asObject,
+  checkMembers,
   hasMember,
   type JsonMembers,
   readArray,
@@ -144,7 +145,7 @@ export function encodeReceipt(receipt: Receipt): string {
 /** Reads the text of an untrusted note as a receipt. */
 export function parseReceipt(text: string): Parsed<Receipt> {
   if (text.length > RECEIPT_BYTES_MAX) return { kind: 'malformed', reason: `a receipt has at most ${RECEIPT_BYTES_MAX} bytes` };
-  return readCanonical(text, readReceipt, encodeReceipt);
+  return readCanonical(text, readReceipt);
 }
 
 function membersOfKind(receipt: Receipt): object {
@@ -192,6 +193,24 @@ function encodeKey(key: ReceiptKey): object {
   return { use, fingerprint, publicKey: toBase64(publicKey), previousFingerprint };
 }
 
+/** The members of each object, in the order in which they are written. */
+const FILE_MEMBERS = ['key', 'account', 'region', 'sha256', 'contentSha256', 'sizeBytes'];
+const OBJECT_MEMBERS = [...FILE_MEMBERS, 'events', 'firstSequence', 'lastSequence', 'oldestEventTime', 'newestEventTime'];
+const DIGEST_MEMBERS = [...FILE_MEMBERS, 'start', 'end', 'isBackfill', 'signature', 'fingerprint', 'previousSignature', 'logFiles'];
+const KEY_MEMBERS = ['use', 'fingerprint', 'publicKey', 'previousFingerprint'];
+const RECEIPT_MEMBERS: Readonly<Record<Receipt['kind'], readonly string[]>> = {
+  start: receiptMembers('reason'),
+  stop: receiptMembers('reason'),
+  delivery: receiptMembers('fromSequence', 'toSequence', 'objects'),
+  digest: receiptMembers('digest'),
+  key: receiptMembers('key'),
+};
+
+function receiptMembers(...ofKind: string[]): readonly string[] {
+  const before = ['version', 'trailARN', 'number', 'previousReceiptSha256', 'kind', 'createdAt'];
+  return [...before, ...ofKind, 'bucket', 'checkpoint', 'consistency'];
+}
+
 const ACCOUNT = /^[0-9]{12}$/;
 const REGION = /^[a-z][a-z0-9-]{1,31}$/;
 const SHA256 = /^[0-9a-f]{64}$/;
@@ -203,6 +222,8 @@ const SHORT = /^.{1,2048}$/su;
 
 function readReceipt(root: JsonMembers): Receipt {
   if (readCount(root, 'version', 1) !== 1) throw new Malformed('`version` is not 1: a newer Snowtrail wrote this receipt');
+  const kind = readText(root, 'kind', /^(start|delivery|digest|stop|key)$/) as Receipt['kind'];
+  checkMembers(root, RECEIPT_MEMBERS[kind]);
   const number = readCount(root, 'number', 1);
   const previousReceiptSha256 = readTextOrNull(root, 'previousReceiptSha256', SHA256);
   if ((previousReceiptSha256 === null) !== (number === 1))
@@ -216,7 +237,6 @@ function readReceipt(root: JsonMembers): Receipt {
     checkpoint: readTextOrNull(root, 'checkpoint', /^.{1,65536}$/su),
     consistency: readProof(root),
   };
-  const kind = readText(root, 'kind', /^(start|delivery|digest|stop|key)$/) as Receipt['kind'];
   switch (kind) {
     case 'start':
     case 'stop':
@@ -243,6 +263,7 @@ function readDelivery(root: JsonMembers): { fromSequence: bigint; toSequence: bi
 }
 
 function readReceiptObject(from: JsonMembers): ReceiptObject {
+  checkMembers(from, OBJECT_MEMBERS);
   return {
     ...readFile(from),
     events: readCount(from, 'events', 1),
@@ -254,6 +275,7 @@ function readReceiptObject(from: JsonMembers): ReceiptObject {
 }
 
 function readDigest(from: JsonMembers): ReceiptDigest {
+  checkMembers(from, DIGEST_MEMBERS);
   return {
     ...readFile(from),
     start: readText(from, 'start', TIME),
@@ -278,11 +300,14 @@ function readFile(from: JsonMembers): Pick<ReceiptObject, 'key' | 'account' | 'r
 }
 
 function readReason(from: JsonMembers): ReceiptReason {
+  const hasId = hasMember(from, 'eventId');
+  checkMembers(from, hasId ? ['event', 'principal', 'eventId'] : ['event', 'principal']);
   const reason = { event: readText(from, 'event', SHORT), principal: readText(from, 'principal', SHORT) };
-  return hasMember(from, 'eventId') ? { ...reason, eventId: readText(from, 'eventId', SHORT) } : reason;
+  return hasId ? { ...reason, eventId: readText(from, 'eventId', SHORT) } : reason;
 }
 
 function readKey(from: JsonMembers): ReceiptKey {
+  checkMembers(from, KEY_MEMBERS);
   const publicKey = fromBase64(readText(from, 'publicKey', /^[A-Za-z0-9+/=]{1,8192}$/));
   if (publicKey === undefined) throw new Malformed(`\`${from.path}.publicKey\` is not base64`);
   return {

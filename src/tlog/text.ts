@@ -42,7 +42,8 @@ export function fromHex(text: string): Uint8Array | undefined {
 }
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-const VALUES = new Map(Array.from(ALPHABET, (character, value) => [character, value]));
+/** The value of each ASCII character; −1 for those that are no digit of base64. */
+const VALUES = Int8Array.from({ length: 128 }, (_, code) => ALPHABET.indexOf(String.fromCharCode(code)));
 
 /** Base64 with the standard alphabet and padding. */
 export function toBase64(bytes: Uint8Array): string {
@@ -64,20 +65,16 @@ export function fromBase64(text: string): Uint8Array | undefined {
   const digits = text.length - padding;
   const bytes = new Uint8Array((text.length / 4) * 3 - padding);
   let bits = 0;
-  for (let index = 0; index < text.length; index++) {
-    const value = index < digits ? VALUES.get(text[index]!) : 0;
-    if (value === undefined) return undefined;
-    bits = (bits << 6) | value;
-    if (index % 4 === 3) {
-      const at = ((index - 3) / 4) * 3;
-      for (let byte = 0; byte < 3; byte++) {
-        const octet = (bits >> (16 - 8 * byte)) & 255;
-        if (at + byte < bytes.length) bytes[at + byte] = octet;
-        // Bits beyond the last byte must be zero, else two texts would mean the same bytes.
-        else if (octet !== 0) return undefined;
-      }
-      bits = 0;
-    }
+  let at = 0;
+  for (let index = 0; index < digits; index++) {
+    const value = VALUES[text.charCodeAt(index)] ?? -1;
+    if (value < 0) return undefined;
+    bits = ((bits & 0xffff) << 6) | value;
+    // After the first digit of four, six bits wait; each further digit completes a byte.
+    const rest = (6 * (index + 1)) % 8;
+    if (rest < 6) bytes[at++] = bits >> rest;
   }
-  return bytes;
+  // Bits beyond the last byte must be zero, else two texts would mean the same bytes.
+  const spare = (6 * digits) % 8;
+  return (bits & ((1 << spare) - 1)) === 0 ? bytes : undefined;
 }

@@ -67,6 +67,29 @@ describe('a bucket as a source', () => {
     expect(report).toMatchObject({ exitCode: 2, findings: [{ code: 'unreadable', key: log }] });
   });
 
+  test('says of a file that grew far beyond its receipt that it was tampered with, and asks for it once', async () => {
+    const builder = await buildEvidence({ digests: 1 });
+    const bucket = builder.bucket.copy();
+    const [log] = bucket.keys('/CloudTrail/');
+    const object = bucket.objects.get(log!)!;
+    bucket.objects.set(log!, { ...object, body: Buffer.concat([object.body, Buffer.alloc(2 * 1024 * 1024)]) });
+    let asked = 0;
+    const source = await overHttp(bucket, {
+      fail: (_, path) => {
+        if (path.endsWith(log!)) asked++;
+        return undefined;
+      },
+    });
+    const report = await verify({
+      source,
+      pinnedKeys: parsePinnedKeys(builder.installation.verifierKey),
+      nowMs: builder.nowMs,
+      threads: 0,
+    });
+    expect(report).toMatchObject({ exitCode: 1, findings: [{ code: 'bytes', key: log }] });
+    expect(asked).toBe(1);
+  });
+
   test('that is not there is incomplete', async () => {
     const report = await verify({ source: await overHttp((await buildEvidence({ digests: 0 })).bucket, { fail: () => 404 }), threads: 0 });
     expect(report.exitCode).toBe(2);

@@ -15,13 +15,18 @@ export interface S3Response {
   readonly body: Uint8Array;
 }
 
+/** The body of an answer has more bytes than were asked for. */
+export class AnswerTooLarge extends Error {
+  override readonly name = 'AnswerTooLarge';
+}
+
 /**
  * Sends one signed request to the bucket.
  *
  * @param path The object's key as it is, not encoded; empty for the bucket itself.
  * @param query Names and values as they are, not encoded; an empty value for a name alone.
- * @param bytesMax Most bytes of body to take in; the client throws when there are more.
- * @throws Error when there is no answer. Answers with a status of failure are returned.
+ * @param bytesMax Most bytes of body to take in.
+ * @throws AnswerTooLarge when there are more; another Error when there is no answer. Answers with a status of failure are returned.
  */
 export type S3Request = (method: 'GET', path: string, query: Readonly<Record<string, string>>, bytesMax: number) => Promise<S3Response>;
 
@@ -93,9 +98,9 @@ export function bucketSource(options: {
         const response = await retried(() => request('GET', key, {}, bytesMax));
         if (response.status === 404) return { kind: 'missing' };
         if (response.status !== 200) return { kind: 'unreadable', reason: `reading was answered with ${describe(response)}` };
-        if (response.body.length > bytesMax) return { kind: 'too-large' };
         return { kind: 'object', bytes: response.body, metadata: userMetadata(response) };
       } catch (error) {
+        if (error instanceof AnswerTooLarge) return { kind: 'too-large' };
         return { kind: 'unreadable', reason: (error as Error).message };
       }
     },
@@ -137,7 +142,7 @@ async function retried(send: () => Promise<S3Response>): Promise<S3Response> {
       const isBusy = response.status === 429 || response.status >= 500;
       if (!isBusy || response.status === 501 || attempt === ATTEMPTS) return response;
     } catch (error) {
-      if (attempt === ATTEMPTS) throw error;
+      if (attempt === ATTEMPTS || error instanceof AnswerTooLarge) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER_MS * attempt));
   }

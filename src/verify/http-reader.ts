@@ -8,7 +8,7 @@
  */
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { S3Response } from './bucket-source.ts';
+import { AnswerTooLarge, type S3Response } from './bucket-source.ts';
 
 const HEADER_BYTES_MAX = 65_536;
 const HEADER_END = Buffer.from('\r\n\r\n');
@@ -36,8 +36,8 @@ export class HttpReader {
   /**
    * @param target Path and query, encoded.
    * @param headers Beside `host`; names and values as they go on the wire.
-   * @param bytesMax Most bytes of body; more is an error.
-   * @throws Error when there is no whole answer.
+   * @param bytesMax Most bytes of body.
+   * @throws AnswerTooLarge when there are more; another Error when there is no whole answer.
    */
   async get(target: string, headers: Readonly<Record<string, string>>, bytesMax: number): Promise<S3Response> {
     const lines = Object.entries({ host: this.#url.host, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
@@ -180,12 +180,12 @@ class Connection {
 
   #readBody({ length }: Head, bytesMax: number): void {
     if (length === 'to-end') {
-      if (this.#size > bytesMax) throw new Error('the answer is too large');
+      if (this.#size > bytesMax) throw new AnswerTooLarge('the answer is too large');
     } else if (length === 'chunked') {
       const body = parseChunked(this.#joined(), bytesMax);
       if (body !== undefined) this.#done(body);
     } else {
-      if (length > bytesMax) throw new Error('the answer is too large');
+      if (length > bytesMax) throw new AnswerTooLarge('the answer is too large');
       this.#needed = length;
       if (this.#size > length) throw new Error('the server sent more than it announced');
       if (this.#size === length) this.#done(this.#joined());
@@ -264,7 +264,7 @@ function parseChunked(bytes: Buffer, bytesMax: number): Buffer | undefined {
     if (size === undefined) throw new Error('the answer has a chunk without a size');
     const length = Number.parseInt(size, 16);
     total += length;
-    if (total > bytesMax) throw new Error('the answer is too large');
+    if (total > bytesMax) throw new AnswerTooLarge('the answer is too large');
     const from = lineEnd + LINE_END.length;
     if (length === 0) {
       const end = bytes.indexOf(LINE_END, from);

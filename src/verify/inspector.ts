@@ -36,6 +36,7 @@ export class Inspector {
   readonly #threads: Thread[] = [];
   readonly #queue: Waiting[] = [];
   #inspected = 0;
+  #isAssigning = false;
 
   /** @param threads Most worker threads; by default one less than there are processors, at most 8. */
   constructor(threads?: number) {
@@ -43,11 +44,22 @@ export class Inspector {
     this.#workerUrl = this.#threadsMax > 0 ? findWorker() : undefined;
   }
 
+  /** Says how many files there are, as far as is known: a thread starts up while the first are fetched. */
+  expect(files: number): void {
+    if (this.#workerUrl !== undefined && files > FILES_BEFORE_THREADS && this.#threads.length === 0) this.#start(this.#workerUrl);
+  }
+
   async inspect(file: FileToInspect): Promise<FileFacts> {
     if (this.#workerUrl === undefined || this.#inspected++ < FILES_BEFORE_THREADS) return inspectFile(file);
     return new Promise((resolve, reject) => {
       this.#queue.push({ file, resolve, reject });
-      this.#assign(this.#workerUrl!);
+      if (this.#isAssigning) return;
+      // What arrived together goes over together: a message costs more than a file.
+      this.#isAssigning = true;
+      setImmediate(() => {
+        this.#isAssigning = false;
+        this.#assign(this.#workerUrl!);
+      });
     });
   }
 
@@ -58,10 +70,11 @@ export class Inspector {
 
   /** Gives waiting files to an idle thread, or to a new one. */
   #assign(url: URL): void {
-    if (this.#queue.length === 0) return;
-    const idle = this.#threads.find((thread) => thread.batch.length === 0);
-    if (idle !== undefined) send(idle, this.#queue.splice(0, FILES_PER_MESSAGE));
-    else if (this.#threads.length < this.#threadsMax) send(this.#start(url), this.#queue.splice(0, FILES_PER_MESSAGE));
+    while (this.#queue.length > 0) {
+      const idle = this.#threads.find((thread) => thread.batch.length === 0);
+      if (idle === undefined && this.#threads.length === this.#threadsMax) return;
+      send(idle ?? this.#start(url), this.#queue.splice(0, FILES_PER_MESSAGE));
+    }
   }
 
   #start(url: URL): Thread {

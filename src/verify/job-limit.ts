@@ -9,8 +9,12 @@ export class JobLimit {
   #bytes = 0;
   /** Work that waits for room, first come first served. */
   readonly #waiting: { readonly bytes: number; readonly begin: () => void }[] = [];
-  /** Work that was handed over by `add` and is not done. */
-  readonly #added = new Set<Promise<void>>();
+  /** Pieces of work that were handed over by `add` and are not done. */
+  #added = 0;
+  /** The first failure of one of them. */
+  #failure: { readonly error: unknown } | undefined;
+  /** Called when a piece of work that was added is done. */
+  readonly #watchers: (() => void)[] = [];
 
   constructor(jobsMax: number, bytesMax: number) {
     this.#jobsMax = Math.max(1, jobsMax);
@@ -46,19 +50,31 @@ export class JobLimit {
 
   /**
    * Hands work over without waiting for its end; resolves when there is room for more, so that a long list of work
-   * never lies in memory. A failure shows in the next `add` or in `done`.
+   * never lies in memory.
+   * @throws what earlier work threw
    */
   async add(bytes: number, work: () => Promise<void>): Promise<void> {
-    const running = this.run(bytes, work).finally(() => this.#added.delete(running));
-    // `done` waits for it as well: until then a failure must not count as unhandled.
-    running.catch(() => undefined);
-    this.#added.add(running);
-    while (this.#added.size >= 2 * this.#jobsMax) await Promise.race(this.#added);
+    this.#added++;
+    void this.run(bytes, work)
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => {
+        this.#added--;
+        for (const wake of this.#watchers.splice(0)) wake();
+      });
+    await this.#until(2 * this.#jobsMax - 1);
   }
 
   /** Resolves when all that was added is done. @throws what any of it threw */
-  async done(): Promise<void> {
-    while (this.#added.size > 0) await Promise.all(this.#added);
+  done(): Promise<void> {
+    return this.#until(0);
+  }
+
+  /** Waits until at most `count` pieces of added work are not done. */
+  async #until(count: number): Promise<void> {
+    while (this.#added > count && this.#failure === undefined) await new Promise<void>((wake) => this.#watchers.push(wake));
+    if (this.#failure !== undefined) throw this.#failure.error;
   }
 }
 

@@ -87,6 +87,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   try {
     await takeInventory(run, (listed) => {
       total.files = listed;
+      inspector.expect(inventory.unnamed.size);
       options.onProgress?.({ phase: 'listing', done: listed });
     });
     results = await verifyTrails(run, options, { state, server: serverWord.trails });

@@ -189,7 +189,7 @@ async function deliverByHour({ server, client, clock, recent, fromMs }: Replay):
 /** Verifies all of the demo's evidence and returns the number of its digests. */
 async function verifyTrail(client: Client): Promise<number> {
   const report = await verify({
-    source: bucketSource({ bucket: BUCKET, request: s3Request(client, BUCKET) }),
+    source: bucketSource({ bucket: BUCKET, request: s3Request(client.access, BUCKET) }),
     callServer: (operation, input) => client.call(operation, input),
   });
   if (report.exitCode !== 0) throw new CommandFailed(EXIT.failed, `the demo's own evidence did not verify: ${report.summary}`);

@@ -85,7 +85,7 @@ async function bucketTarget(target: string, options: Options, shared: GlobalOpti
   const [bucket = '', ...rest] = target.slice('s3://'.length).split('/');
   if (bucket === '') throw new UsageError(`\`${target}\` names no bucket; write s3://BUCKET or s3://BUCKET/PREFIX`);
   const client = new Client(await findServer(shared));
-  const source = bucketSource({ bucket, prefix: rest.join('/'), request: s3Request(client, bucket) });
+  const source = bucketSource({ bucket, prefix: rest.join('/'), request: s3Request(client.access, bucket) });
   const callServer = options.offline ? {} : { callServer: (operation: string, input: object) => client.call(operation, input) };
   return { title: target, options: { source, ...callServer } };
 }
@@ -119,7 +119,7 @@ async function trailTargets(client: Client, wanted: string | undefined): Promise
     return {
       title: `s3://${bucket}/${prefix}`,
       options: {
-        source: bucketSource({ bucket, prefix, request: s3Request(client, bucket) }),
+        source: bucketSource({ bucket, prefix, request: s3Request(client.access, bucket) }),
         callServer: (operation, input) => client.call(operation, input),
         ...(wanted === undefined ? {} : { trails: [trail.TrailARN] }),
       },
