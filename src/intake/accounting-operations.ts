@@ -3,6 +3,7 @@
  */
 import { ApiError } from '../api/api-error.ts';
 import type { Call, Operation } from '../api/operation.ts';
+import type { HistoryIndex } from '../store/history-index.ts';
 import type { Journal } from '../store/journal.ts';
 import { type CountedFollower, reconcile } from './accounting.ts';
 import type { EventCounter } from './count-events.ts';
@@ -10,6 +11,7 @@ import type { EventCounter } from './count-events.ts';
 export interface AccountingDeps {
   readonly journal: Journal;
   readonly counter: EventCounter;
+  readonly historyIndex: Pick<HistoryIndex, 'dropped'>;
   readonly followers: () => readonly CountedFollower[];
   readonly followerStates: () => readonly { readonly name: string; readonly state: string; readonly problem?: string }[];
 }
@@ -60,8 +62,8 @@ function getAccounting({ journal, counter, followers }: AccountingDeps): Operati
   };
 }
 
-/** `GetHealth`: journal, damage and followers. Administrators only. */
-function getHealth({ journal, followerStates }: AccountingDeps): Operation<object, object> {
+/** `GetHealth`: journal, damage, parts of history that had to be made again, and followers. Administrators only. */
+function getHealth({ journal, historyIndex, followerStates }: AccountingDeps): Operation<object, object> {
   return {
     name: 'GetHealth',
     isReadOnly: true,
@@ -72,6 +74,9 @@ function getHealth({ journal, followerStates }: AccountingDeps): Operation<objec
         output: {
           Journal: { State: state, ...(reason === undefined ? {} : { Reason: reason }), Head: String(journal.head()) },
           Damage: journal.damage().map(({ from, to, reason: why }) => ({ From: String(from), To: String(to), Reason: why })),
+          HistoryDropped: historyIndex
+            .dropped()
+            .map(({ run, after, to, reason: why }) => ({ Run: run, From: String(after + 1n), To: String(to), Reason: why })),
           Followers: followerStates().map(({ name, state: doing, problem }) => ({
             Name: name,
             State: doing,

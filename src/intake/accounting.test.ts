@@ -86,6 +86,7 @@ describe('accountingOperations', () => {
     const operations = accountingOperations({
       journal: rig.journal,
       counter,
+      historyIndex: { dropped: () => [{ run: '7.run', after: 2n, to: 9n, reason: 'a page has a wrong checksum' }] },
       followers: () => followers,
       followerStates: () => [
         { name: 'history', state: 'running' },
@@ -132,6 +133,7 @@ describe('accountingOperations', () => {
     expect(await ask('GetHealth', callOf(ADMINISTRATOR))).toEqual({
       Journal: { State: 'full', Reason: expect.any(String), Head: '2' },
       Damage: [],
+      HistoryDropped: [{ Run: '7.run', From: '3', To: '9', Reason: 'a page has a wrong checksum' }],
       Followers: [
         { Name: 'history', State: 'running' },
         { Name: 'tree', State: 'stopped', Problem: 'a bug' },

@@ -154,7 +154,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     accounts: () => accounts.list().map((info) => info.account),
   });
   const access = accessOperations(accounts);
-  const books = accountingOperations({ journal, counter, followers: counted, followerStates });
+  const books = accountingOperations({ journal, counter, historyIndex, followers: counted, followerStates });
   const services = new Map<string, Service>([
     [
       'cloudtrail',
@@ -216,7 +216,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     objects,
     services,
     streams: new Map([['POST /v1/events', bulk]]),
-    pages: createPages({ journal, counter, followers: counted, followerStates, tree, clock }),
+    pages: createPages({ journal, counter, historyIndex, followers: counted, followerStates, tree, clock }),
     limits: DEFAULT_LIMITS,
     signatureTimeMs: options.signatureTimeMs,
     report: (problem) => reportHttp(log, problem),

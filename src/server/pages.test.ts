@@ -23,6 +23,7 @@ async function open(more: Partial<PageSources> & { delivered?: number } = {}) {
   const pages = createPages({
     journal: rig.journal,
     counter,
+    historyIndex: { dropped: () => [{ run: '7.run', after: 2n, to: 9n, reason: 'a page has a wrong checksum' }] },
     followers: () => [history],
     followerStates: () => [{ name: 'history', state: 'running' }],
     tree: { name: 'tree', cursor: () => 1n, take: async () => 1n },
@@ -72,6 +73,7 @@ describe('createPages', () => {
         'snowtrail_events{verdict="rejected"} 1',
         'snowtrail_journal_head 3',
         'snowtrail_journal_ok 1',
+        'snowtrail_history_dropped_runs 1',
         'snowtrail_follower_events{follower="history",outcome="delivered"} 2',
         'snowtrail_follower_lag_entries{follower="history"} 0',
         'snowtrail_follower_lag_entries{follower="tree"} 2',

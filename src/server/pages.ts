@@ -10,12 +10,14 @@ import type { CountedFollower } from '../intake/accounting.ts';
 import type { EventCounter } from '../intake/count-events.ts';
 import type { Clock } from '../store/clock.ts';
 import type { Follower, HourCount } from '../store/follower.ts';
+import type { HistoryIndex } from '../store/history-index.ts';
 import type { Journal } from '../store/journal.ts';
 import type { FollowerState } from './run-follower.ts';
 
 export interface PageSources {
   readonly journal: Journal;
   readonly counter: EventCounter;
+  readonly historyIndex: Pick<HistoryIndex, 'dropped'>;
   readonly followers: () => readonly CountedFollower[];
   readonly followerStates: () => readonly FollowerState[];
   readonly tree: Follower;
@@ -44,7 +46,7 @@ async function readiness({ journal, followerStates }: PageSources): Promise<{ st
 }
 
 async function metrics(sources: PageSources): Promise<{ status: number; contentType: string; body: string }> {
-  const { journal, counter, followers, followerStates, tree } = sources;
+  const { journal, counter, historyIndex, followers, followerStates, tree } = sources;
   const registry = new Registry();
   const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
     new Gauge<Label>({ name: `snowtrail_${name}`, help, labelNames: [...labelNames], registers: [registry] });
@@ -63,6 +65,10 @@ async function metrics(sources: PageSources): Promise<{ status: number; contentT
   gauge('journal_head', 'Sequence of the last durable journal entry').set(Number(head));
   gauge('journal_ok', '1 while appends can succeed').set(journal.health().state === 'ok' ? 1 : 0);
   gauge('journal_damaged_ranges', 'Ranges of entries that cannot be read').set(journal.damage().length);
+
+  gauge('history_dropped_runs', 'Parts of the history index that were damaged and are made again, since the start').set(
+    historyIndex.dropped().length,
+  );
 
   const books = gauge('follower_events', 'Events of a follower by what it did with them', ['follower', 'outcome'] as const);
   const lag = gauge('follower_lag_entries', 'Journal entries that a follower has not taken yet', ['follower'] as const);

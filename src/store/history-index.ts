@@ -84,6 +84,8 @@ export interface HistoryIndex {
    * It falls when a part is lost. Rows that are given again then fill the hole, and it returns to where it was.
    */
   coveredTo(): bigint;
+  /** Parts that could not be read and were dropped since the index was opened. They are made again from the journal. */
+  dropped(): readonly DroppedRun[];
   /** Scopes that hold a row. */
   scopes(): readonly HistoryScope[];
   /** Drops rows older than this, also those that are added later; exact, whatever is on disk. Forgotten by a restart. */
@@ -91,6 +93,17 @@ export interface HistoryIndex {
   /** Waits for writes and merges under way. For tests and benches. */
   settle(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** A part of the index that was damaged and dropped. */
+export interface DroppedRun {
+  /** Its file, or what else names it. */
+  readonly run: string;
+  /** The journal range (`after`, `to`] that has to be read again. */
+  readonly after: bigint;
+  readonly to: bigint;
+  /** What was wrong with it, in one sentence. */
+  readonly reason: string;
 }
 
 /** A part of the index cannot be read. It was dropped, and is rebuilt from the journal: the caller may ask again later. */

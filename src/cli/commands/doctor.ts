@@ -21,6 +21,7 @@ interface DoctorOptions extends GlobalOptions {
 interface Health {
   readonly Journal: { readonly State: string; readonly Reason?: string; readonly Head: string };
   readonly Damage: readonly { readonly From: string; readonly To: string; readonly Reason?: string }[];
+  readonly HistoryDropped: readonly { readonly Run: string; readonly From: string; readonly To: string; readonly Reason: string }[];
   readonly Followers: readonly { readonly Name: string; readonly State: string; readonly Problem?: string }[];
 }
 
@@ -142,7 +143,7 @@ function sumReceived({ Received }: Accounting): Accounting['Received'][number] {
 
 /** Everything that is wrong, the worst first. */
 export function findProblems(health: Health, books: Accounting, received: Accounting['Received'][number]): readonly Finding[] {
-  const { Journal, Damage, Followers } = health;
+  const { Journal, Damage, HistoryDropped, Followers } = health;
   const findings: Finding[] = [];
   if (Journal.State !== 'ok') {
     findings.push({
@@ -154,6 +155,12 @@ export function findProblems(health: Health, books: Accounting, received: Accoun
     findings.push({
       Problem: `journal entries ${From} to ${To} cannot be read: ${Reason ?? 'no reason given'}`,
       Advice: 'keep a copy of the data directory; put the segment back from a backup, then start the server again',
+    });
+  }
+  for (const { Run, From, To, Reason } of HistoryDropped) {
+    findings.push({
+      Problem: `part ${Run} of the history index (entries ${From} to ${To}) was damaged and dropped: ${Reason}`,
+      Advice: 'it is made again from the journal and nothing is lost; see to the disk, then start the server again to clear this',
     });
   }
   for (const { Name, State, Problem } of Followers) {

@@ -4,7 +4,7 @@
  * The reference that the index on disk is compared with, and the index of simulations.
  */
 import type { EpochMs } from '../../event/types.ts';
-import type { HistoryIndex, HistoryPosition, HistoryQuery, HistoryRow, HistoryScope, HistoryTerm } from '../history-index.ts';
+import type { DroppedRun, HistoryIndex, HistoryPosition, HistoryQuery, HistoryRow, HistoryScope, HistoryTerm } from '../history-index.ts';
 
 export function createMemoryHistoryIndex(): HistoryIndex {
   return new MemoryHistoryIndex();
@@ -55,6 +55,10 @@ class MemoryHistoryIndex implements HistoryIndex {
 
   coveredTo(): bigint {
     return this.#coveredTo;
+  }
+
+  dropped(): readonly DroppedRun[] {
+    return [];
   }
 
   scopes(): readonly HistoryScope[] {

@@ -13,6 +13,7 @@ import { mkdirSync, readdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EpochMs } from '../../../event/types.ts';
 import {
+  type DroppedRun,
   HistoryDamaged,
   type HistoryIndex,
   type HistoryPosition,
@@ -46,15 +47,6 @@ export interface DiskHistoryIndexOptions {
   readonly workers: boolean;
   /** Rows of a table, 1 to 65,536 (the default); tests make it small. */
   readonly tableRows?: number;
-}
-
-/** A run that was dropped since the index was opened. */
-export interface DroppedRun {
-  readonly run: string;
-  /** The journal range (`after`, `to`] that has to be read again. */
-  readonly after: bigint;
-  readonly to: bigint;
-  readonly reason: string;
 }
 
 /** Opens the index of a folder. Leftovers of a crash are deleted; damaged runs are dropped and listed in `dropped()`. */
@@ -156,7 +148,6 @@ export class DiskHistoryIndex implements HistoryIndex {
     this.#runs = [];
   }
 
-  /** Runs that were dropped since the index was opened, for the doctor and the log. */
   dropped(): readonly DroppedRun[] {
     return this.#dropped;
   }
