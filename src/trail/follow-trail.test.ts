@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { checkTrail } from '../../test/support/check-trail.ts';
 import { BUCKET, bucketPolicy, DIGEST_MS, FLUSH_MS, HOME, STRANGER, TRAIL_ACCOUNT, TrailRig } from '../../test/support/trail-rig.ts';
 import type { BucketName, Region } from '../event/types.ts';
+import { ObjectsError } from '../store/objects.ts';
 import { parseNote, type VerifyEd25519, verifyNote } from '../tlog/note.ts';
 import { parseReceipt } from '../tlog/receipt.ts';
 import type { Trails } from './create-trails.ts';
@@ -501,6 +502,17 @@ describe('a bucket that is away', () => {
     isHanging = false;
     await rig.pass(trails, DIGEST_MS);
     expect((await checkTrail(rig, BUCKET)).events).toEqual([recorded]);
+  });
+
+  test('a store that says that it ran out of time is tried again; the status does not name it either', async () => {
+    const { rig } = await logging();
+    rig.objects.put = () => Promise.reject(new ObjectsError('RequestTimeout', 'the store did not answer'));
+    const trails = await rig.open();
+    await rig.record(HOME);
+    await rig.clock.advance(FLUSH_MS);
+    await rig.settle(trails);
+    expect(rig.troubles.at(-1)).toMatchObject({ kind: 'retry', error: { name: 'DeliveryFailed', reason: undefined } });
+    expect(await status(rig, trails)).not.toHaveProperty('LatestDeliveryError');
   });
 
   test('a trail that is moved away from a dead bucket goes on in the new one with what was on its way', async () => {

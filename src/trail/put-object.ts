@@ -20,6 +20,9 @@ export class DeliveryFailed extends Error {
   }
 }
 
+/** Reasons of stores that stand for a time-out. */
+const TIME_OUTS: ReadonlySet<string> = new Set(['RequestTimeout', 'ETIMEDOUT']);
+
 export interface DeliveredObject {
   readonly bucket: BucketName;
   readonly key: ObjectKey;
@@ -92,7 +95,7 @@ export async function untilAnswered<T>(
   } catch (error) {
     if (error instanceof DeliveryFailed) throw error;
     const reason = error instanceof ObjectsError ? error.reason : 'InternalError';
-    throw new DeliveryFailed(reason, `${what} failed: ${messageOf(error)}`, { cause: error });
+    throw new DeliveryFailed(TIME_OUTS.has(reason) ? undefined : reason, `${what} failed: ${messageOf(error)}`, { cause: error });
   } finally {
     stop.removeEventListener('abort', end);
     done.abort();

@@ -21,7 +21,7 @@ import { runCli } from './run-cli.ts';
 import { randomFrom } from './simulated-files.ts';
 import type { StartedServer } from './start-server.ts';
 
-const LEDGER_ACCOUNT = '123837392027';
+export const LEDGER_ACCOUNT = '123837392027';
 const LEDGER_BUCKET = 'ledger-trail-bucket';
 const REGION = 'us-east-1';
 /** Flags of every server that a ledger is held against: short intervals, so that deliveries and digests happen under the faults. */
@@ -173,31 +173,32 @@ export async function untilAcknowledged(ledger: Ledger, more: number, limitMs = 
     if (performance.now() > endMs) throw new Error(`${ledger.acknowledged.size} of ${wanted} ids were acknowledged in ${limitMs} ms`);
 }
 
-/** Makes a bucket and a trail on a server of the ledger, and starts it. */
-export async function prepareTrail(dataDir: string): Promise<void> {
-  const client = new Client(await findServer({ dataDir }));
+/** The policy that lets trails of the ledger's account deliver to a bucket. */
+export function trailPolicy(bucket: string): object {
   const Principal = { Service: 'cloudtrail.amazonaws.com' };
-  const Resource = `arn:aws:s3:::${LEDGER_BUCKET}`;
-  const policy = {
+  const Resource = `arn:aws:s3:::${bucket}`;
+  const putOnly = {
+    Resource: `${Resource}/AWSLogs/${LEDGER_ACCOUNT}/*`,
+    Condition: { StringEquals: { 's3:x-amz-acl': 'bucket-owner-full-control' } },
+  };
+  return {
     Version: '2012-10-17',
     Statement: [
       { Sid: 'AWSCloudTrailAclCheck20150319', Effect: 'Allow', Principal, Action: 's3:GetBucketAcl', Resource },
-      {
-        Sid: 'AWSCloudTrailWrite20150319',
-        Effect: 'Allow',
-        Principal,
-        Action: 's3:PutObject',
-        Resource: `${Resource}/AWSLogs/${LEDGER_ACCOUNT}/*`,
-        Condition: { StringEquals: { 's3:x-amz-acl': 'bucket-owner-full-control' } },
-      },
+      { Sid: 'AWSCloudTrailWrite20150319', Effect: 'Allow', Principal, Action: 's3:PutObject', ...putOnly },
     ],
   };
+}
+
+/** Makes a bucket and a trail on a server of the ledger, and starts it. */
+export async function prepareTrail(dataDir: string): Promise<void> {
+  const client = new Client(await findServer({ dataDir }));
   const put = async (path: string, body: string) => {
     const answer = await client.send('s3', 'PUT', path, { body: new TextEncoder().encode(body) });
     if (answer.status >= 300) throw new Error(`${path}: ${answer.status} ${new TextDecoder().decode(answer.body)}`);
   };
   await put(`/${LEDGER_BUCKET}`, '');
-  await put(`/${LEDGER_BUCKET}?policy`, JSON.stringify(policy));
+  await put(`/${LEDGER_BUCKET}?policy`, JSON.stringify(trailPolicy(LEDGER_BUCKET)));
   await client.cloudtrail('CreateTrail', { Name: 'main', S3BucketName: LEDGER_BUCKET, EnableLogFileValidation: true });
   await client.cloudtrail('StartLogging', { Name: 'main' });
 }
