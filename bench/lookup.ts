@@ -1,285 +1,279 @@
 /**
- * Prints how fast LookupEvents answers by each of its eight attributes, with intake running beside.
+ * Prints how fast a whole server answers LookupEvents by each of its eight attributes, without and with intake beside.
  *
- * Run: `node bench/run.mjs lookup [events, default 1000000] [calls an attribute, default 1000]`.
- * Input: synthetic events of the measured shape over 89 days, indexed by the history follower's own rows into an index on
- * disk with its worker threads, bodies in a journal on disk that is sealed before the calls begin. Beside the calls 5,000
- * events/s are made durable, parsed and indexed. A call is measured from its input to its output, without HTTP.
- * Reference: the service's limit of 2 calls/s, and a hash map in memory from each term to its rows over the same journal.
- * Noise: each attribute is measured in three rounds; the median round and the range are printed.
+ * Run: `npm run build && node bench/run.mjs lookup [--events 1000000] [--folder FOLDER] [--intake 2000] [--seconds 2]`.
+ * `--attribute NAME` asks by one only.
+ * A folder that is given keeps the filled data directory for the next run; without one it's made and removed.
+ * Input: synthetic events of the measured shape over 89 days, accepted as imports. Calls are signed HTTP, in pages of 50, by
+ * the account and Region that have a quarter of all events, and each is recorded as every call is. A third asks for the newest
+ * events of a value that is as common as it occurs, a third for a value from all of them alike (most are rare), and a third
+ * for a common value up to a random time of the 89 days: its events are scattered over as many blocks of the journal.
+ * Reference: the service's limit of 2 calls/s.
+ * Noise: the caller is this process and shares the machine's cores with the server. CPU time of the server is printed
+ * beside: without intake, what a call costs is nearly independent of what else the machine does.
  */
-import { hash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Call } from '../src/api/operation.ts';
+import { parseArgs } from 'node:util';
+import { Client } from '../src/cli/client.ts';
+import { parseEvent } from '../src/event/parse-event.ts';
 import type { Event } from '../src/event/types.ts';
-import type { HistoryDeps } from '../src/history/history-deps.ts';
-import { eventOf, historyRow } from '../src/history/history-row.ts';
-import { type LookupEventsInput, lookupEvents } from '../src/history/lookup-events.ts';
-import { PageTokens } from '../src/history/page-token.ts';
-import { createSystemChance } from '../src/store/disk/chance.ts';
-import { createSystemClock } from '../src/store/disk/clock.ts';
-import { openDiskHistoryIndex } from '../src/store/disk/history-index/disk-history-index.ts';
-import { openDiskJournal } from '../src/store/disk/journal/disk-journal.ts';
-import type { HistoryQuery, HistoryRow, HistoryScope } from '../src/store/history-index.ts';
-import type { Journal, JournalEntry, NewEvent } from '../src/store/journal.ts';
+import { hashSha256 } from '../src/server/sha256.ts';
+import {
+  anonymousMiB,
+  loadText,
+  processorSeconds,
+  quantile,
+  RecordSource,
+  startMeasured,
+  submitAll,
+  whenCaughtUp,
+} from './measured-server.ts';
 import { randomOf, SyntheticEvents } from './synthetic-events.ts';
 
-const EVENTS = Number(process.argv[2] ?? 1_000_000);
-const CALLS = Number(process.argv[3] ?? 1_000);
-const INTAKE_PER_SECOND = 5_000;
-const ROUNDS = 3;
-const END_MS = Date.UTC(2026, 0, 2);
-const sha256 = (bytes: Uint8Array): Uint8Array => new Uint8Array(hash('sha256', bytes, 'buffer'));
+/** The scope with a quarter of the events. */
+const ACCOUNT = '111000000000';
+const REGION = 'us-east-1';
+const FILL_BATCH = 1_000;
+const FILL_CONNECTIONS = 3;
+const CATCH_UP_MS = 600_000;
+const QUESTIONS = 3_000;
+const INTAKE_BATCH = 50;
+const PAGE = 50;
 
-const synthetic = new SyntheticEvents(EVENTS, END_MS);
+const { values: options } = parseArgs({
+  options: {
+    events: { type: 'string', default: '1000000' },
+    folder: { type: 'string' },
+    intake: { type: 'string', default: '2000' },
+    seconds: { type: 'string', default: '2' },
+    attribute: { type: 'string' },
+  },
+});
+const events = Number(options.events);
+const intakePerSecond = Number(options.intake);
+const measureMs = Number(options.seconds) * 1_000;
 const random = randomOf(20_260_102);
-const folder = mkdtempSync(join(tmpdir(), 'snowtrail-bench-'));
-async function run(): Promise<void> {
-  const journal = await openDiskJournal({ folder: join(folder, 'journal'), clock: createSystemClock(), chance: createSystemChance() });
-  const index = await openDiskHistoryIndex({ folder: join(folder, 'history'), termKey: new Uint8Array(32).fill(5), workers: true });
-  const reference = new Map<string, number[]>();
-  console.log(
-    `${EVENTS} synthetic events (${synthetic.isMeasured ? 'weights of profile.json' : 'small committed set: profile.json is missing'})`,
-  );
 
-  // Building. Rows are made outside the measured time; workers' time counts as CPU.
-  let addMs = 0;
-  let cpuMs = 0;
-  let terms = 0;
-  for (let first = 1; first <= EVENTS; first += 10_000) {
-    const entries = entriesFrom(first, Math.min(10_000, EVENTS - first + 1));
-    await journal.append(entries.map(asNew));
-    const rows = entries.map(rowOf);
-    for (const row of rows) {
-      terms += row.terms.length;
-      for (const { attribute, value } of row.terms) push(reference, keyOf(row, attribute, value), Number(row.sequence));
-    }
-    const [startMs, cpu] = [performance.now(), process.cpuUsage()];
-    await index.add(rows, rows.at(-1)!.sequence);
-    addMs += performance.now() - startMs;
-    cpuMs += cpuSince(cpu);
-  }
-  const [startMs, cpu] = [performance.now(), process.cpuUsage()];
-  await index.settle();
-  addMs += performance.now() - startMs;
-  cpuMs += cpuSince(cpu);
-  console.log(
-    `build: ${Math.round(EVENTS / (addMs / 1000))} rows/s with flush, sync and merges; ${(terms / EVENTS).toFixed(1)} terms a row; ` +
-      `${(index.dataBytes() / EVENTS).toFixed(1)} bytes a row; runs of ${index.runRows().join(', ')} rows; cpu while adding ${Math.round(cpuMs)} ms`,
-  );
-
-  // Looking up, with intake beside.
-  await journal.whenSealed();
-  const deps: HistoryDeps = {
-    index,
-    journal,
-    follower: { catchingUp: () => undefined },
-    clock: { nowMs: () => END_MS, sleep: async () => undefined },
-    sha256,
-    accounts: () => [],
-    tokens: new PageTokens({ derive: async () => new Uint8Array(32) }, { bytes: (count) => new Uint8Array(count).fill(1) }),
-  };
-  const operation = lookupEvents(deps);
-  const intake = startIntake(journal, index);
-  const all: number[] = [];
-  for (const key of [
-    'EventId',
-    'EventName',
-    'ReadOnly',
-    'Username',
-    'ResourceType',
-    'ResourceName',
-    'EventSource',
-    'AccessKeyId',
-  ] as const) {
-    const asked = questions(key);
-    const rounds: number[][] = [];
-    for (let round = 0; round < ROUNDS; round += 1) rounds.push(await measure(asked, ({ call, input }) => operation.decide(call, input)));
-    const inMemory = await measure(asked, async ({ referenceKey }) =>
-      journal.fetch((reference.get(referenceKey) ?? []).slice(-50).map(BigInt)),
-    );
-    const alone = await measure(asked, ({ query }) => index.query(query));
-    rounds.sort((a, b) => sum(a) - sum(b));
-    const times = rounds[1]!;
-    all.push(...times);
-    const rate = (round: readonly number[]): number => round.length / (sum(round) / 1000);
-    console.log(
-      `${key.padEnd(13)} ${rate(times).toFixed(0).padStart(6)} calls/s (${rate(rounds[2]!).toFixed(0)} to ${rate(rounds[0]!).toFixed(0)})  ` +
-        `p50 ${at(times, 0.5)} ms  p99 ${at(times, 0.99)} ms   index alone p50 ${at(alone, 0.5)} ms  p99 ${at(alone, 0.99)} ms   hash map of everything ${rate(inMemory).toFixed(0)} calls/s: ${(rate(times) / rate(inMemory)).toFixed(2)}×`,
-    );
-    if (asked.length === 0) throw new Error(`no event has ${key}`);
-  }
-  const added = await intake.stop();
-  const rate = all.length / (sum(all) / 1000);
-  console.log(
-    `all eight     ${rate.toFixed(0).padStart(6)} calls/s on one caller  p50 ${at(all, 0.5)} ms  p99 ${at(all, 0.99)} ms; ${(rate / 2).toFixed(0)}× the service's limit of 2; intake beside: ${added} events/s`,
-  );
-  await index.close();
-  await journal.close();
-}
+/** What events have of each attribute. */
+const ATTRIBUTES: Readonly<Record<string, (event: Event) => string | undefined>> = {
+  EventId: ({ eventId }) => eventId,
+  EventName: ({ eventName }) => eventName,
+  ReadOnly: ({ isReadOnly }) => (isReadOnly === undefined ? undefined : String(isReadOnly)),
+  Username: ({ username }) => username,
+  ResourceType: ({ resources }) => resources[0]?.type,
+  ResourceName: ({ resources }) => resources[0]?.name,
+  EventSource: ({ eventSource }) => eventSource,
+  AccessKeyId: ({ accessKeyId }) => accessKeyId,
+};
 
 interface Question {
-  readonly call: Call;
-  readonly input: LookupEventsInput;
-  /** What the operation asks the index. */
-  readonly query: HistoryQuery;
-  readonly referenceKey: string;
+  readonly kind: (typeof KINDS)[number];
+  readonly input: object;
+}
+const KINDS = ['common', 'rare', 'scattered'] as const;
+
+interface Measured {
+  readonly times: readonly { readonly kind: Question['kind']; readonly ms: number }[];
+  readonly perSecond: number;
+  /** Of the server: all its threads, and its main thread alone. */
+  readonly cpuMs: number;
+  readonly mainMs: number;
 }
 
-/** Look-ups of values that management events have, as often as they occur. */
-function questions(key: Parameters<typeof attributeOf>[1]): Question[] {
-  const asked: Question[] = [];
-  for (let tries = 0; asked.length < CALLS && tries < CALLS * 20; tries += 1) {
-    const entry = bodyOf(1 + Math.floor(random() * EVENTS));
-    const event = eventOf(entry, { sha256 });
-    const value = attributeOf(event, key);
-    if (event.category !== 'Management' || value === undefined) continue;
-    const { account, region } = entry;
-    const principal = {
-      type: 'Root',
-      account,
-      arn: `arn:aws:iam::${account}:root`,
-      principalId: account,
-      accessKeyId: 'AKIA',
-      isAdministrator: false,
-    } as const;
-    const scope: HistoryScope = { account, region, category: 'management' };
-    asked.push({
-      call: { principal, account, region, requestId: '', sourceIpAddress: '', userAgent: '', receivedAtMs: END_MS },
-      input: { LookupAttributes: [{ AttributeKey: key, AttributeValue: value }] },
-      query: {
-        scopes: [scope],
-        terms: [{ attribute: key, value }],
-        fromMs: 0,
-        toMs: Number.MAX_SAFE_INTEGER,
-        sequenceMax: BigInt(EVENTS),
-        limit: 51,
-      },
-      referenceKey: keyOf({ scope }, key, value),
-    });
-  }
-  return asked;
-}
-
-function attributeOf(
-  event: Event,
-  key: 'EventId' | 'EventName' | 'ReadOnly' | 'Username' | 'ResourceType' | 'ResourceName' | 'EventSource' | 'AccessKeyId',
-): string | undefined {
-  switch (key) {
-    case 'EventId':
-      return event.eventId;
-    case 'EventName':
-      return event.eventName;
-    case 'ReadOnly':
-      return event.isReadOnly === undefined ? undefined : String(event.isReadOnly);
-    case 'Username':
-      return event.username;
-    case 'ResourceType':
-      return event.resources[0]?.type;
-    case 'ResourceName':
-      return event.resources[0]?.name;
-    case 'EventSource':
-      return event.eventSource;
-    case 'AccessKeyId':
-      return event.accessKeyId;
+async function run(folder: string): Promise<void> {
+  const endMs = await fill(folder);
+  const server = await startMeasured({
+    account: ACCOUNT,
+    dataDir: join(folder, 'data'),
+    ...(options.profile && { profileDir: options.profile }),
+  });
+  try {
+    const { client } = server;
+    await whenAnswering(client);
+    const { pid } = server.server;
+    console.log(`lookup: ${events} events, idle RssAnon ${anonymousMiB(pid)} MiB, start ${Math.round(server.startMs)} ms, ${loadText()}`);
+    const questions = questionsOf(endMs);
+    let peakMiB = 0;
+    const sampler = setInterval(() => {
+      peakMiB = Math.max(peakMiB, anonymousMiB(pid));
+    }, 250);
+    for (const beside of [0, intakePerSecond]) {
+      for (const connections of [1, 4]) {
+        const intake = startIntake(client, beside);
+        console.log(
+          `\n${connections} connection${connections > 1 ? 's' : ''}, ${beside === 0 ? 'no intake' : `intake of ${beside} events/s`}`,
+        );
+        const all: Measured[] = [];
+        for (const [attribute, asked] of questions) {
+          const measured = await measure(client, pid, connections, asked);
+          all.push(measured);
+          console.log(`  ${attribute.padEnd(13)} ${lineOf(measured)}`);
+        }
+        const taken = await intake.stop();
+        console.log(`  ${'all'.padEnd(13)} ${lineOf(together(all))}${beside === 0 ? '' : `; ${taken} events/s taken`}; ${loadText()}`);
+      }
+    }
+    clearInterval(sampler);
+    console.log(`\nRssAnon at most ${peakMiB} MiB; ${loadText()}`);
+  } finally {
+    await server.end();
   }
 }
 
-/** Milliseconds of each call, one after the other, giving way to the intake between them. */
-async function measure(asked: readonly Question[], answer: (question: Question) => Promise<unknown>): Promise<number[]> {
-  const times: number[] = [];
-  for (const question of asked) {
-    const startMs = performance.now();
-    await answer(question);
-    times.push(performance.now() - startMs);
-    await new Promise((resolve) => setImmediate(resolve));
+/** Fills the data directory unless it is filled already. @returns The time of the newest event. */
+async function fill(folder: string): Promise<number> {
+  const mark = join(folder, 'filled.json');
+  if (existsSync(mark)) {
+    const filled = JSON.parse(await readFile(mark, 'utf8')) as { readonly events: number; readonly endMs: number };
+    if (filled.events !== events) throw new Error(`\`${folder}\` holds ${filled.events} events; give another folder`);
+    return filled.endMs;
   }
-  return times;
+  const endMs = Date.now();
+  const dataDir = join(folder, 'data');
+  await mkdir(dataDir, { recursive: true });
+  const server = await startMeasured({ account: ACCOUNT, dataDir });
+  try {
+    const synthetic = new SyntheticEvents(events, endMs);
+    const from = performance.now();
+    let next = 1;
+    await Promise.all(
+      Array.from({ length: FILL_CONNECTIONS }, async () => {
+        while (next <= events) {
+          const first = next;
+          next = Math.min(events + 1, first + FILL_BATCH);
+          await send(server.client, synthetic, first, next - first);
+        }
+      }),
+    );
+    await whenCaughtUp(server.client, ['history'], CATCH_UP_MS);
+    console.log(`filled with ${events} events in ${Math.round((performance.now() - from) / 1_000)} s, ${loadText()}`);
+  } finally {
+    await server.end();
+  }
+  await writeFile(mark, JSON.stringify({ events, endMs }));
+  return endMs;
 }
 
-function startIntake(
-  journal: Journal,
-  index: { add: (rows: readonly HistoryRow[], coveredTo: bigint) => Promise<void> },
-): { stop: () => Promise<number> } {
-  let isRunning = true;
-  let next = EVENTS + 1;
-  const startMs = performance.now();
+/** After a start the newest entries are indexed again, and look-ups are refused until then. */
+async function whenAnswering(client: Client): Promise<void> {
+  for (;;) {
+    const outcome = await client.cloudtrail('LookupEvents', { MaxResults: 1 }).catch((error: Error) => error);
+    if (!(outcome instanceof Error)) return;
+    if (!outcome.message.includes('ask again later')) throw outcome;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+async function send(client: Client, synthetic: SyntheticEvents, first: number, count: number): Promise<void> {
+  const texts = Array.from({ length: count }, (_, place) => synthetic.event(first + place).text);
+  const verdicts = await client.submit(Buffer.from(`{"Records":[${texts.join(',')}]}`), { source: 'import', createAccounts: true });
+  const other = verdicts.find(({ status }) => status !== 'accepted');
+  if (other !== undefined) throw new Error(`expected all to be accepted, got ${JSON.stringify(other)}`);
+}
+
+/** Look-ups of values that the management events of the scope have. */
+function questionsOf(endMs: number): ReadonlyMap<string, readonly Question[]> {
+  const synthetic = new SyntheticEvents(events, endMs);
+  const found: Event[] = [];
+  while (found.length < QUESTIONS) {
+    const { account, region, receivedAtMs, text } = synthetic.event(1 + Math.floor(random() * events));
+    if (account !== ACCOUNT || region !== REGION) continue;
+    const outcome = parseEvent(Buffer.from(text), { account, region, nowMs: receivedAtMs }, { sha256: hashSha256 });
+    if (outcome.kind === 'event' && outcome.event.category === 'Management') found.push(outcome.event);
+  }
+  const wanted = Object.entries(ATTRIBUTES).filter(([attribute]) => options.attribute === undefined || options.attribute === attribute);
+  return new Map(
+    wanted.map(([attribute, read]) => {
+      const values = found.map(read).filter((value) => value !== undefined);
+      const distinct = [...new Set(values)];
+      const pick = (from: readonly string[]): string => from[Math.floor(random() * from.length)]!;
+      const asked = Array.from({ length: QUESTIONS }, (_, place): Question => {
+        const kind = KINDS[place % KINDS.length]!;
+        const value = pick(kind === 'rare' ? distinct : values);
+        // An id has its one event wherever it is.
+        const isScattered = kind === 'scattered' && attribute !== 'EventId';
+        const EndTime = isScattered ? { EndTime: Math.floor((endMs - random() * 80 * 86_400_000) / 1_000) } : {};
+        return { kind, input: { LookupAttributes: [{ AttributeKey: attribute, AttributeValue: value }], MaxResults: PAGE, ...EndTime } };
+      });
+      return [attribute, asked] as const;
+    }),
+  );
+}
+
+async function measure(client: Client, pid: number, connections: number, asked: readonly Question[]): Promise<Measured> {
+  const times: { readonly kind: Question['kind']; readonly ms: number }[] = [];
+  const before = processorSeconds(pid);
+  const from = performance.now();
+  let next = Math.floor(random() * asked.length);
+  await Promise.all(
+    Array.from({ length: connections }, async () => {
+      const caller = new Client(client.access);
+      while (performance.now() - from < measureMs) {
+        const { kind, input } = asked[next++ % asked.length]!;
+        const startMs = performance.now();
+        const { Events } = await caller.cloudtrail<{ readonly Events: readonly object[] }>('LookupEvents', input);
+        times.push({ kind, ms: performance.now() - startMs });
+        if (Events.length === 0 && kind !== 'scattered') throw new Error(`nothing was found by ${JSON.stringify(input)}`);
+      }
+    }),
+  );
+  const perSecond = times.length / ((performance.now() - from) / 1_000);
+  const { all, main } = processorSeconds(pid);
+  return { times, perSecond, cpuMs: (all - before.all) * 1_000, mainMs: (main - before.main) * 1_000 };
+}
+
+function together(all: readonly Measured[]): Measured {
+  return {
+    times: all.flatMap(({ times }) => times),
+    perSecond: all.reduce((sum, { perSecond }) => sum + perSecond, 0) / all.length,
+    cpuMs: all.reduce((sum, { cpuMs }) => sum + cpuMs, 0),
+    mainMs: all.reduce((sum, { mainMs }) => sum + mainMs, 0),
+  };
+}
+
+function lineOf({ times, perSecond, cpuMs, mainMs }: Measured): string {
+  const milliseconds = times.map(({ ms }) => ms);
+  const at = (values: readonly number[], share: number): string => (values.length === 0 ? '–' : quantile(values, share).toFixed(1));
+  const kinds = KINDS.map((kind) => {
+    const some = times.filter((time) => time.kind === kind).map(({ ms }) => ms);
+    return `${kind} ${at(some, 0.5)}/${at(some, 0.99)}`;
+  });
+  return (
+    `${perSecond.toFixed(0).padStart(5)} calls/s  p50 ${at(milliseconds, 0.5)} ms  p99 ${at(milliseconds, 0.99)} ms  ` +
+    `server CPU ${(cpuMs / times.length).toFixed(2)} ms a call, ${(mainMs / times.length).toFixed(2)} of the main thread  (p50/p99: ${kinds.join(', ')})`
+  );
+}
+
+/** Sends batches as they are due until it is stopped. `stop` returns the events a second that were taken. */
+function startIntake(client: Client, perSecond: number): { stop(): Promise<number> } {
+  const sender = new Client(client.access);
+  const records = new RecordSource(ACCOUNT);
+  const from = performance.now();
+  let [isRunning, sent] = [perSecond > 0, 0];
   const done = (async () => {
     while (isRunning) {
-      const due = Math.min(1_000, Math.floor(((performance.now() - startMs) / 1000) * INTAKE_PER_SECOND) + EVENTS + 1 - next);
-      if (due > 0) {
-        const entries = entriesFrom(next, due);
-        await journal.append(entries.map(asNew));
-        await index.add(entries.map(rowOf), BigInt(next + due - 1));
-        next += due;
-      }
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      const isDue = ((performance.now() - from) / 1_000) * perSecond - sent >= INTAKE_BATCH;
+      if (isDue) {
+        await submitAll(sender, records.document(INTAKE_BATCH), 'import');
+        sent += INTAKE_BATCH;
+      } else await new Promise((resolve) => setTimeout(resolve, 5));
     }
   })();
   return {
     stop: async () => {
       isRunning = false;
       await done;
-      return Math.round((next - EVENTS - 1) / ((performance.now() - startMs) / 1000));
+      return Math.round(sent / ((performance.now() - from) / 1_000));
     },
   };
 }
 
-function entriesFrom(first: number, count: number): JournalEntry[] {
-  return Array.from({ length: count }, (_, at) => bodyOf(first + at));
-}
-
-function asNew({ account, region, receivedAtMs, bytes, id }: JournalEntry): NewEvent {
-  return { kind: 'event', source: 'record', eventId: id, account, region, receivedAtMs, bytes };
-}
-
-function rowOf(entry: JournalEntry): HistoryRow {
-  return historyRow(entry, eventOf(entry, { sha256 }));
-}
-
-function bodyOf(number: number): JournalEntry {
-  const { account, region, eventId, receivedAtMs, text } = synthetic.event(number);
-  return {
-    sequence: BigInt(number),
-    kind: 'event',
-    source: 'record',
-    account,
-    region,
-    id: eventId,
-    receivedAtMs,
-    isConflicting: false,
-    nonce: new Uint8Array(16),
-    bytes: Buffer.from(text),
-  };
-}
-
-function keyOf(row: Pick<HistoryRow, 'scope'>, attribute: string, value: string): string {
-  return `${row.scope.account}/${row.scope.region}/${row.scope.category}/${attribute}/${value}`;
-}
-
-function push(map: Map<string, number[]>, key: string, sequence: number): void {
-  const known = map.get(key);
-  if (known === undefined) map.set(key, [sequence]);
-  else known.push(sequence);
-}
-
-function cpuSince(start: NodeJS.CpuUsage): number {
-  const { user, system } = process.cpuUsage(start);
-  return (user + system) / 1000;
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
-}
-
-function at(times: readonly number[], share: number): string {
-  return times.toSorted((a, b) => a - b)[Math.floor(times.length * share)]!.toFixed(2);
-}
-
+const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'snowtrail-bench-')));
 try {
-  await run();
+  await run(folder);
 } finally {
-  rmSync(folder, { recursive: true, force: true });
+  if (options.folder === undefined) await rm(folder, { recursive: true, force: true });
 }

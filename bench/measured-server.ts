@@ -14,6 +14,7 @@ import { type StartedServer, startServer } from '../test/support/start-server.ts
 import { bucketPolicy } from '../test/support/trail-rig.ts';
 import { SyntheticEvents } from './synthetic-events.ts';
 
+/** The server's own account, unless a bench says otherwise. */
 const ACCOUNT = '123456789012';
 const SAMPLES = 5_000;
 /** Of `/proc`, on every Linux that Node supports. */
@@ -29,21 +30,33 @@ export interface MeasuredServer {
   readonly server: StartedServer;
   /** From the start of the process to the line that says where it listens. */
   readonly startMs: number;
-  /** Stops the server and removes its folder. */
+  /** Stops the server, and removes its folder unless the bench gave it. */
   end(): Promise<void>;
 }
 
-/** @param flushInterval Of the trail, such as `5s`; absent: there is no trail. */
-export async function startMeasured({ flushInterval }: { readonly flushInterval?: string } = {}): Promise<MeasuredServer> {
+export interface MeasuredServerOptions {
+  /** Of the trail, such as `5s`; absent: there is no trail. */
+  readonly flushInterval?: string;
+  /** Account of the server. */
+  readonly account?: string;
+  /** A folder that stays; absent: a new one. */
+  readonly dataDir?: string;
+}
+
+export async function startMeasured({ flushInterval, account = ACCOUNT, dataDir }: MeasuredServerOptions = {}): Promise<MeasuredServer> {
   const from = performance.now();
   const interval = flushInterval === undefined ? [] : ['--flush-interval', flushInterval];
-  const server = await startServer({ flags: ['--account-id', ACCOUNT, ...interval], wrapper: profiler() });
+  const server = await startServer({
+    flags: ['--account-id', account, ...interval],
+    wrapper: profiler(),
+    ...(dataDir === undefined ? {} : { dataDir }),
+  });
   const startMs = performance.now() - from;
   const client = new Client(await findServer({ dataDir: server.dataDir }));
   if (flushInterval !== undefined) await makeTrail(client);
   const end = async (): Promise<void> => {
     await server.stop();
-    await rm(server.dataDir, { recursive: true, force: true });
+    if (dataDir === undefined) await rm(server.dataDir, { recursive: true, force: true });
   };
   return { client, server, startMs, end };
 }
@@ -64,16 +77,16 @@ async function makeTrail(client: Client): Promise<void> {
   await client.cloudtrail('StartLogging', { Name: 'bench' });
 }
 
-/** Makes records of the server's account, each with a new id. */
+/** Makes records of one account, each with a new id. */
 export class RecordSource {
   readonly #samples: readonly { readonly bytes: Buffer; readonly idAt: number }[];
   #made = 0;
 
-  constructor() {
+  constructor(account: string = ACCOUNT) {
     const synthetic = new SyntheticEvents(1, Date.now());
     this.#samples = Array.from({ length: SAMPLES }, (_, index) => {
-      const { text, account } = synthetic.event(index + 2);
-      const bytes = Buffer.from(text.replaceAll(account, ACCOUNT));
+      const event = synthetic.event(index + 2);
+      const bytes = Buffer.from(event.text.replaceAll(event.account, account));
       return { bytes, idAt: bytes.indexOf(ID_MARK) + ID_MARK.length };
     });
   }
