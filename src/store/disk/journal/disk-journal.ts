@@ -35,10 +35,13 @@ import { RecentIds } from './recent-ids.ts';
 import { sealInWorker } from './seal-in-worker.ts';
 import { type SealTask, sealSegment } from './seal-segment.ts';
 import { SealedIds } from './sealed-ids.ts';
-import { type CachedBlock, type CachedPage, openSealedSegment, SealedSegment } from './sealed-segment.ts';
+import { type CachedPage, openSealedSegment, SealedSegment } from './sealed-segment.ts';
 import { damageOf } from './segment.ts';
 import { SEGMENT_ENTRIES_MAX } from './segment-index.ts';
 import { encodePreamble, segmentFileName } from './segment-name.ts';
+import { ReadInPlace, type SegmentReader } from './segment-reader.ts';
+import { SegmentReaderThread } from './segment-reader-thread.ts';
+import type { UnpackedBlock } from './unpack-block.ts';
 
 export interface DiskJournalOptions {
   /** Made when it is missing. Holds nothing else. */
@@ -137,7 +140,10 @@ class SegmentedJournal implements DiskJournal {
   readonly #files: Files;
   readonly #folder: string;
   readonly #pool: FilePool;
-  readonly #cache: BlockCache<CachedBlock>;
+  /** Reads for look-ups; absent over files that are not the system's. */
+  readonly #thread: SegmentReaderThread | undefined;
+  readonly #reader: SegmentReader;
+  readonly #cache: BlockCache<UnpackedBlock>;
   readonly #pages = new BlockCache<CachedPage>(PAGE_CACHE_BYTES);
   #salt = 0;
   /** By sequence. The last one is written to. */
@@ -184,12 +190,14 @@ class SegmentedJournal implements DiskJournal {
     this.#files = options.files ?? nodeFiles;
     this.#folder = options.folder;
     this.#pool = new FilePool(this.#files, OPEN_FILES_MAX);
+    this.#thread = this.#files === nodeFiles ? new SegmentReaderThread() : undefined;
+    this.#reader = this.#thread ?? new ReadInPlace(this.#pool);
     this.#cache = new BlockCache(options.cacheBytes ?? 32 * 1_048_576);
   }
 
   async open(): Promise<void> {
     await this.#files.makeFolder(this.#folder);
-    const opened = await openSegments({ ...this.#shared(), folder: this.#folder });
+    const opened = await openSegments({ ...this.#shared(), thread: this.#thread, folder: this.#folder });
     this.#salt = opened.salt ?? Buffer.from(this.#options.chance.bytes(4)).readUInt32LE(0);
     this.#segments = [...opened.segments];
     this.#active = opened.active;
@@ -206,7 +214,7 @@ class SegmentedJournal implements DiskJournal {
 
   /** What all sealed segments use together. */
   #shared() {
-    return { files: this.#files, pool: this.#pool, cache: this.#cache, pages: this.#pages };
+    return { files: this.#files, pool: this.#pool, reader: this.#reader, cache: this.#cache, pages: this.#pages };
   }
 
   // ---- appending ----
@@ -511,7 +519,7 @@ class SegmentedJournal implements DiskJournal {
     }
     await file.datasync();
     await this.#files.syncFolder(this.#folder);
-    return new LogSegment({ first, path, file, salt: this.#salt });
+    return new LogSegment({ first, path, file, salt: this.#salt, reader: this.#thread });
   }
 
   // ---- space ----
@@ -754,6 +762,7 @@ class SegmentedJournal implements DiskJournal {
     const logs = this.#segments.filter((segment) => segment instanceof LogSegment);
     if (this.#failure === undefined && this.#markAt >= 0) await this.#active?.file.datasync();
     for (const log of logs) await log.retire();
+    await this.#reader.close();
     await this.#pool.close();
     this.#cache.clear();
     this.#pages.clear();

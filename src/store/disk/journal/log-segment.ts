@@ -4,11 +4,12 @@
  * Knows where each of its entries begins. Every read checks length, CRC and sequence again.
  */
 import { type JournalDamage, JournalDamaged, type JournalEntry } from '../../journal.ts';
-import { type OpenFile, readFully } from '../files.ts';
+import { errorCode, type OpenFile, readFully } from '../files.ts';
 import { checkFrame, decodeFrame } from './frame.ts';
 import { newScanSummary, scanFrames } from './scan-frames.ts';
 import { damageOf, findDamage, type Segment } from './segment.ts';
 import { PREAMBLE_BYTES } from './segment-name.ts';
+import type { SegmentFile, SegmentReader } from './segment-reader.ts';
 
 /** Read at once: enough for a follower's batch, little enough to lie in memory a few times. */
 const READ_BYTES = 4 * 1_048_576;
@@ -18,6 +19,8 @@ export class LogSegment implements Segment {
   readonly path: string;
   readonly file: OpenFile;
   readonly #salt: number;
+  readonly #reader: SegmentReader | undefined;
+  readonly #readerFile: SegmentFile;
   /** Where each entry begins; 0 for one that cannot be read. */
   #positions = new Uint32Array(256);
   #count = 0;
@@ -29,11 +32,20 @@ export class LogSegment implements Segment {
   #readers = 0;
   #isRetired = false;
 
-  constructor(options: { readonly first: number; readonly path: string; readonly file: OpenFile; readonly salt: number }) {
+  constructor(options: {
+    readonly first: number;
+    readonly path: string;
+    readonly file: OpenFile;
+    readonly salt: number;
+    /** For single entries; absent: they are read through `file` as well. */
+    readonly reader: SegmentReader | undefined;
+  }) {
     this.first = options.first;
     this.path = options.path;
     this.file = options.file;
     this.#salt = options.salt;
+    this.#reader = options.reader;
+    this.#readerFile = { path: options.path };
   }
 
   get last(): number {
@@ -74,11 +86,10 @@ export class LogSegment implements Segment {
     const position = this.#positions[row]!;
     if (position === 0) throw new JournalDamaged(findDamage(this.#damages, from)!);
     const lastRow = this.#lastRowWithin(row, limit, Math.min(bytesMax, READ_BYTES));
-    const bytes = Buffer.allocUnsafeSlow(this.#endOf(lastRow) - position);
     this.#readers += 1;
     try {
-      const count = await readFully(this.file, bytes, position);
-      return this.#decode(bytes.subarray(0, count), row, lastRow);
+      const bytes = await this.#readBytes(position, this.#endOf(lastRow) - position, lastRow === row);
+      return this.#decode(bytes, row, lastRow);
     } finally {
       this.#readers -= 1;
       await this.#closeWhenUnused();
@@ -107,9 +118,24 @@ export class LogSegment implements Segment {
     await this.#closeWhenUnused();
   }
 
+  /** A single entry is mostly one of many that are fetched at once: the reader takes those together. */
+  async #readBytes(position: number, length: number, isSingle: boolean): Promise<Buffer> {
+    if (isSingle && this.#reader !== undefined) {
+      const piece = await this.#reader.read(this.#readerFile, position, length).catch((error: unknown) => {
+        // Sealed meanwhile, and removed: the handle of this segment still reads it.
+        if (errorCode(error) === 'ENOENT') return undefined;
+        throw error;
+      });
+      if (piece instanceof Buffer) return piece;
+    }
+    const bytes = Buffer.allocUnsafeSlow(length);
+    return bytes.subarray(0, await readFully(this.file, bytes, position));
+  }
+
   async #closeWhenUnused(): Promise<void> {
     if (!this.#isRetired || this.#readers > 0) return;
     this.#isRetired = false;
+    this.#reader?.forget(this.#readerFile);
     await this.file.close();
   }
 

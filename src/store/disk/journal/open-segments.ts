@@ -22,6 +22,7 @@ import { openSealedSegment, type SealedSegment, type SealedSegmentOptions } from
 import { damageOf } from './segment.ts';
 import { IdColumns } from './segment-index.ts';
 import { encodePreamble, parseSegmentFileName, readPreamble, type SegmentFileKind, segmentFileName } from './segment-name.ts';
+import type { SegmentReader } from './segment-reader.ts';
 
 export interface OpenedSegments {
   /** Number that every CRC starts from; `undefined` when the journal is new. */
@@ -36,7 +37,10 @@ export interface OpenedSegments {
   readonly last: number;
 }
 
-type SealedContext = Pick<SealedSegmentOptions, 'files' | 'pool' | 'cache' | 'pages' | 'folder'>;
+interface SealedContext extends Pick<SealedSegmentOptions, 'files' | 'pool' | 'reader' | 'cache' | 'pages' | 'folder'> {
+  /** What log files are given to read single entries with. */
+  readonly thread: SegmentReader | undefined;
+}
 
 /** Opens all segments. @throws JournalTooNew, or the system's error */
 export async function openSegments(context: SealedContext): Promise<OpenedSegments> {
@@ -120,6 +124,7 @@ interface OpenedLog {
 
 interface LogOptions {
   readonly files: Files;
+  readonly thread: SegmentReader | undefined;
   readonly folder: string;
   readonly first: number;
   readonly salt: number;
@@ -155,7 +160,7 @@ async function openLog(options: LogOptions): Promise<OpenedLog> {
   positions.length = Math.min(positions.length, count);
   while (positions.length < count) positions.push(0);
   const damages = summary.holes.map((hole) => damageOf(path, hole.from, hole.to, `frames are damaged at byte ${hole.position}`));
-  const segment = new LogSegment({ first, path, file, salt });
+  const segment = new LogSegment({ first, path, file, salt, reader: options.thread });
   segment.load(positions, summary.entriesEnd, damages);
   return {
     segment,

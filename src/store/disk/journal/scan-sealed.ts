@@ -7,9 +7,9 @@ import type { JournalEntry } from '../../journal.ts';
 import { type OpenFile, readFully } from '../files.ts';
 import { fingerprint } from './id-fingerprint.ts';
 import { SEALED_HEAD_BYTES } from './seal-segment.ts';
-import { BLOCK_HEAD_BYTES, type BlockContext, decodeBlock, decodeBlockHead } from './sealed-block.ts';
 import { IdColumns, type IndexContent } from './segment-index.ts';
 import { PREAMBLE_BYTES } from './segment-name.ts';
+import { BLOCK_HEAD_BYTES, BlockDamaged, decodeBlockHead, UnpackedBlock, unpackBlock } from './unpack-block.ts';
 
 const WINDOW_BYTES = 1_048_576;
 
@@ -44,7 +44,7 @@ export async function scanSealed(file: OpenFile, salt: number, firstSequence: nu
     if (found.firstRow > row) unreadable.push({ fromRow: row, toRow: found.firstRow - 1, reason: 'the head of a block is damaged' });
     row = found.firstRow + found.count;
     position = found.position + found.bytes;
-    const outcome = await readBlock(file, found.position, found.bytes, context);
+    const outcome = await readEntries(file, found, context);
     if (typeof outcome === 'string') {
       unreadable.push({ fromRow: found.firstRow, toRow: row - 1, reason: outcome });
       continue;
@@ -113,18 +113,17 @@ function blockAt(
 }
 
 /** The entries of a block, or what is wrong with it. */
-export async function readBlock(
+async function readEntries(
   file: OpenFile,
-  position: number,
-  bytes: number,
-  context: Omit<BlockContext, 'level'>,
+  { position, bytes }: FoundBlock,
+  context: { readonly salt: number; readonly firstSequence: number; readonly dictionary: Uint8Array },
 ): Promise<JournalEntry[] | string> {
   const block = Buffer.allocUnsafeSlow(bytes);
   const count = await readFully(file, block, position);
   try {
-    return decodeBlock(block.subarray(0, count), 0, context);
+    return new UnpackedBlock(unpackBlock(block.subarray(0, count), 0, context), context).entries();
   } catch (error) {
-    if (error instanceof Error) return error.message;
+    if (error instanceof BlockDamaged || error instanceof RangeError) return error.message;
     throw error;
   }
 }

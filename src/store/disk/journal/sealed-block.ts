@@ -1,54 +1,30 @@
 /**
- * Blocks of a sealed segment: about 16 KiB of frames, deflated with the segment's dictionary.
- * Format: docs/formats/journal.md, "Sealed segment".
+ * Writes blocks of a sealed segment: about 16 KiB of frames, deflated with the segment's dictionary.
+ * Format: docs/formats/journal.md, "Sealed file". Read by `unpack-block.ts`.
  *
  * What is random in a frame (nonce, CRC) is kept apart from what is deflated, because deflate only makes it longer; what
  * follows from its neighbours (sequence, account, Region, most ids) isn't stored at all. The CRC of every frame is
- * checked when a block is read, over the frame as it was before: a mistake in between cannot stay unseen.
+ * checked when an entry is read, over the frame as it was before: a mistake in between cannot stay unseen.
  */
-import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib';
-import type { JournalEntry } from '../../journal.ts';
-import { type EntryParts, frameCrc, makeEntry, NONCE_BYTES, splitFrame, view } from './frame.ts';
+import { crc32, deflateRawSync } from 'node:zlib';
+import { NONCE_BYTES, splitFrame } from './frame.ts';
+import {
+  BLOCK_HEAD_BYTES,
+  CONFLICTING,
+  ID_IN_CONTENT,
+  ID_MEMBER,
+  QUOTE,
+  RANDOM_BYTES,
+  SAME_HEAD,
+  UnpackedBlock,
+  unpackBlock,
+  withDictionary,
+} from './unpack-block.ts';
 
 /** A block is closed when the frames in it reach this size. */
 const BLOCK_BYTES = 16_384;
-export const BLOCK_HEAD_BYTES = 32;
-/** Nonce and CRC of each entry. */
-const RANDOM_BYTES = NONCE_BYTES + 4;
 /** Most frames a block can have: the smallest are 44 bytes. */
 const BLOCK_ENTRIES_MAX = 1_024;
-
-const SAME_HEAD = 1;
-const ID_IN_CONTENT = 2;
-const CONFLICTING = 4;
-const ID_MEMBER = Buffer.from('"eventID":"');
-const QUOTE = 0x22;
-
-/** What the head of a block says. */
-export interface BlockHead {
-  /** Bytes after the head. */
-  readonly bodyBytes: number;
-  readonly bodyCrc: number;
-  /** Row of its first entry: rows count from 0 within the segment. */
-  readonly firstRow: number;
-  readonly count: number;
-  readonly contentBytes: number;
-  readonly receivedAtMs: number;
-}
-
-/** The head at `at`, or `undefined` when there is none or it is damaged. */
-export function decodeBlockHead(bytes: Buffer, at: number, salt: number): BlockHead | undefined {
-  if (at + BLOCK_HEAD_BYTES > bytes.length) return undefined;
-  if (crc32(view(bytes, at + 4, at + BLOCK_HEAD_BYTES), salt) !== bytes.readUInt32LE(at)) return undefined;
-  return {
-    bodyBytes: bytes.readUInt32LE(at + 4),
-    bodyCrc: bytes.readUInt32LE(at + 8),
-    firstRow: bytes.readUInt32LE(at + 12),
-    count: bytes.readUInt16LE(at + 16),
-    contentBytes: bytes.readUInt32LE(at + 20),
-    receivedAtMs: bytes.readUIntLE(at + 24, 6),
-  };
-}
 
 export interface BlockContext {
   readonly salt: number;
@@ -124,7 +100,7 @@ export class BlockBuilder {
     block.writeUInt32LE(content.length, 20);
     block.writeUIntLE(this.#firstReceivedAtMs, 24, 6);
     block.writeUInt32LE(crc32(block.subarray(4, BLOCK_HEAD_BYTES), salt), 0);
-    readBlockParts(block, 0, this.#context);
+    new UnpackedBlock(unpackBlock(block, 0, this.#context), this.#context).entries();
     this.#firstRow += this.count;
     this.#metas.clear();
     this.#contents = [];
@@ -138,128 +114,12 @@ function isSamePlace(a: ReturnType<typeof splitFrame>, b: ReturnType<typeof spli
   return a.type === b.type && a.accountBytes === b.accountBytes && a.regionBytes === b.regionBytes && a.place.equals(b.place);
 }
 
-/** An empty dictionary is none: zlib wants one to have bytes. */
-function withDictionary(dictionary: Uint8Array): { readonly dictionary?: Uint8Array } {
-  return dictionary.length === 0 ? {} : { dictionary };
-}
-
-/** A block cannot be read. The message says what is wrong with it. */
-class BlockDamaged extends Error {
-  override readonly name = 'BlockDamaged';
-}
-
-/** All entries of the block at `at`. @throws BlockDamaged unless every byte of every entry is the one that was appended. */
-export function decodeBlock(bytes: Buffer, at: number, context: Omit<BlockContext, 'level'>): JournalEntry[] {
-  return readBlockParts(bytes, at, context).map(makeEntry);
-}
-
-function readBlockParts(bytes: Buffer, at: number, context: Omit<BlockContext, 'level'>): EntryParts[] {
-  const head = decodeBlockHead(bytes, at, context.salt);
-  if (head === undefined) throw new BlockDamaged('the head of a block fails its check');
-  const body = bytes.subarray(at + BLOCK_HEAD_BYTES, at + BLOCK_HEAD_BYTES + head.bodyBytes);
-  if (body.length !== head.bodyBytes) throw new BlockDamaged('the file ends within a block');
-  if (crc32(body, context.salt) !== head.bodyCrc) throw new BlockDamaged('the CRC of a block differs');
-  const content = inflate(body.subarray(head.count * RANDOM_BYTES), head, context.dictionary);
-  return readParts(content, body, head, context);
-}
-
-function inflate(deflated: Uint8Array, head: BlockHead, dictionary: Uint8Array): Buffer {
-  try {
-    const options = {
-      ...withDictionary(dictionary),
-      maxOutputLength: head.contentBytes + 1,
-      chunkSize: Math.max(64, head.contentBytes + 1),
-    };
-    const content = inflateRawSync(deflated, options);
-    if (content.length === head.contentBytes) return content;
-  } catch (cause) {
-    throw new BlockDamaged('a block does not inflate', { cause });
-  }
-  throw new BlockDamaged('a block inflates to another size');
-}
-
-function readParts(content: Buffer, body: Buffer, head: BlockHead, context: Omit<BlockContext, 'level'>): EntryParts[] {
-  const metas = readMetas(content, head);
-  let at = metas.end;
-  return metas.metas.map((meta, index) => {
-    const bytes = content.subarray(at, at + meta.contentBytes);
-    at += meta.contentBytes;
-    const parts: EntryParts = {
-      type: meta.place.type,
-      isConflicting: meta.isConflicting,
-      sequence: context.firstSequence + head.firstRow + index,
-      receivedAtMs: meta.receivedAtMs,
-      account: meta.place.account,
-      region: meta.place.region,
-      id: meta.id ?? readId(bytes),
-      nonce: view(body, index * RANDOM_BYTES, index * RANDOM_BYTES + NONCE_BYTES),
-      bytes: view(bytes, 0, bytes.length),
-    };
-    if (frameCrc(context.salt, parts) !== body.readUInt32LE(index * RANDOM_BYTES + NONCE_BYTES))
-      throw new BlockDamaged(`the CRC of entry ${parts.sequence} differs`);
-    return parts;
-  });
-}
-
-/** What stands before the entries' bytes, and where those begin. */
-function readMetas(content: Buffer, head: BlockHead) {
-  const reader = new MetaReader(content);
-  let receivedAtMs = head.receivedAtMs;
-  let place = { type: 0, account: '', region: '' };
-  const metas = Array.from({ length: head.count }, () => {
-    const shape = reader.byte();
-    receivedAtMs += unzigzag(reader.varint());
-    const contentBytes = reader.varint();
-    if ((shape & SAME_HEAD) === 0) {
-      const [type, accountBytes, regionBytes] = [reader.byte(), reader.byte(), reader.byte()];
-      place = { type, account: reader.text(accountBytes), region: reader.text(regionBytes) };
-    }
-    const id = (shape & ID_IN_CONTENT) === 0 ? reader.text(reader.varint()) : undefined;
-    return { place, isConflicting: (shape & CONFLICTING) !== 0, receivedAtMs, id, contentBytes };
-  });
-  return { metas, end: reader.at };
-}
-
 /** Whether `readId` would find this id. */
 function holdsId(content: Buffer, id: Buffer): boolean {
   const at = content.indexOf(ID_MEMBER);
   if (at === -1 || id.includes(QUOTE)) return false;
   const from = at + ID_MEMBER.length;
   return content[from + id.length] === QUOTE && content.compare(id, 0, id.length, from, from + id.length) === 0;
-}
-
-function readId(content: Buffer): string {
-  const from = content.indexOf(ID_MEMBER) + ID_MEMBER.length;
-  return content.toString('utf8', from, content.indexOf(QUOTE, from));
-}
-
-class MetaReader {
-  at = 0;
-  readonly #bytes: Buffer;
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes;
-  }
-
-  byte(): number {
-    const value = this.#bytes[this.at++];
-    if (value === undefined) throw new BlockDamaged('the content of a block ends too early');
-    return value;
-  }
-
-  varint(): number {
-    let value = 0;
-    for (let factor = 1; ; factor *= 128) {
-      const byte = this.byte();
-      value += (byte & 127) * factor;
-      if (byte < 128) return value;
-    }
-  }
-
-  text(bytes: number): string {
-    this.at += bytes;
-    return this.#bytes.toString('utf8', this.at - bytes, this.at);
-  }
 }
 
 class MetaWriter {
@@ -300,8 +160,4 @@ class MetaWriter {
 /** Small numbers of either sign become small ones. */
 function zigzag(value: number): number {
   return value < 0 ? -2 * value - 1 : 2 * value;
-}
-
-function unzigzag(value: number): number {
-  return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
 }

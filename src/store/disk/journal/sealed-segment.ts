@@ -12,7 +12,7 @@ import type { BlockCache } from './block-cache.ts';
 import type { FilePool } from './file-pool.ts';
 import { IdFilter } from './id-filter.ts';
 import type { Fingerprint } from './id-fingerprint.ts';
-import { readBlock, scanSealed, type UnreadableRows } from './scan-sealed.ts';
+import { scanSealed, type UnreadableRows } from './scan-sealed.ts';
 import { damageOf, findDamage, type Segment } from './segment.ts';
 import {
   decodeIndex,
@@ -25,12 +25,8 @@ import {
   type SegmentIndex,
 } from './segment-index.ts';
 import { readPreamble, segmentFileName, temporaryName } from './segment-name.ts';
-
-/** A decoded block in the cache. */
-export interface CachedBlock {
-  readonly entries: readonly JournalEntry[];
-  readonly costBytes: number;
-}
+import type { SegmentFile, SegmentReader } from './segment-reader.ts';
+import { BlockDamaged, UnpackedBlock } from './unpack-block.ts';
 
 /** More pages than an index has: a segment has at most a million ids. */
 const PAGES_MAX = 8_192;
@@ -47,9 +43,6 @@ interface BlockPlace {
   readonly last: number;
 }
 
-/** What an entry costs in the cache beside its bytes. An estimate. */
-const ENTRY_OVERHEAD_BYTES = 400;
-
 /** A page of ids in the cache, checked. */
 export interface CachedPage {
   readonly bytes: Buffer;
@@ -59,7 +52,8 @@ export interface CachedPage {
 export interface SealedSegmentOptions {
   readonly files: Files;
   readonly pool: FilePool;
-  readonly cache: BlockCache<CachedBlock>;
+  readonly reader: SegmentReader;
+  readonly cache: BlockCache<UnpackedBlock>;
   readonly pages: BlockCache<CachedPage>;
   readonly folder: string;
   readonly first: number;
@@ -81,6 +75,8 @@ export class SealedSegment implements Segment {
   readonly #options: SealedSegmentOptions;
   readonly #indexPath: string;
   #index: SegmentIndex = EMPTY_INDEX;
+  /** What blocks are read from; belongs to `#index`. */
+  #file: SegmentFile;
   #last: number;
   #filter = new IdFilter(1);
   /** High halves of all fingerprints, until the journal has taken them for its own filter. */
@@ -96,6 +92,7 @@ export class SealedSegment implements Segment {
     this.path = join(folder, segmentFileName({ first, salt, kind: 'sealed' }));
     this.#indexPath = join(folder, segmentFileName({ first, salt, kind: 'index' }));
     this.#options = options;
+    this.#file = { path: this.path };
     this.#last = options.last ?? first - 1;
   }
 
@@ -137,14 +134,16 @@ export class SealedSegment implements Segment {
         throw error;
       });
       if (block === undefined) break;
-      assert(BigInt(next) <= block.entries.at(-1)!.sequence, 'the block of a sequence holds it');
-      for (const entry of block.entries) {
-        if (entry.sequence < next) continue;
+      assert(next <= block.last, 'the block of a sequence holds it');
+      for (; next <= block.last && entries.length < limit; next++) {
+        const entry = this.#entryOf(block, next);
+        if (entry instanceof JournalDamaged) {
+          if (entries.length > 0) return entries;
+          throw entry;
+        }
         bytes += entry.bytes.length;
         if (entries.length > 0 && bytes > bytesMax) return entries;
-        if (entries.length >= limit) return entries;
         entries.push(entry);
-        next += 1;
       }
     }
     return entries;
@@ -166,8 +165,15 @@ export class SealedSegment implements Segment {
     for (let block = 0; block < this.#index.blockRows.length; block++) {
       if (signal?.aborted) return [];
       const place = this.#placeOf(block);
-      const outcome = await this.#use((file) => this.#readAt(file, place));
-      if (typeof outcome === 'string') damages.push(damageOf(this.path, place.first, place.last, outcome));
+      const outcome = await this.#readAt(place);
+      if (typeof outcome === 'string') {
+        damages.push(damageOf(this.path, place.first, place.last, outcome));
+        continue;
+      }
+      for (let sequence = outcome.first; sequence <= outcome.last; sequence++) {
+        const entry = this.#entryOf(outcome, sequence);
+        if (entry instanceof JournalDamaged) damages.push(entry.damage);
+      }
     }
     return damages;
   }
@@ -199,7 +205,10 @@ export class SealedSegment implements Segment {
   }
 
   #adopt(index: SegmentIndex): void {
+    const { reader, salt } = this.#options;
     this.#index = index;
+    reader.forget(this.#file);
+    this.#file = { path: this.path, packing: { salt, dictionary: index.dictionary } };
     this.#filter = new IdFilter(index.ids);
     for (const high of this.#highs) this.#filter.add(high);
   }
@@ -241,15 +250,25 @@ export class SealedSegment implements Segment {
   }
 
   /** The block that holds a sequence. @throws JournalDamaged */
-  async #blockOf(sequence: number): Promise<CachedBlock> {
+  async #blockOf(sequence: number): Promise<UnpackedBlock> {
     const known = findDamage(this.#damages, sequence);
     if (known !== undefined) throw new JournalDamaged(known);
     const place = this.#placeOf(lastAtMost(this.#index.blockRows, sequence - this.first));
     return this.#options.cache.get(place.first, async () => {
-      const outcome = await this.#use((file) => this.#readAt(file, place));
-      if (typeof outcome !== 'string') return { entries: outcome, costBytes: costOf(outcome) };
+      const outcome = await this.#readAt(place);
+      if (typeof outcome !== 'string') return outcome;
       throw new JournalDamaged(damageOf(this.path, place.first, place.last, outcome));
     });
+  }
+
+  /** An entry of a block, or that it cannot be read. */
+  #entryOf(block: UnpackedBlock, sequence: number): JournalEntry | JournalDamaged {
+    try {
+      return block.entry(sequence);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      return new JournalDamaged(damageOf(this.path, sequence, sequence, error.message));
+    }
   }
 
   #placeOf(block: number): BlockPlace {
@@ -262,14 +281,18 @@ export class SealedSegment implements Segment {
     return { position, bytes, first: this.first + blockRows[block]!, last };
   }
 
-  /** The entries of a block, or what is wrong with it. */
-  async #readAt(file: OpenFile, place: BlockPlace): Promise<readonly JournalEntry[] | string> {
-    const { salt } = this.#options;
-    const context = { salt, firstSequence: this.first, dictionary: this.#index.dictionary };
-    const outcome = await readBlock(file, place.position, place.bytes, context);
+  /** A block, or what is wrong with it. */
+  async #readAt({ position, bytes, first, last }: BlockPlace): Promise<UnpackedBlock | string> {
+    const { salt, reader } = this.#options;
+    const outcome = await reader.read(this.#file, position, bytes);
     if (typeof outcome === 'string') return outcome;
-    const isInPlace = outcome[0]?.sequence === BigInt(place.first) && outcome.at(-1)?.sequence === BigInt(place.last);
-    return isInPlace ? outcome : 'another block lies in its place';
+    try {
+      const block = new UnpackedBlock(outcome, { salt, firstSequence: this.first });
+      return block.first === first && block.last === last ? block : 'another block lies in its place';
+    } catch (error) {
+      if (isDamage(error)) return error.message;
+      throw error;
+    }
   }
 
   /** Rows of a fingerprint; `undefined` when a page of the index is damaged or gone. */
@@ -355,8 +378,9 @@ async function readWhole(files: Files, path: string): Promise<Buffer | undefined
   }
 }
 
-function costOf(entries: readonly JournalEntry[]): number {
-  return entries.reduce((sum, entry) => sum + entry.bytes.length + ENTRY_OVERHEAD_BYTES, 0);
+/** What is wrong with a block's content shows itself so. */
+function isDamage(error: unknown): error is Error {
+  return error instanceof BlockDamaged || error instanceof RangeError;
 }
 
 /** Index of the last value that is at most `wanted`; 0 when there is none. */

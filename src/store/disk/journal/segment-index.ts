@@ -22,6 +22,7 @@ export interface SegmentIndex {
   readonly entries: number;
   /** Size of the sealed file. */
   readonly sealedBytes: number;
+  /** In shared memory. */
   readonly dictionary: Buffer;
   /** First row of each block, ascending. */
   readonly blockRows: Uint32Array;
@@ -143,13 +144,20 @@ export function decodeIndex(bytes: Buffer, salt: number, path: string, eachId: (
     firstSequence: bytes.readUIntLE(20, 6),
     entries: bytes.readUInt32LE(28),
     sealedBytes: bytes.readUIntLE(44, 6),
-    dictionary: Buffer.from(bytes.subarray(HEAD_BYTES, blocksAt)),
+    dictionary: inSharedMemory(bytes.subarray(HEAD_BYTES, blocksAt)),
     blockRows,
     blockPositions,
     pageHighs,
     ids,
     pagesAt,
   };
+}
+
+/** A copy that other threads may be given without another one. */
+function inSharedMemory(bytes: Uint8Array): Buffer {
+  const copy = Buffer.from(new SharedArrayBuffer(bytes.length));
+  copy.set(bytes);
+  return copy;
 }
 
 /** Bytes of page `page`, its check included. */
