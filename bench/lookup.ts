@@ -85,11 +85,7 @@ interface Measured {
 
 async function run(folder: string): Promise<void> {
   const endMs = await fill(folder);
-  const server = await startMeasured({
-    account: ACCOUNT,
-    dataDir: join(folder, 'data'),
-    ...(options.profile && { profileDir: options.profile }),
-  });
+  const server = await startMeasured({ account: ACCOUNT, dataDir: join(folder, 'data') });
   try {
     const { client } = server;
     await whenAnswering(client);
