@@ -3,8 +3,7 @@
  *
  * A folder is walked in the order of its names. Gzip is told by its first bytes, not by the name. Standard input is `-`.
  */
-import { createReadStream } from 'node:fs';
-import { open, readdir, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
 import { type RecordPiece, RecordSlicer } from '../event/slice-records.ts';
@@ -17,6 +16,8 @@ export interface InputFile {
   readonly sizeBytes: number;
 }
 
+/** Bytes that are read, and uncompressed, at once: a piece costs a turn of the loop whatever its size. */
+const CHUNK_BYTES = 256 * 1024;
 /** Folders of a trail's bucket that hold no events. */
 const NOT_EVENTS = new Set(['CloudTrail-Digest', 'CloudTrail-Evidence', 'CloudTrail-Insight']);
 /** Endings of files that can hold records. */
@@ -72,20 +73,20 @@ export async function* readPieces(file: InputFile): AsyncGenerator<readonly Reco
 
 async function openInput(file: InputFile): Promise<AsyncIterable<Uint8Array>> {
   if (file.path === '-') return process.stdin;
-  const isGzip = await startsAsGzip(file.path);
-  const bytes = createReadStream(file.path, { highWaterMark: 256 * 1024 });
+  const handle = await open(file.path, 'r');
+  const isGzip = await startsAsGzip(handle).catch(async (error: unknown) => {
+    await handle.close();
+    throw error;
+  });
+  // It closes the handle at its end, and when the reader leaves.
+  const bytes = handle.createReadStream({ start: 0, highWaterMark: CHUNK_BYTES });
   if (!isGzip) return bytes;
-  const gunzip = createGunzip();
+  const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
   bytes.on('error', (error) => gunzip.destroy(error));
-  return bytes.pipe(gunzip);
+  return bytes.pipe(gunzip).on('close', () => bytes.destroy());
 }
 
-async function startsAsGzip(path: string): Promise<boolean> {
-  const handle = await open(path, 'r');
-  try {
-    const { bytesRead, buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0);
-    return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b;
-  } finally {
-    await handle.close();
-  }
+async function startsAsGzip(handle: FileHandle): Promise<boolean> {
+  const { bytesRead, buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0);
+  return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b;
 }

@@ -16,13 +16,17 @@ let server: Server;
 let client: Client;
 /** Answers that the server gives before it works: a status each. */
 let refusals: number[];
+/** Requests that came in so far. */
+let requests: number;
 
 /** The bulk endpoint over memory stores; whoever asks is `OWNER`. */
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'snowtrail-submit-'));
   rig = await IntakeRig.open();
   refusals = [];
+  requests = 0;
   server = createServer((request, response) => {
+    requests++;
     const answer = async () => {
       const status = refusals.shift();
       if (status !== undefined) return response.writeHead(status).end();
@@ -103,6 +107,20 @@ describe('submitFiles', () => {
     await put('a.json.gz', whole);
     expect(await submit([path], { resume })).toMatchObject({ skipped: 0, failedFiles: [] });
     expect(await idsInJournal()).toEqual(['one', 'two']);
+  });
+
+  test('small files share a request, and each is done when its own records are answered', async () => {
+    const resume = join(folder, 'resume.txt');
+    const names = Array.from({ length: 30 }, (_, index) => `${index + 10}.json`);
+    const paths = await Promise.all(names.map((name) => put(name, documentOf(name))));
+    refusals = [403];
+    await expect(submit(paths, { resume })).rejects.toMatchObject({ exitCode: 6 });
+    await expect(readFile(resume)).rejects.toThrow('ENOENT');
+    requests = 0;
+    expect(await submit(paths, { resume })).toMatchObject({ files: 30, accepted: 30, skipped: 0 });
+    expect(requests).toBe(1);
+    expect(await submit(paths, { resume })).toMatchObject({ skipped: 30, accepted: 0 });
+    expect(await idsInJournal()).toEqual(names);
   });
 
   test('half a line in the resume file costs only itself', async () => {

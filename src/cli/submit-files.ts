@@ -1,6 +1,9 @@
 /**
  * Sends the records of files to the bulk endpoint: in batches, several on the way at once, slowed down by the server.
  *
+ * A batch may hold records of many files, and reading never waits for an answer but to keep few of them on the way: log files
+ * are often small, and one request for each would mean that nothing is done while it is answered.
+ *
  * Sending twice is safe: the server answers `repeated`. So a batch whose answer was lost is sent again, and a run that was
  * interrupted goes on from its resume file, which lists the files that are done.
  */
@@ -60,7 +63,17 @@ export interface SubmitReport {
   readonly isInterrupted: boolean;
 }
 
+/** A file that is being sent. */
+interface Sending {
+  readonly file: InputFile;
+  /** Records that were read and are not answered. */
+  unanswered: number;
+  /** It was read to its end, and can be done. */
+  isRead: boolean;
+}
+
 interface Item {
+  readonly sending: Sending;
   readonly number: number;
   readonly bytes: Uint8Array;
 }
@@ -74,57 +87,52 @@ export async function submitFiles(client: Client, paths: readonly string[], opti
 
   const tally = new Tally();
   const progress = new Progress(options.isQuiet, files.length);
-  const underWay = new Set<Promise<void>>();
-  let failure: unknown;
+  const settle = async (sending: Sending): Promise<void> => {
+    if (!sending.isRead || sending.unanswered > 0) return;
+    await memory.saveDone(sending.file);
+    progress.fileDone();
+  };
+  const batches = new Batches(
+    (batch) => submitBatch(client, batch, options),
+    async (batch, verdicts) => {
+      for (const [index, verdict] of verdicts.entries()) {
+        const { sending, number } = batch[index]!;
+        tally.add(sending.file.path, number, verdict);
+        sending.unanswered--;
+      }
+      progress.add(batch.length, sizeOf(batch));
+      for (const sending of new Set(batch.map((item) => item.sending))) await settle(sending);
+    },
+  );
   let skipped = 0;
   for (const file of files) {
-    if (options.signal.aborted || failure !== undefined) break;
+    if (options.signal.aborted || batches.hasFailed) break;
     if (memory.isDone(file)) {
       skipped += 1;
       continue;
     }
-    const ofFile: Promise<void>[] = [];
-    const send = async (batch: readonly Item[]): Promise<void> => {
-      while (underWay.size >= REQUESTS_MAX) await Promise.race(underWay);
-      const sending = submitBatch(client, batch, options).then(
-        (verdicts) => {
-          for (const [index, verdict] of verdicts.entries()) tally.add(file.path, batch[index]!.number, verdict);
-          progress.add(
-            batch.length,
-            batch.reduce((sum, { bytes }) => sum + bytes.length, 0),
-          );
-        },
-        (error: unknown) => {
-          failure ??= error;
-        },
-      );
-      const tracked = sending.finally(() => underWay.delete(tracked));
-      underWay.add(tracked);
-      ofFile.push(tracked);
-    };
-    const isWhole = await readFileInto(file, offsetMs, tally, send, options.signal);
-    await Promise.all(ofFile);
-    // A file that could not be read to its end is not done: what it holds behind the fault is still missing.
-    if (isWhole && failure === undefined && !options.signal.aborted) await memory.saveDone(file);
-    progress.fileDone();
+    const sending: Sending = { file, unanswered: 0, isRead: false };
+    sending.isRead = await readFileInto(sending, { offsetMs, tally, batches, signal: options.signal });
+    await settle(sending);
   }
-  await Promise.all(underWay);
+  // After an interruption only what is on the way is waited for.
+  if (!options.signal.aborted) await batches.flush();
+  await batches.end();
   progress.end();
-  if (failure !== undefined) throw failure;
   return { files: files.length, skipped, passedOver, ...tally.report(), isInterrupted: options.signal.aborted };
 }
 
-/** @returns whether the file was read to its end. */
+/**
+ * Reads a file and hands its records on.
+ *
+ * @returns whether the file was read to its end. One that was not is not done: what it holds behind the fault is still missing.
+ */
 async function readFileInto(
-  file: InputFile,
-  offsetMs: number,
-  tally: Tally,
-  send: (batch: readonly Item[]) => Promise<void>,
-  signal: AbortSignal,
+  sending: Sending,
+  to: { readonly offsetMs: number; readonly tally: Tally; readonly batches: Batches; readonly signal: AbortSignal },
 ): Promise<boolean> {
-  let isWhole = true;
-  let batch: Item[] = [];
-  let batchBytes = 0;
+  const { offsetMs, tally, batches, signal } = to;
+  const { file } = sending;
   try {
     for await (const pieces of readPieces(file)) {
       for (const piece of pieces) {
@@ -133,30 +141,84 @@ async function readFileInto(
           continue;
         }
         const bytes = offsetMs === 0 ? piece.bytes : shiftRecordTime(piece.bytes, offsetMs);
-        if (batch.length > 0 && (batch.length >= BATCH_RECORDS || batchBytes + bytes.length > BATCH_BYTES)) {
-          await send(batch);
-          batch = [];
-          batchBytes = 0;
-        }
-        batch.push({ number: piece.number, bytes });
-        batchBytes += bytes.length;
+        sending.unanswered++;
+        await batches.add({ sending, number: piece.number, bytes });
       }
-      if (signal.aborted) return false;
+      if (signal.aborted || batches.hasFailed) return false;
     }
+    return true;
   } catch (error) {
-    isWhole = false;
     tally.failFile(file.path, error instanceof Error ? error.message : String(error));
+    return false;
   }
-  if (batch.length > 0) await send(batch);
-  return isWhole;
 }
 
+/** Gathers records to batches and has a few of them on the way at once. */
+class Batches {
+  readonly #send: (batch: readonly Item[]) => Promise<readonly FinalVerdict[]>;
+  readonly #take: (batch: readonly Item[], verdicts: readonly FinalVerdict[]) => Promise<void>;
+  #batch: Item[] = [];
+  #batchBytes = 0;
+  readonly #underWay = new Set<Promise<void>>();
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(
+    send: (batch: readonly Item[]) => Promise<readonly FinalVerdict[]>,
+    take: (batch: readonly Item[], verdicts: readonly FinalVerdict[]) => Promise<void>,
+  ) {
+    this.#send = send;
+    this.#take = take;
+  }
+
+  /** A batch was refused: nothing more is sent. */
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /** Resolves when there is room for more. */
+  async add(item: Item): Promise<void> {
+    const isFull = this.#batch.length >= BATCH_RECORDS || this.#batchBytes + item.bytes.length > BATCH_BYTES;
+    if (this.#batch.length > 0 && isFull) await this.flush();
+    this.#batch.push(item);
+    this.#batchBytes += item.bytes.length;
+  }
+
+  /** Sends what was gathered. */
+  async flush(): Promise<void> {
+    const batch = this.#batch;
+    this.#batch = [];
+    this.#batchBytes = 0;
+    if (batch.length === 0) return;
+    while (this.#underWay.size >= REQUESTS_MAX) await Promise.race(this.#underWay);
+    if (this.hasFailed) return;
+    const underWay = this.#exchange(batch).finally(() => this.#underWay.delete(underWay));
+    this.#underWay.add(underWay);
+  }
+
+  async #exchange(batch: readonly Item[]): Promise<void> {
+    try {
+      await this.#take(batch, await this.#send(batch));
+    } catch (error) {
+      this.#failure ??= { error };
+    }
+  }
+
+  /** Waits for all answers. @throws what made a batch fail */
+  async end(): Promise<void> {
+    await Promise.all(this.#underWay);
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+}
+
+function sizeOf(batch: readonly Item[]): number {
+  return batch.reduce((sum, { bytes }) => sum + bytes.length, 0);
+}
+
+/** What became of one record. */
+type FinalVerdict = Exclude<Verdict, { status: 'unavailable' }>;
+
 /** Sends one batch until it is answered whole. */
-async function submitBatch(
-  client: Client,
-  batch: readonly Item[],
-  options: SubmitOptions,
-): Promise<readonly Exclude<Verdict, { status: 'unavailable' }>[]> {
+async function submitBatch(client: Client, batch: readonly Item[], options: SubmitOptions): Promise<readonly FinalVerdict[]> {
   const body = bodyOf(batch);
   const startedMs = performance.now();
   for (let attempt = 0; ; attempt += 1) {
@@ -225,7 +287,7 @@ class Tally {
   readonly #rejections: Rejection[] = [];
   readonly #failedFiles: { file: string; reason: string }[] = [];
 
-  add(file: string, number: number, verdict: Exclude<Verdict, { status: 'unavailable' }>): void {
+  add(file: string, number: number, verdict: FinalVerdict): void {
     if (verdict.status === 'rejected') this.reject(file, number, verdict.code, verdict.reason);
     else if (verdict.status === 'repeated') this.#repeated += 1;
     else this.#accepted += 1;
