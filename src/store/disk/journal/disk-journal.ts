@@ -30,6 +30,7 @@ import { ENTRY_BYTES_MAX, encodeFrame, encodeMark, frameBytes, freshEntry, idOf,
 import { FreshEntries } from './fresh-entries.ts';
 import { type Fingerprint, fingerprint } from './id-fingerprint.ts';
 import { LogSegment } from './log-segment.ts';
+import { deriveNonces, NONCE_KEY_BYTES } from './nonces.ts';
 import { openSegments } from './open-segments.ts';
 import { RecentIds } from './recent-ids.ts';
 import { sealInWorker } from './seal-in-worker.ts';
@@ -146,6 +147,7 @@ class SegmentedJournal implements DiskJournal {
   readonly #cache: BlockCache<UnpackedBlock>;
   readonly #pages = new BlockCache<CachedPage>(PAGE_CACHE_BYTES);
   #salt = 0;
+  readonly #nonceKey: Uint8Array;
   /** By sequence. The last one is written to. */
   #segments: (LogSegment | SealedSegment)[] = [];
   #active: LogSegment | undefined;
@@ -188,6 +190,7 @@ class SegmentedJournal implements DiskJournal {
   constructor(options: DiskJournalOptions) {
     this.#options = options;
     this.#files = options.files ?? nodeFiles;
+    this.#nonceKey = options.chance.bytes(NONCE_KEY_BYTES);
     this.#folder = options.folder;
     this.#pool = new FilePool(this.#files, OPEN_FILES_MAX);
     this.#thread = this.#files === nodeFiles ? new SegmentReaderThread() : undefined;
@@ -374,7 +377,7 @@ class SegmentedJournal implements DiskJournal {
     readonly bytes: number;
   }): void {
     const { accepted, lengths, bytes } = batch;
-    const nonces = this.#options.chance.bytes(accepted.length * NONCE_BYTES);
+    const nonces = deriveNonces(this.#nonceKey, this.#next, accepted.length);
     const frames = Buffer.allocUnsafe(bytes);
     let at = 0;
     for (const [place, { entry, isConflicting }] of accepted.entries()) {
@@ -729,6 +732,7 @@ class SegmentedJournal implements DiskJournal {
       salt: this.#salt,
       firstSequence: first,
       entries: count,
+      nonceKey: this.#nonceKey,
       level: this.#options.level ?? 3,
     };
     const isInWorker = (this.#options.sealing ?? (this.#files === nodeFiles ? 'worker' : 'in-place')) === 'worker';

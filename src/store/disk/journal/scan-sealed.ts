@@ -6,10 +6,11 @@ import { crc32, inflateRawSync } from 'node:zlib';
 import type { JournalEntry } from '../../journal.ts';
 import { type OpenFile, readFully } from '../files.ts';
 import { fingerprint } from './id-fingerprint.ts';
+import { NONCE_KEY_BYTES } from './nonces.ts';
 import { SEALED_HEAD_BYTES } from './seal-segment.ts';
 import { IdColumns, type IndexContent } from './segment-index.ts';
 import { PREAMBLE_BYTES } from './segment-name.ts';
-import { BLOCK_HEAD_BYTES, BlockDamaged, decodeBlockHead, UnpackedBlock, unpackBlock } from './unpack-block.ts';
+import { BLOCK_HEAD_BYTES, BlockDamaged, decodeBlockHead, UnpackedBlock, type UnpackedBlockContext, unpackBlock } from './unpack-block.ts';
 
 const WINDOW_BYTES = 1_048_576;
 
@@ -34,7 +35,7 @@ export async function scanSealed(file: OpenFile, salt: number, firstSequence: nu
   const blockRows: number[] = [];
   const blockPositions: number[] = [];
   const unreadable: UnreadableRows[] = [];
-  const context = { salt, firstSequence, dictionary: head.dictionary };
+  const context = { salt, firstSequence, dictionary: head.dictionary, nonceKey: head.nonceKey };
   /** First row that no block was found for. */
   let row = 0;
   let position = head.blocksAt;
@@ -56,8 +57,8 @@ export async function scanSealed(file: OpenFile, salt: number, firstSequence: nu
     }
   }
   if (row < head.entries) unreadable.push({ fromRow: row, toRow: head.entries - 1, reason: 'the file ends too early' });
-  const { entries, dictionary } = head;
-  return { content: { firstSequence, entries, sealedBytes, dictionary, blockRows, blockPositions, ids }, unreadable };
+  const { entries, dictionary, nonceKey } = head;
+  return { content: { firstSequence, entries, sealedBytes, dictionary, nonceKey, blockRows, blockPositions, ids }, unreadable };
 }
 
 /** What the head of a sealed file says; `undefined` when it is damaged. */
@@ -69,7 +70,8 @@ async function readSealedHead(file: OpenFile, salt: number, firstSequence: numbe
   if (blocksAt > count || crc32(bytes.subarray(20, blocksAt), salt) !== bytes.readUInt32LE(PREAMBLE_BYTES)) return undefined;
   if (bytes.readUIntLE(24, 6) !== firstSequence) return undefined;
   const dictionary = inflateRawSync(bytes.subarray(SEALED_HEAD_BYTES, blocksAt));
-  return { entries: bytes.readUInt32LE(32), dictionary, blocksAt };
+  const nonceKey = Buffer.from(bytes.subarray(SEALED_HEAD_BYTES - NONCE_KEY_BYTES, SEALED_HEAD_BYTES));
+  return { entries: bytes.readUInt32LE(32), dictionary, nonceKey, blocksAt };
 }
 
 interface FoundBlock {
@@ -116,7 +118,7 @@ function blockAt(
 async function readEntries(
   file: OpenFile,
   { position, bytes }: FoundBlock,
-  context: { readonly salt: number; readonly firstSequence: number; readonly dictionary: Uint8Array },
+  context: UnpackedBlockContext & { readonly dictionary: Uint8Array },
 ): Promise<JournalEntry[] | string> {
   const block = Buffer.allocUnsafeSlow(bytes);
   const count = await readFully(file, block, position);

@@ -14,13 +14,14 @@ import { type Files, type OpenFile, writeFully } from '../files.ts';
 import { chooseDictionary } from './choose-dictionary.ts';
 import { frameIdentity, splitFrame } from './frame.ts';
 import { fingerprint } from './id-fingerprint.ts';
+import { NONCE_KEY_BYTES } from './nonces.ts';
 import { newScanSummary, scanFrames } from './scan-frames.ts';
 import { BlockBuilder } from './sealed-block.ts';
 import { encodeIndex, IdColumns, type IndexContent } from './segment-index.ts';
 import { encodePreamble, PREAMBLE_BYTES, segmentFileName, temporaryName } from './segment-name.ts';
 
 /** Position of the dictionary in a sealed file. */
-export const SEALED_HEAD_BYTES = PREAMBLE_BYTES + 24;
+export const SEALED_HEAD_BYTES = PREAMBLE_BYTES + 24 + NONCE_KEY_BYTES;
 /** Entries that the dictionary is chosen from. */
 const SAMPLES = 1_000;
 /** Of one sample: the beginnings of events are what they have in common. */
@@ -33,6 +34,8 @@ export interface SealTask {
   readonly firstSequence: number;
   /** Number of entries that the log file holds. */
   readonly entries: number;
+  /** Of the nonces that this process gave (see `nonces.ts`). */
+  readonly nonceKey: Uint8Array;
   /** Deflate level, 1 to 9. */
   readonly level: number;
 }
@@ -66,11 +69,11 @@ async function writeFile<T>(files: Files, path: string, write: (file: OpenFile) 
 }
 
 async function writeSealed(log: OpenFile, sealed: OpenFile, task: SealTask): Promise<IndexContent> {
-  const { salt, firstSequence } = task;
+  const { salt, firstSequence, nonceKey } = task;
   const dictionary = chooseDictionary(await takeSamples(log, task));
   const deflatedDictionary = deflateRawSync(dictionary, { level: 9 });
 
-  const builder = new BlockBuilder({ salt, firstSequence, dictionary, level: task.level });
+  const builder = new BlockBuilder({ salt, firstSequence, dictionary, nonceKey, level: task.level });
   const ids = new IdColumns();
   const blockRows: number[] = [];
   const blockPositions: number[] = [];
@@ -106,7 +109,7 @@ async function writeSealed(log: OpenFile, sealed: OpenFile, task: SealTask): Pro
   await write();
   if (row !== task.entries) throw new Error(`the log file changed while it was sealed: ${row} entries instead of ${task.entries}`);
   await writeFully(sealed, [encodeSealedHead(task, blockRows.length, deflatedDictionary)], 0);
-  return { firstSequence, entries: row, sealedBytes: position, dictionary, blockRows, blockPositions, ids };
+  return { firstSequence, entries: row, sealedBytes: position, dictionary, nonceKey, blockRows, blockPositions, ids };
 }
 
 /** Entries spread evenly over the log file. @throws Error unless every entry of it is whole. */
@@ -131,11 +134,11 @@ function scanOptions(task: SealTask) {
 }
 
 function encodeSealedHead(
-  task: Pick<SealTask, 'salt' | 'firstSequence' | 'entries'>,
+  task: Pick<SealTask, 'salt' | 'firstSequence' | 'entries' | 'nonceKey'>,
   blocks: number,
   deflatedDictionary: Uint8Array,
 ): Buffer {
-  const bytes = Buffer.concat([encodePreamble('sealed'), Buffer.alloc(24), deflatedDictionary]);
+  const bytes = Buffer.concat([encodePreamble('sealed'), Buffer.alloc(24), task.nonceKey, deflatedDictionary]);
   bytes.writeUInt32LE(deflatedDictionary.length, 20);
   bytes.writeUIntLE(task.firstSequence, 24, 6);
   bytes.writeUInt32LE(task.entries, 32);

@@ -8,13 +8,14 @@
  */
 import { crc32, deflateRawSync } from 'node:zlib';
 import { NONCE_BYTES, splitFrame } from './frame.ts';
+import { deriveNonces } from './nonces.ts';
 import {
   BLOCK_HEAD_BYTES,
   CONFLICTING,
+  DERIVED_NONCES,
   ID_IN_CONTENT,
   ID_MEMBER,
   QUOTE,
-  RANDOM_BYTES,
   SAME_HEAD,
   UnpackedBlock,
   unpackBlock,
@@ -31,6 +32,8 @@ export interface BlockContext {
   /** First sequence of the segment. */
   readonly firstSequence: number;
   readonly dictionary: Uint8Array;
+  /** Nonces that follow from this key are not stored. */
+  readonly nonceKey: Uint8Array;
   /** 1 to 9. */
   readonly level: number;
 }
@@ -39,7 +42,8 @@ export interface BlockContext {
 export class BlockBuilder {
   readonly #context: BlockContext;
   #firstRow = 0;
-  readonly #randoms = Buffer.alloc(BLOCK_ENTRIES_MAX * RANDOM_BYTES);
+  readonly #nonces = Buffer.alloc(BLOCK_ENTRIES_MAX * NONCE_BYTES);
+  readonly #crcs = Buffer.alloc(BLOCK_ENTRIES_MAX * 4);
   readonly #metas = new MetaWriter();
   #contents: Buffer[] = [];
   #frameBytes = 0;
@@ -80,8 +84,8 @@ export class BlockBuilder {
       metas.varint(frame.id.length);
       metas.bytes(frame.id);
     }
-    this.#randoms.set(frame.nonce, this.count * RANDOM_BYTES);
-    this.#randoms.set(frame.crc, this.count * RANDOM_BYTES + NONCE_BYTES);
+    this.#nonces.set(frame.nonce, this.count * NONCE_BYTES);
+    this.#crcs.set(frame.crc, this.count * 4);
     this.#previous = frame;
     this.#contents.push(frame.content);
     this.#frameBytes += length;
@@ -92,13 +96,15 @@ export class BlockBuilder {
     const { salt, dictionary, level } = this.#context;
     const content = Buffer.concat([this.#metas.written(), ...this.#contents]);
     const deflated = deflateRawSync(content, { level, chunkSize: 32_768, ...withDictionary(dictionary) });
-    const block = Buffer.concat([Buffer.alloc(BLOCK_HEAD_BYTES), this.#randoms.subarray(0, this.count * RANDOM_BYTES), deflated]);
+    const { randoms, flags } = this.#randoms();
+    const block = Buffer.concat([Buffer.alloc(BLOCK_HEAD_BYTES), randoms, deflated]);
     block.writeUInt32LE(block.length - BLOCK_HEAD_BYTES, 4);
     block.writeUInt32LE(crc32(block.subarray(BLOCK_HEAD_BYTES), salt), 8);
     block.writeUInt32LE(this.#firstRow, 12);
     block.writeUInt16LE(this.count, 16);
     block.writeUInt32LE(content.length, 20);
     block.writeUIntLE(this.#firstReceivedAtMs, 24, 6);
+    block.writeUInt16LE(flags, 30);
     block.writeUInt32LE(crc32(block.subarray(4, BLOCK_HEAD_BYTES), salt), 0);
     new UnpackedBlock(unpackBlock(block, 0, this.#context), this.#context).entries();
     this.#firstRow += this.count;
@@ -107,6 +113,19 @@ export class BlockBuilder {
     this.#frameBytes = 0;
     this.#previous = undefined;
     return block;
+  }
+
+  /** What is stored of each entry beside the content. Entries of an earlier process have nonces from another key. */
+  #randoms(): { readonly randoms: Buffer; readonly flags: number } {
+    const { nonceKey, firstSequence } = this.#context;
+    const nonces = this.#nonces.subarray(0, this.count * NONCE_BYTES);
+    const crcs = this.#crcs.subarray(0, this.count * 4);
+    if (nonces.equals(deriveNonces(nonceKey, firstSequence + this.#firstRow, this.count))) return { randoms: crcs, flags: DERIVED_NONCES };
+    const pairs = Array.from({ length: this.count }, (_, row) => [
+      nonces.subarray(row * NONCE_BYTES, (row + 1) * NONCE_BYTES),
+      crcs.subarray(row * 4, (row + 1) * 4),
+    ]);
+    return { randoms: Buffer.concat(pairs.flat()), flags: 0 };
   }
 }
 

@@ -287,7 +287,7 @@ export class SealedSegment implements Segment {
     const outcome = await reader.read(this.#file, position, bytes);
     if (typeof outcome === 'string') return outcome;
     try {
-      const block = new UnpackedBlock(outcome, { salt, firstSequence: this.first });
+      const block = new UnpackedBlock(outcome, { salt, firstSequence: this.first, nonceKey: this.#index.nonceKey });
       return block.first === first && block.last === last ? block : 'another block lies in its place';
     } catch (error) {
       if (isDamage(error)) return error.message;
@@ -353,6 +353,7 @@ const EMPTY_INDEX: SegmentIndex = {
   entries: 0,
   sealedBytes: 0,
   dictionary: Buffer.alloc(0),
+  nonceKey: Buffer.alloc(0),
   blockRows: new Uint32Array(0),
   blockPositions: new Uint32Array(0),
   pageHighs: new Uint32Array(0),

@@ -6,13 +6,16 @@
  */
 import { crc32 } from 'node:zlib';
 import type { Fingerprint } from './id-fingerprint.ts';
+import { NONCE_KEY_BYTES } from './nonces.ts';
 import { checkPreamble, encodePreamble, PREAMBLE_BYTES } from './segment-name.ts';
 
 /** Ids of one page: read together when one of them is looked for. */
 const ID_PAGE_ENTRIES = 256;
-const ID_BYTES = 11;
+/** High half, two bytes of the low half, row. A hit is confirmed against the entry. */
+const ID_BYTES = 9;
 export const ID_PAGE_BYTES = ID_PAGE_ENTRIES * ID_BYTES + 4;
-const HEAD_BYTES = PREAMBLE_BYTES + 40;
+const NONCE_KEY_AT = PREAMBLE_BYTES + 40;
+const HEAD_BYTES = NONCE_KEY_AT + NONCE_KEY_BYTES;
 /** Rows fit into 24 bits. */
 export const SEGMENT_ENTRIES_MAX = 1_048_576;
 
@@ -24,6 +27,7 @@ export interface SegmentIndex {
   readonly sealedBytes: number;
   /** In shared memory. */
   readonly dictionary: Buffer;
+  readonly nonceKey: Buffer;
   /** First row of each block, ascending. */
   readonly blockRows: Uint32Array;
   /** Position of each block in the sealed file. */
@@ -45,6 +49,7 @@ export interface IndexContent {
   readonly entries: number;
   readonly sealedBytes: number;
   readonly dictionary: Uint8Array;
+  readonly nonceKey: Uint8Array;
   readonly blockRows: readonly number[];
   readonly blockPositions: readonly number[];
   readonly ids: IdColumns;
@@ -106,6 +111,7 @@ export function encodeIndex(content: IndexContent, salt: number): Buffer {
   bytes.writeUInt32LE(content.dictionary.length, 40);
   bytes.writeUIntLE(content.sealedBytes, 44, 6);
   bytes.writeUInt32LE(salt, 52);
+  bytes.set(content.nonceKey, NONCE_KEY_AT);
   bytes.set(content.dictionary, HEAD_BYTES);
   for (let block = 0; block < blocks; block++) {
     bytes.writeUInt32LE(content.blockRows[block]!, blocksAt + 8 * block);
@@ -145,6 +151,7 @@ export function decodeIndex(bytes: Buffer, salt: number, path: string, eachId: (
     entries: bytes.readUInt32LE(28),
     sealedBytes: bytes.readUIntLE(44, 6),
     dictionary: inSharedMemory(bytes.subarray(HEAD_BYTES, blocksAt)),
+    nonceKey: Buffer.from(bytes.subarray(NONCE_KEY_AT, HEAD_BYTES)),
     blockRows,
     blockPositions,
     pageHighs,
@@ -176,7 +183,7 @@ export function findInPage(page: Buffer, id: Fingerprint): number[] {
   const end = page.length - 4;
   const rows: number[] = [];
   for (let at = 0; at < end; at += ID_BYTES) {
-    if (page.readUInt32LE(at) === id.high && page.readUInt32LE(at + 4) === id.low) rows.push(page.readUIntLE(at + 8, 3));
+    if (page.readUInt32LE(at) === id.high && page.readUInt16LE(at + 4) === id.low >>> 16) rows.push(page.readUIntLE(at + 6, 3));
   }
   return rows;
 }
@@ -191,8 +198,8 @@ function writeIds(bytes: Buffer, pagesAt: number, ids: IdColumns, salt: number):
   for (const { high, low, row } of ids.sorted()) {
     const at = idPosition(pagesAt, place);
     bytes.writeUInt32LE(high, at);
-    bytes.writeUInt32LE(low, at + 4);
-    bytes.writeUIntLE(row, at + 8, 3);
+    bytes.writeUInt16LE(low >>> 16, at + 4);
+    bytes.writeUIntLE(row, at + 6, 3);
     place += 1;
     if (place % ID_PAGE_ENTRIES === 0 || place === ids.count) closePage(at + ID_BYTES);
   }

@@ -20,6 +20,7 @@ if (!isBuilt && process.env['SNOWTRAIL_REQUIRE_ALL'] === '1') throw new Error('t
 if (!isBuilt) console.warn('skipped: the workers are not built; run `npm run build`');
 
 const SALT = 7;
+const NONCE_KEY = new Uint8Array(32);
 const dictionary = new Uint8Array(new SharedArrayBuffer(0));
 
 /** A block with one entry. */
@@ -35,7 +36,7 @@ function blockOf(text: string): Buffer {
   } as never;
   const frame = Buffer.alloc(frameBytes(entry));
   encodeFrame(frame, 0, entry, { salt: SALT, sequence: 1, isConflicting: false, nonce: new Uint8Array(16) });
-  const builder = new BlockBuilder({ salt: SALT, firstSequence: 1, dictionary, level: 3 });
+  const builder = new BlockBuilder({ salt: SALT, firstSequence: 1, dictionary, nonceKey: NONCE_KEY, level: 3 });
   builder.add(frame, 0, frame.length);
   return builder.finish();
 }
@@ -63,7 +64,9 @@ test.runIf(isBuilt)('a block comes unpacked, and a damaged one as what is wrong 
   const packing = { salt: SALT, dictionary };
   const whole = { path: await fileOf('whole', block), packing };
   const unpacked = (await thread.read(whole, 0, block.length)) as Buffer;
-  expect(Buffer.from(new UnpackedBlock(unpacked, { salt: SALT, firstSequence: 1 }).entry(1).bytes)).toEqual(Buffer.from('hello'));
+  expect(Buffer.from(new UnpackedBlock(unpacked, { salt: SALT, firstSequence: 1, nonceKey: NONCE_KEY }).entry(1).bytes)).toEqual(
+    Buffer.from('hello'),
+  );
   block[block.length - 1]! ^= 1;
   const damaged = { path: await fileOf('damaged', block), packing };
   expect(await thread.read(damaged, 0, block.length)).toBe('the CRC of a block differs');

@@ -8,10 +8,13 @@
 import { crc32, inflateRawSync } from 'node:zlib';
 import type { JournalEntry } from '../../journal.ts';
 import { type EntryParts, frameCrc, makeEntry, NONCE_BYTES, view } from './frame.ts';
+import { deriveNonces } from './nonces.ts';
 
 export const BLOCK_HEAD_BYTES = 32;
-/** Nonce and CRC of each entry. */
-export const RANDOM_BYTES = NONCE_BYTES + 4;
+/** CRC of each entry's frame, behind its nonce where that is stored. */
+const CRC_BYTES = 4;
+/** Bit of a block's flags: nonces are not stored, they come from the segment's key. */
+export const DERIVED_NONCES = 1;
 
 /** Bits of an entry's first byte. */
 export const SAME_HEAD = 1;
@@ -34,6 +37,12 @@ export interface BlockHead {
   readonly count: number;
   readonly contentBytes: number;
   readonly receivedAtMs: number;
+  readonly hasDerivedNonces: boolean;
+}
+
+/** What is stored of each entry beside the content, in bytes. */
+export function randomBytes({ hasDerivedNonces }: Pick<BlockHead, 'hasDerivedNonces'>): number {
+  return hasDerivedNonces ? CRC_BYTES : NONCE_BYTES + CRC_BYTES;
 }
 
 /** The head at `at`, or `undefined` when there is none or it is damaged. */
@@ -47,6 +56,7 @@ export function decodeBlockHead(bytes: Buffer, at: number, salt: number): BlockH
     count: bytes.readUInt16LE(at + 16),
     contentBytes: bytes.readUInt32LE(at + 20),
     receivedAtMs: bytes.readUIntLE(at + 24, 6),
+    hasDerivedNonces: (bytes.readUInt16LE(at + 30) & DERIVED_NONCES) !== 0,
   };
 }
 
@@ -65,7 +75,7 @@ export function unpackBlock(bytes: Buffer, at: number, context: { readonly salt:
   const body = bytes.subarray(at + BLOCK_HEAD_BYTES, at + BLOCK_HEAD_BYTES + head.bodyBytes);
   if (body.length !== head.bodyBytes) throw new BlockDamaged('the file ends within a block');
   if (crc32(body, context.salt) !== head.bodyCrc) throw new BlockDamaged('the CRC of a block differs');
-  const contentAt = BLOCK_HEAD_BYTES + head.count * RANDOM_BYTES;
+  const contentAt = BLOCK_HEAD_BYTES + head.count * randomBytes(head);
   const content = inflate(body.subarray(contentAt - BLOCK_HEAD_BYTES), head, context.dictionary);
   // Memory of its own, so that another thread can give it away.
   const unpacked = Buffer.allocUnsafeSlow(contentAt + content.length);
@@ -110,6 +120,8 @@ export interface UnpackedBlockContext {
   readonly salt: number;
   /** First sequence of the segment. */
   readonly firstSequence: number;
+  /** The segment's (see `nonces.ts`). */
+  readonly nonceKey: Uint8Array;
 }
 
 /** The entries of a block that was checked and inflated by `unpackBlock`. */
@@ -119,17 +131,21 @@ export class UnpackedBlock {
   /** Sequence of its last entry. */
   readonly last: number;
   readonly #bytes: Buffer;
-  readonly #salt: number;
+  readonly #context: UnpackedBlockContext;
+  readonly #head: BlockHead;
+  /** Nonces of all entries, once somebody has asked for one. */
+  #nonces: Buffer | undefined;
   readonly #metas: readonly EntryMeta[];
 
   /** @throws BlockDamaged when the content does not begin with what stands for each entry. */
-  constructor(unpacked: Buffer, { salt, firstSequence }: UnpackedBlockContext) {
-    const head = decodeBlockHead(unpacked, 0, salt);
+  constructor(unpacked: Buffer, context: UnpackedBlockContext) {
+    const head = decodeBlockHead(unpacked, 0, context.salt);
     if (head === undefined) throw new BlockDamaged('the head of a block fails its check');
-    this.first = firstSequence + head.firstRow;
+    this.first = context.firstSequence + head.firstRow;
     this.last = this.first + head.count - 1;
     this.#bytes = unpacked;
-    this.#salt = salt;
+    this.#context = context;
+    this.#head = head;
     this.#metas = readMetas(unpacked, head);
   }
 
@@ -146,7 +162,7 @@ export class UnpackedBlock {
     const row = sequence - this.first;
     const { place, isConflicting, receivedAtMs, id, from, to } = this.#metas[row]!;
     const bytes = this.#bytes.subarray(from, to);
-    const randomAt = BLOCK_HEAD_BYTES + row * RANDOM_BYTES;
+    const randomEnd = BLOCK_HEAD_BYTES + (row + 1) * randomBytes(this.#head);
     const parts: EntryParts = {
       type: place.type,
       isConflicting,
@@ -155,12 +171,19 @@ export class UnpackedBlock {
       account: place.account,
       region: place.region,
       id: id ?? readId(bytes),
-      nonce: view(this.#bytes, randomAt, randomAt + NONCE_BYTES),
+      nonce: this.#nonceOf(row, randomEnd),
       bytes: view(bytes, 0, bytes.length),
     };
-    if (frameCrc(this.#salt, parts) !== this.#bytes.readUInt32LE(randomAt + NONCE_BYTES))
+    if (frameCrc(this.#context.salt, parts) !== this.#bytes.readUInt32LE(randomEnd - CRC_BYTES))
       throw new BlockDamaged(`the CRC of entry ${sequence} differs`);
     return makeEntry(parts);
+  }
+
+  #nonceOf(row: number, randomEnd: number): Uint8Array {
+    const { hasDerivedNonces, count } = this.#head;
+    if (!hasDerivedNonces) return view(this.#bytes, randomEnd - CRC_BYTES - NONCE_BYTES, randomEnd - CRC_BYTES);
+    this.#nonces ??= deriveNonces(this.#context.nonceKey, this.first, count);
+    return view(this.#nonces, row * NONCE_BYTES, (row + 1) * NONCE_BYTES);
   }
 
   /** All entries, in order. @throws as `entry` */
@@ -171,7 +194,7 @@ export class UnpackedBlock {
 
 /** What stands before the entries' bytes. */
 function readMetas(unpacked: Buffer, head: BlockHead): EntryMeta[] {
-  const reader = new MetaReader(unpacked, BLOCK_HEAD_BYTES + head.count * RANDOM_BYTES);
+  const reader = new MetaReader(unpacked, BLOCK_HEAD_BYTES + head.count * randomBytes(head));
   let receivedAtMs = head.receivedAtMs;
   let place = { type: 0, account: '', region: '' };
   /** Bytes of the entries before. */
