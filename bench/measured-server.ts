@@ -5,12 +5,15 @@
  * the id in place, so that making them costs the sender little. Needs `npm run build`.
  */
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { loadavg } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { Client } from '../src/cli/client.ts';
 import { findServer } from '../src/cli/find-server.ts';
 import { type StartedServer, startServer } from '../test/support/start-server.ts';
+import { testDataFolder } from '../test/support/test-data.ts';
 import { bucketPolicy } from '../test/support/trail-rig.ts';
 import { SyntheticEvents } from './synthetic-events.ts';
 
@@ -77,27 +80,47 @@ async function makeTrail(client: Client): Promise<void> {
   await client.cloudtrail('StartLogging', { Name: 'bench' });
 }
 
+interface TextRecord {
+  readonly text: string;
+  readonly account: string;
+}
+
+function syntheticRecords(): TextRecord[] {
+  const synthetic = new SyntheticEvents(1, Date.now());
+  return Array.from({ length: SAMPLES }, (_, index) => synthetic.event(index + 2));
+}
+
+/** The 1,534 real records of `delivered-files-invictus`. @throws Error when the test data is missing */
+export function realRecords(): TextRecord[] {
+  const folder = testDataFolder();
+  if (folder === undefined) throw new Error('the test data is missing: set SNOWTRAIL_TEST_DATA');
+  const files = join(folder, 'delivered-files-invictus', 'files');
+  return readdirSync(files).flatMap((file) => {
+    const { Records } = JSON.parse(gunzipSync(readFileSync(join(files, file))).toString()) as { Records: Record<string, unknown>[] };
+    return Records.map((record) => ({ text: JSON.stringify(record), account: String(record['recipientAccountId']) }));
+  });
+}
+
 /** Makes records of one account, each with a new id. */
 export class RecordSource {
   readonly #samples: readonly { readonly bytes: Buffer; readonly idAt: number }[];
   #made = 0;
 
-  constructor(account: string = ACCOUNT) {
-    const synthetic = new SyntheticEvents(1, Date.now());
-    this.#samples = Array.from({ length: SAMPLES }, (_, index) => {
-      const event = synthetic.event(index + 2);
-      const bytes = Buffer.from(event.text.replaceAll(event.account, account));
+  /** @param texts Records, each with its account; absent: synthetic ones. */
+  constructor(account: string = ACCOUNT, texts: readonly TextRecord[] = syntheticRecords()) {
+    this.#samples = texts.map((record) => {
+      const bytes = Buffer.from(record.text.replaceAll(record.account, account));
       return { bytes, idAt: bytes.indexOf(ID_MARK) + ID_MARK.length };
     });
   }
 
   /** Mean length of a record in bytes. */
   get meanBytes(): number {
-    return this.#samples.reduce((total, { bytes }) => total + bytes.length, 0) / SAMPLES;
+    return this.#samples.reduce((total, { bytes }) => total + bytes.length, 0) / this.#samples.length;
   }
 
   next(): { readonly id: string; readonly bytes: Buffer } {
-    const { bytes: sample, idAt } = this.#samples[this.#made++ % SAMPLES]!;
+    const { bytes: sample, idAt } = this.#samples[this.#made++ % this.#samples.length]!;
     const bytes = Buffer.from(sample);
     // As random as real ones: sizes depend on it.
     const id = randomUUID();
@@ -117,7 +140,7 @@ export class RecordSource {
     const rounds = Array.from({ length: 5 }, () => {
       const from = performance.now();
       for (const { bytes } of this.#samples) JSON.parse(bytes.toString());
-      return SAMPLES / ((performance.now() - from) / 1_000);
+      return this.#samples.length / ((performance.now() - from) / 1_000);
     });
     return quantile(rounds, 0.5);
   }

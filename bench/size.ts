@@ -1,8 +1,8 @@
 /**
  * Prints the bytes that events take in the sealed journal, in the log files of a trail and in the history index, as a ratio of one gzip.
  *
- * Run: `npm run build && node bench/run.mjs size [events, default 100000]`.
- * Input: synthetic records sent to the built server with a trail that flushes every 10 seconds, so that log files are large;
+ * Run: `npm run build && node bench/run.mjs size [events, default 100000] [real]`.
+ * Input: synthetic records, or with `real` those of `delivered-files-invictus` over and over, each with a new id; sent to the built server with a trail that flushes every 10 seconds, so that log files are large;
  * the server's files are measured when history and the trail have taken all and it is stopped. Log files with fewer than
  * 500 records are left out, on both sides. What the journal has not sealed yet is named beside.
  * Reference: one gzip, level 6, over all records as lines. Noise: none to speak of; sizes hardly depend on load.
@@ -10,7 +10,7 @@
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createGzip, gunzipSync, gzipSync } from 'node:zlib';
-import { RecordSource, startMeasured, submitAll, whenCaughtUp } from './measured-server.ts';
+import { RecordSource, realRecords, startMeasured, submitAll, whenCaughtUp } from './measured-server.ts';
 
 const BATCH = 500;
 const RECORDS_MIN = 500;
@@ -35,7 +35,7 @@ class GzipSize {
   }
 }
 
-const records = new RecordSource();
+const records = process.argv[3] === 'real' ? new RecordSource(undefined, realRecords()) : new RecordSource();
 const { client, server } = await startMeasured({ flushInterval: '10s' });
 try {
   const reference = new GzipSize();
