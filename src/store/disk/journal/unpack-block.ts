@@ -41,7 +41,7 @@ export interface BlockHead {
 }
 
 /** What is stored of each entry beside the content, in bytes. */
-export function randomBytes({ hasDerivedNonces }: Pick<BlockHead, 'hasDerivedNonces'>): number {
+function randomBytes({ hasDerivedNonces }: Pick<BlockHead, 'hasDerivedNonces'>): number {
   return hasDerivedNonces ? CRC_BYTES : NONCE_BYTES + CRC_BYTES;
 }
 
