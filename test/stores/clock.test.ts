@@ -37,6 +37,13 @@ describe('the manual clock', () => {
     expect(woken.at(-1)).toBe('tick at 1030');
   });
 
+  test('tells whole milliseconds also to who slept for a part of one', async () => {
+    const clock = createManualClock({ startMs: 1_000 });
+    const told = clock.sleep(10.4).then(() => clock.nowMs());
+    await clock.advance(20);
+    expect([await told, clock.nowMs()]).toEqual([1_010, 1_020]);
+  });
+
   test('a jump moves the wall clock only, and wakes nobody', async () => {
     const clock = createManualClock({ startMs: 1_000 });
     const done = new AbortController();

@@ -256,6 +256,8 @@ export function describeJournal(name: string, open: () => Promise<JournalRig>): 
       await expect(journal.append([{ ...newEvent('a'), bytes: new Uint8Array(1_048_577) }])).rejects.toThrow(RangeError);
       await expect(journal.append([newEvent('')])).rejects.toThrow(RangeError);
       await expect(journal.append([newEvent('x'.repeat(257))])).rejects.toThrow(RangeError);
+      // Kept in whole milliseconds: a part of one would be in the leaf of a fresh entry, and not in that of a read one.
+      await expect(journal.append([newEvent('a', { receivedAtMs: NOW_MS + 0.5 })])).rejects.toThrow(RangeError);
       expect(journal.head()).toBe(0n);
       await journal.close();
     });

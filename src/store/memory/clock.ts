@@ -27,7 +27,8 @@ export function createManualClock(options: { readonly startMs: EpochMs }): Manua
   const awaitingSleep: (() => void)[] = [];
 
   return {
-    nowMs: () => wallMs,
+    // Whoever sleeps for a part of a millisecond moves the clock by it: shown are whole ones.
+    nowMs: () => Math.floor(wallMs),
     monotonicMs: () => elapsedMs,
 
     sleep: (ms, signal) =>

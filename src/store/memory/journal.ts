@@ -126,5 +126,8 @@ function checkEntries(entries: readonly NewEntry[]): void {
     if (entry.bytes.length > ENTRY_BYTES_MAX)
       throw new RangeError(`an entry of ${entry.bytes.length} bytes is larger than ${ENTRY_BYTES_MAX}`);
     if (id.length < 1 || id.length > 256) throw new RangeError(`an id of ${id.length} characters is not 1 to 256`);
+    const { receivedAtMs } = entry;
+    if (!(Number.isInteger(receivedAtMs) && receivedAtMs >= 0 && receivedAtMs < 2 ** 48))
+      throw new RangeError(`time of receipt \`${receivedAtMs}\` is not kept`);
   }
 }

@@ -801,7 +801,7 @@ function checkEntries(entries: readonly NewEntry[]): void {
       throw new RangeError(`an entry of ${entry.bytes.length} bytes is larger than ${ENTRY_BYTES_MAX}`);
     if (id.length < 1 || id.length > ID_LENGTH_MAX) throw new RangeError(`an id of ${id.length} characters is not 1 to ${ID_LENGTH_MAX}`);
     if (entry.account.length > 64 || entry.region.length > 64) throw new RangeError('an account or Region has more than 64 characters');
-    if (!(entry.receivedAtMs >= 0 && entry.receivedAtMs < 2 ** 48))
+    if (!(Number.isInteger(entry.receivedAtMs) && entry.receivedAtMs >= 0 && entry.receivedAtMs < 2 ** 48))
       throw new RangeError(`time of receipt \`${entry.receivedAtMs}\` is not kept`);
     bytes += entry.bytes.length;
   }
