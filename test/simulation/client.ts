@@ -13,16 +13,6 @@ import { ADMINISTRATOR, HOME, type Life, Violation } from './life.ts';
 import type { SentRecord } from './records.ts';
 import type { World } from './world.ts';
 
-const SERVICES = new Map([
-  ['SearchEvents', 'snowtrail'],
-  ['ExportEvents', 'snowtrail'],
-  ['GetAccounting', 'snowtrail'],
-  ['ListEvidenceKeys', 'snowtrail'],
-  ['RotateKey', 'snowtrail'],
-  ['GetTrailEvidence', 'snowtrail'],
-  ['GetCheckpoint', 'snowtrail'],
-]);
-
 export interface Submission {
   readonly caller: AccountId;
   readonly region: Region;
@@ -128,7 +118,7 @@ export class Client {
     const sent = { requestId, account: caller, name, outcome: 'unknown' as 'unknown' | 'succeeded' | 'refused', isUnrecorded: false };
     this.#ledger.calls.set(requestId, sent);
     const { ports } = life.server;
-    const service = ports.services.get(SERVICES.get(name) ?? 'cloudtrail')!;
+    const service = [...ports.services.values()].find(({ operations }) => operations.has(name))!;
     const running = runOperation(ports, service, call, { name, readInput: readJsonObject }, Buffer.from(JSON.stringify(input))).then(
       (output): CallOutcome => ({ kind: 'answer', output: output as JsonObject, requestId }),
       (error: unknown): CallOutcome => ({
@@ -147,13 +137,14 @@ export class Client {
   /** A call as the signature check makes it: the key must be known, as long as its account is. */
   async #callOf(life: Life, account: AccountId, region: Region): Promise<Call | undefined> {
     const accessKeyId = this.#world.keptKeys.get(account);
+    const existed = life.server.accounts.exists(account);
     if (accessKeyId === undefined) return undefined;
-    const found = await life.finish(life.server.accounts.findCredentials(accessKeyId), `the credentials of ${account}`);
-    if (found === undefined) return undefined;
+    const looking = life.server.accounts.findCredentials(accessKeyId).catch(() => 'failed' as const);
+    const found = await life.finish(looking, `the credentials of ${account}`);
+    if (found === undefined || found.value === 'failed') return undefined;
     if (found.value === undefined) {
       // The key is kept before the account exists: a crash in between leaves a key that opens nothing.
-      if (life.server.accounts.exists(account))
-        throw new Violation(`account ${account} exists, and the key that was kept does not open it`);
+      if (existed) throw new Violation(`account ${account} exists, and the key that was kept does not open it`);
       return undefined;
     }
     return {

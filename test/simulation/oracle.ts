@@ -14,6 +14,7 @@ import { ADMINISTRATOR, type Life } from './life.ts';
 import type { Program } from './program.ts';
 import { REGIONS } from './records.ts';
 import type { TrailModel } from './trail-model.ts';
+import { faultsOf, verifyBucket } from './verify-bucket.ts';
 
 /** How much was looked at, so that a run that did nothing does not pass for a good one. */
 export interface Findings {
@@ -52,14 +53,26 @@ export async function judge(program: Program, life: Life): Promise<Findings> {
   let delivered = 0;
   let digests = 0;
   for (const trail of program.trails) {
-    const found = await checkTrail({ objects: world.objects, keys: world.keys }, trail.bucket);
+    const found = await checkTrail({ objects: world.objects, keys: world.keys }, trail.bucket, {
+      mayHaveUnlisted: trail.wasWithoutDigests,
+    });
     faults.push(...found.faults.map((fault) => `${trail.name}: ${fault}`));
     delivered += checkDeliveries(trail, found.receipts, evidence, faults);
     digests += found.digests.length;
   }
-  // The last two ask the server, and each call is an event itself.
+  // The last ones ask the server, and each call is an event itself.
   await checkHistory(client, life, evidence, faults);
   await checkBooks(client, life, ledger, faults);
+  for (const trail of program.trails) {
+    if (!client.has(trail.account) || trail.windows.length === 0) continue;
+    const report = await verifyBucket(world, client, life, trail);
+    // A trail that never wrote a digest cannot be shown to be whole.
+    const isExcused =
+      trail.wasWithoutDigests &&
+      report?.findings.every(({ level, code }) => level !== 'tampered' && (level !== 'incomplete' || code === 'no-digests'));
+    if (report?.exitCode !== 0 && !isExcused)
+      faults.push(`${trail.bucket} is not verified: ${report === undefined ? 'no answer' : faultsOf(report)}`);
+  }
   return {
     faults,
     entries: entries.length,

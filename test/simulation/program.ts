@@ -8,6 +8,7 @@ import { Ledger } from './ledger.ts';
 import { ADMINISTRATOR, DIGEST_MS, describeEnding, FLUSH_MS, HOME, Life, Violation } from './life.ts';
 import { badRecord, conflictingRecord, goodRecord, REGIONS, type SentRecord } from './records.ts';
 import { isSameFace, type TrailFace, TrailModel } from './trail-model.ts';
+import { faultsOf, verifyBucket } from './verify-bucket.ts';
 import { type CrashPlace, type Ending, LifeEnded, type World } from './world.ts';
 
 const OTHERS = ['222222222222', '333333333333'] as AccountId[];
@@ -17,6 +18,9 @@ const ACTIONS_MAX = 45;
 const STARTS_MAX = 20;
 /** Longest time after the last fault until everything is delivered: above the longest back-off, several times. */
 const DRAIN_MS_MAX = 1_200_000;
+
+/** Digest keys of one run, at most: an RSA key takes long to find. */
+const DIGEST_KEYS_MAX = 3;
 
 interface Action {
   readonly weight: number;
@@ -76,7 +80,7 @@ export class Program {
           continue;
         }
         // A start needs space, and files that can be read.
-        const hasReason = this.world.freeBytes !== undefined || this.world.hasFailedSync || /EIO/.test(String(error));
+        const hasReason = this.world.freeBytes !== undefined || /ENOSPC|EIO/.test(String(error));
         this.world.trace.add(`a start fails: ${String(error)}`);
         if (!hasReason) throw new Violation(`the server does not start: ${String(error)}`, { cause: error });
         this.world.setFreeBytes(undefined);
@@ -93,6 +97,8 @@ export class Program {
     this.world.trace.add(`the server is gone (${describeEnding(how)})`);
     this.#life = undefined;
     this.world.recover(how);
+    // Mostly a moment, now and then several intervals of digests.
+    this.world.rest(this.world.isLucky(0.8) ? this.world.pick(0, 5_000) : this.world.pick(0, 5 * DIGEST_MS));
   }
 
   /** Finds out what became of changes whose answer was lost. */
@@ -117,8 +123,12 @@ export class Program {
     if (found.kind === 'no-answer' || status.kind === 'no-answer') return 'unknown';
     if (found.kind !== 'answer' || status.kind !== 'answer')
       throw new Violation(`trail ${trail.name} cannot be looked at: ${JSON.stringify(found)}`);
-    const { IsMultiRegionTrail } = found.output['Trail'] as { readonly IsMultiRegionTrail: boolean };
-    return { isLogging: status.output['IsLogging'] === true, isMultiRegion: IsMultiRegionTrail };
+    const shown = found.output['Trail'] as { readonly IsMultiRegionTrail: boolean; readonly LogFileValidationEnabled: boolean };
+    return {
+      isLogging: status.output['IsLogging'] === true,
+      isMultiRegion: shown.IsMultiRegionTrail,
+      validates: shown.LogFileValidationEnabled,
+    };
   }
 
   // --- actions ----------------------------------------------------------------------------------------------------
@@ -137,10 +147,22 @@ export class Program {
       {
         weight: 4,
         run: async () => {
-          world.objectsTrouble = world.choose(['refused', 'answer-lost', 'flaky', 'none', 'none']);
+          world.objectsTrouble = world.choose(['away', 'flaky', 'hangs', 'none', 'none']);
           world.trace.add(`buckets: ${world.objectsTrouble}`);
         },
       },
+      {
+        weight: 3,
+        run: async (life) => {
+          world.isCatalogFlaky = true;
+          world.trace.add('the catalog fails now and then');
+          await this.#submitSome(life);
+          await life.pass(FLUSH_MS);
+          world.isCatalogFlaky = false;
+        },
+      },
+      { weight: 2, run: (life) => this.#rotate(life) },
+      { weight: 3, run: (life) => this.#verify(life, world.choose(this.trails)) },
       {
         weight: 3,
         run: async () => {
@@ -174,6 +196,12 @@ export class Program {
           await this.#submitSome(life);
           if (world.isLucky(0.5)) await this.#changeTrail(life, world.choose(this.trails));
           await life.pass(FLUSH_MS);
+        },
+      },
+      {
+        weight: 3,
+        run: async (life) => {
+          await Promise.all([this.#submitSome(life), this.#changeTrail(life, world.choose(this.trails)), life.pass(1_000)]);
         },
       },
       {
@@ -234,29 +262,50 @@ export class Program {
     if (life.isDead || !this.client.has(trail.account)) return;
     const { world } = this;
     const { face } = trail;
-    if (face === undefined) return this.#change(life, trail, 'CreateTrail', world.isLucky(0.6));
-    if (!face.isLogging) {
-      if (world.isLucky(0.15)) return this.#change(life, trail, 'DeleteTrail');
-      return this.#change(life, trail, 'StartLogging');
-    }
-    if (world.isLucky(0.3)) return this.#change(life, trail, 'UpdateTrail', !face.isMultiRegion);
-    if (world.isLucky(0.15)) return this.#change(life, trail, 'DeleteTrail');
-    return this.#change(life, trail, 'StopLogging');
+    if (face === undefined)
+      return this.#change(life, trail, 'CreateTrail', { isMultiRegion: world.isLucky(0.6), validates: world.isLucky(0.9) });
+    const kind = world.chance.fraction();
+    if (kind < 0.12) return this.#change(life, trail, 'DeleteTrail');
+    if (kind < 0.3) return this.#change(life, trail, 'UpdateTrail', { isMultiRegion: !face.isMultiRegion, validates: face.validates });
+    if (kind < 0.4) return this.#change(life, trail, 'UpdateTrail', { isMultiRegion: face.isMultiRegion, validates: !face.validates });
+    return this.#change(life, trail, face.isLogging ? 'StopLogging' : 'StartLogging');
   }
 
-  async #change(life: Life, trail: TrailModel, name: string, isMultiRegion = trail.face?.isMultiRegion ?? false): Promise<void> {
+  /** Changes a trail; `settings` are what holds afterwards. */
+  async #change(
+    life: Life,
+    trail: TrailModel,
+    name: 'CreateTrail' | 'UpdateTrail' | 'DeleteTrail' | 'StartLogging' | 'StopLogging',
+    settings: Pick<NonNullable<TrailFace>, 'isMultiRegion' | 'validates'> = trail.face ?? { isMultiRegion: false, validates: true },
+  ): Promise<void> {
+    const { isMultiRegion, validates } = settings;
+    const hasSettings = name === 'CreateTrail' || name === 'UpdateTrail';
     const input = {
       Name: trail.name,
-      ...(name === 'CreateTrail' ? { S3BucketName: trail.bucket, EnableLogFileValidation: true } : {}),
-      ...(name === 'CreateTrail' || name === 'UpdateTrail' ? { IsMultiRegionTrail: isMultiRegion, IncludeGlobalServiceEvents: true } : {}),
+      ...(name === 'CreateTrail' ? { S3BucketName: trail.bucket } : {}),
+      ...(hasSettings ? { EnableLogFileValidation: validates, IsMultiRegionTrail: isMultiRegion, IncludeGlobalServiceEvents: true } : {}),
     };
     const isLogging = name === 'StartLogging' || (name === 'UpdateTrail' && trail.face!.isLogging);
-    const after: TrailFace = name === 'DeleteTrail' ? undefined : { isLogging, isMultiRegion };
+    const after: TrailFace = name === 'DeleteTrail' ? undefined : { isLogging, isMultiRegion, validates };
     const outcome = await this.client.call(life, trail.account, name, input, trail.region);
     if (outcome.kind === 'answer') return trail.becomes(after, outcome.requestId);
     // Refused or not, only a look tells: a call may fail after its change took effect.
     trail.pending = { requestId: outcome.requestId, after };
     if (!life.isDead) await this.#settleChanges(life);
+  }
+
+  async #rotate(life: Life): Promise<void> {
+    const use = this.world.choose(['digest', 'checkpoint']);
+    if (use === 'digest' && (await this.world.keys.list('digest')).length >= DIGEST_KEYS_MAX) return;
+    await this.client.call(life, ADMINISTRATOR, 'RotateKey', { Use: use });
+  }
+
+  /** At any moment, clean evidence is not taken for a forged one. */
+  async #verify(life: Life, trail: TrailModel): Promise<void> {
+    if (!this.client.has(trail.account)) return;
+    const report = await verifyBucket(this.world, this.client, life, trail);
+    this.world.trace.add(`verify ${trail.bucket}: ${report?.verdict ?? 'no answer'}`);
+    if (report?.verdict === 'tampered') throw new Violation(`${trail.bucket} is called tampered: ${faultsOf(report)}`);
   }
 
   async #lookUpSome(life: Life): Promise<void> {
@@ -296,7 +345,7 @@ export class Program {
   async #prepare(): Promise<void> {
     const life = this.#life!;
     for (const trail of this.trails.slice(0, 2)) {
-      await this.#change(life, trail, 'CreateTrail', trail.name === 'main');
+      await this.#change(life, trail, 'CreateTrail', { isMultiRegion: trail.name === 'main', validates: true });
       await this.#change(life, trail, 'StartLogging');
     }
   }
@@ -308,6 +357,7 @@ export class Program {
     world.cancelCrash();
     world.objectsTrouble = 'none';
     world.fileFault = undefined;
+    world.isCatalogFlaky = false;
     world.setFreeBytes(undefined);
     const life = await this.#living();
     // Whoever set the clock back sets it right: no checkpoint is signed before the time of the last one.

@@ -1,6 +1,7 @@
 /**
  * One run of the simulation: a world, a program, and the oracle.
  */
+
 import { type Findings, judge } from './oracle.ts';
 import { Program } from './program.ts';
 import { World, type WorldOptions } from './world.ts';
@@ -17,9 +18,7 @@ export interface SeedOutcome extends Findings {
  * @throws Error that names the seed, the command that repeats it, and what happened last.
  */
 export async function runSeed(options: WorldOptions): Promise<SeedOutcome> {
-  const world = new World(options);
-  // Finding an RSA key takes a thread: done before anything is to be repeated step by step.
-  await world.keys.list('digest');
+  const world = await World.make(options);
   try {
     const program = new Program(world);
     const life = await program.run();

@@ -16,7 +16,7 @@ export class Trace {
     this.#hash.update(`${line}\n`);
     this.#lines++;
     if (this.#isPrinted) process.stderr.write(`${line}\n`);
-    this.#last.push(line);
+    if (line !== this.#last.at(-1)) this.#last.push(line);
     if (this.#last.length > 2 * SHOWN_LINES) this.#last = this.#last.slice(-SHOWN_LINES);
   }
 

@@ -13,7 +13,7 @@ export interface LoggingWindow {
 }
 
 /** The settings as the server shows them. `undefined`: there is no such trail. */
-export type TrailFace = { readonly isLogging: boolean; readonly isMultiRegion: boolean } | undefined;
+export type TrailFace = { readonly isLogging: boolean; readonly isMultiRegion: boolean; readonly validates: boolean } | undefined;
 
 export class TrailModel {
   readonly account: AccountId;
@@ -23,6 +23,8 @@ export class TrailModel {
   readonly windows: LoggingWindow[] = [];
   /** What is known to hold. */
   face: TrailFace;
+  /** It delivered without digests at some time. */
+  wasWithoutDigests = false;
   /** A change whose outcome nobody knows yet. */
   pending: { readonly requestId: string; readonly after: TrailFace } | undefined;
 
@@ -36,17 +38,15 @@ export class TrailModel {
   /** A change took effect. */
   becomes(after: TrailFace, requestId: string): void {
     const before = this.face;
-    const isSame = before?.isLogging === after?.isLogging && before?.isMultiRegion === after?.isMultiRegion;
-    if (isSame) return;
+    if (isSameFace(before, after)) return;
     const open = this.windows.at(-1);
     if (before?.isLogging && open !== undefined) open.to = requestId;
     if (after?.isLogging) this.windows.push({ from: requestId, isMultiRegion: after.isMultiRegion });
+    if (after?.isLogging && !after.validates) this.wasWithoutDigests = true;
     this.face = after;
   }
 }
 
 export function isSameFace(one: TrailFace, other: TrailFace): boolean {
-  return (
-    one?.isLogging === other?.isLogging && one?.isMultiRegion === other?.isMultiRegion && (one === undefined) === (other === undefined)
-  );
+  return JSON.stringify(one) === JSON.stringify(other);
 }

@@ -11,16 +11,17 @@ import { hashSha256 } from '../../src/server/sha256.ts';
 import type { Catalog } from '../../src/store/catalog.ts';
 import type { Chance, Clock } from '../../src/store/clock.ts';
 import type { HistoryIndex } from '../../src/store/history-index.ts';
+import { MASTER_KEY_BYTES, openKeyring } from '../../src/store/keyring.ts';
 import type { Keys } from '../../src/store/keys.ts';
 import { createMemoryCatalog } from '../../src/store/memory/catalog.ts';
 import { createSeededChance } from '../../src/store/memory/clock.ts';
 import { createMemoryHistoryIndex } from '../../src/store/memory/history-index.ts';
-import { createMemoryKeys } from '../../src/store/memory/keys.ts';
 import { createMemoryObjects } from '../../src/store/memory/objects.ts';
 import { createMemoryTreeHashes, type MemoryTreeHashes } from '../../src/store/memory/tree-hashes.ts';
 import { type Objects, ObjectsError } from '../../src/store/objects.ts';
 import { hashNode } from '../../src/tlog/hash.ts';
 import { type FaultKind, type SimulatedCall, SimulatedFiles } from '../support/simulated-files.ts';
+import { numberedRsaKey } from './rsa-key.ts';
 import { Trace } from './trace.ts';
 
 /** Not a multiple of any interval. */
@@ -35,8 +36,11 @@ export type Ending = 'kill' | 'power-cut';
 /** Steps at which a crash may come. A sync is where most is at stake. */
 export type CrashPlace = 'step' | 'sync';
 
-/** How the bucket store behaves. `answer-lost`: it does what it is asked and says that it failed. */
-export type ObjectsTrouble = 'none' | 'refused' | 'answer-lost' | 'flaky';
+/**
+ * How the bucket store behaves. `away`: every call fails; `flaky`: some do; in both cases it may have taken effect.
+ * `hangs`: puts are not answered as long as that lasts, and then done, or not, whether or not the sender is still there.
+ */
+export type ObjectsTrouble = 'none' | 'away' | 'flaky' | 'hangs';
 
 /** The process is gone: each of its calls ends like this. */
 export class LifeEnded extends Error {
@@ -69,7 +73,7 @@ export class World {
   readonly installationId: string;
   readonly catalog: Catalog = createMemoryCatalog();
   readonly objects: Objects;
-  readonly keys: Keys;
+  keys!: Keys;
   readonly treeHashes: MemoryTreeHashes;
   index: HistoryIndex = createMemoryHistoryIndex();
   files: SimulatedFiles;
@@ -78,7 +82,10 @@ export class World {
   readonly checkpoints: SavedCheckpoint[] = [];
   /** Steps of all lives so far. */
   steps = 0;
-  objectsTrouble: ObjectsTrouble = 'none';
+  #objectsTrouble: ObjectsTrouble = 'none';
+  #hanging: (() => void)[] = [];
+  /** Calls of the catalog fail now and then, with or without effect. */
+  isCatalogFlaky = false;
   /** Free bytes that the disk pretends to have; `undefined`: plenty. */
   freeBytes: number | undefined;
   /** The next call of the files fails like this. */
@@ -91,7 +98,14 @@ export class World {
   #whenDead: (() => void) | undefined;
   #crash: { steps: number; readonly how: Ending; readonly at: CrashPlace } | undefined;
 
-  constructor({ seed, unsafeAcknowledgeBeforeSync = false }: WorldOptions) {
+  /** A new world, without a server. */
+  static async make(options: WorldOptions): Promise<World> {
+    const world = new World(options);
+    world.keys = await numberedKeys(world.#clock, createSeededChance(`${options.seed}/keys`), `snowtrail/${world.installationId}`);
+    return world;
+  }
+
+  private constructor({ seed, unsafeAcknowledgeBeforeSync = false }: WorldOptions) {
     this.seed = seed;
     this.unsafeAcknowledgeBeforeSync = unsafeAcknowledgeBeforeSync;
     this.chance = createSeededChance(`${seed}/world`);
@@ -99,11 +113,6 @@ export class World {
     this.#clock = sharedClock();
     const stores = createSeededChance(`${seed}/stores`);
     this.objects = createMemoryObjects({ clock: this.#clock, chance: stores });
-    this.keys = createMemoryKeys({
-      clock: this.#clock,
-      chance: createSeededChance(`${seed}/keys`),
-      origin: `snowtrail/${this.installationId}`,
-    });
     this.treeHashes = createMemoryTreeHashes({ hashChildren: (left, right) => hashNode(hashSha256, left, right) });
     this.files = new SimulatedFiles({ seed, fault: (call) => this.#atFileCall(call) });
   }
@@ -171,6 +180,21 @@ export class World {
     }
   }
 
+  get objectsTrouble(): ObjectsTrouble {
+    return this.#objectsTrouble;
+  }
+
+  set objectsTrouble(trouble: ObjectsTrouble) {
+    this.#objectsTrouble = trouble;
+    for (const goOn of this.#hanging.splice(0)) goOn();
+  }
+
+  /** Time goes by while no server runs. */
+  rest(ms: number): void {
+    const nowMs = this.nowMs() + ms;
+    this.#clock.set({ nowMs: () => nowMs, monotonicMs: () => 0, sleep: async () => {} });
+  }
+
   setFreeBytes(bytes: number | undefined): void {
     this.freeBytes = bytes;
     this.files.setFreeBytes(bytes);
@@ -196,8 +220,13 @@ export class World {
             this.#crashAt(`before ${name}.${method}`, crash);
             throw new LifeEnded('the process is gone');
           }
-          const refusal = name === 'objects' && this.#isObjectsFailing();
-          if (refusal && this.objectsTrouble !== 'answer-lost') throw new ObjectsError('SlowDown', 'the bucket is away');
+          if (name === 'objects' && this.objectsTrouble === 'hangs' && isDelivery(method, args)) {
+            await new Promise<void>((resolve) => this.#hanging.push(resolve));
+            // A request that is on its way arrives, whatever became of its sender.
+            if (this.isLucky(0.5)) throw new ObjectsError('RequestTimeout', 'the bucket did not answer');
+          }
+          const refusal = this.#refusalOf(name);
+          if (refusal !== undefined && this.isLucky(0.5)) throw refusal;
           const result: unknown = await member.apply(store, args);
           if (method === 'commit' && name === 'catalog') this.#noteCheckpoint(args[0] as Parameters<Catalog['commit']>[0]);
           if (crash !== undefined) {
@@ -205,16 +234,19 @@ export class World {
             throw new LifeEnded('the process is gone');
           }
           if (isDead()) throw new LifeEnded('the process is gone');
-          if (refusal) throw new ObjectsError('InternalError', 'the answer was lost');
+          if (refusal !== undefined) throw refusal;
           return result;
         };
       },
     });
   }
 
-  #isObjectsFailing(): boolean {
-    if (this.objectsTrouble === 'none') return false;
-    return this.objectsTrouble === 'refused' || this.isLucky(0.5);
+  /** How a call of a store fails, with or without effect. */
+  #refusalOf(store: string): Error | undefined {
+    if (store === 'catalog') return this.isCatalogFlaky && this.isLucky(0.1) ? new Error('the catalog is away') : undefined;
+    if (store !== 'objects' || this.objectsTrouble === 'none') return undefined;
+    const isAway = this.objectsTrouble === 'away' || this.isLucky(0.5);
+    return isAway ? new ObjectsError('SlowDown', 'the bucket is away') : undefined;
   }
 
   #noteCheckpoint(changes: Parameters<Catalog['commit']>[0]): void {
@@ -262,6 +294,24 @@ export class World {
 
   /** How the last life ended. */
   lastEnding: Ending = 'kill';
+}
+
+/** Keys that are kept in memory and follow from the seed. */
+function numberedKeys(clock: Clock, chance: Chance, origin: string): Promise<Keys> {
+  let made = 0;
+  return openKeyring({
+    origin,
+    clock,
+    chance,
+    masterKey: chance.bytes(MASTER_KEY_BYTES),
+    save: async () => {},
+    makeRsaKey: async () => numberedRsaKey(made++),
+  });
+}
+
+/** Whether a call puts what a trail delivers; the probe's key ends with a slash. */
+function isDelivery(method: string, [, key]: readonly unknown[]): boolean {
+  return method === 'put' && !String(key).endsWith('/');
 }
 
 /** A clock that hands on to the one that was set last. */
