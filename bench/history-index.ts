@@ -13,7 +13,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Call } from '../src/api/operation.ts';
-import type { Event } from '../src/event/types.ts';
+import type { KnownEvent } from '../src/event/types.ts';
+import { FoundEvents } from '../src/history/found-events.ts';
 import type { HistoryDeps } from '../src/history/history-deps.ts';
 import { eventOf, historyRow } from '../src/history/history-row.ts';
 import { type LookupEventsInput, lookupEvents } from '../src/history/lookup-events.ts';
@@ -79,6 +80,7 @@ async function run(): Promise<void> {
     clock: { nowMs: () => END_MS, sleep: async () => undefined },
     sha256,
     accounts: () => [],
+    events: new FoundEvents(journal, { sha256 }),
     tokens: new PageTokens({ derive: async () => new Uint8Array(32) }, { bytes: (count) => new Uint8Array(count).fill(1) }),
   };
   const operation = lookupEvents(deps);
@@ -164,7 +166,7 @@ function questions(key: Parameters<typeof attributeOf>[1]): Question[] {
 }
 
 function attributeOf(
-  event: Event,
+  event: KnownEvent,
   key: 'EventId' | 'EventName' | 'ReadOnly' | 'Username' | 'ResourceType' | 'ResourceName' | 'EventSource' | 'AccessKeyId',
 ): string | undefined {
   switch (key) {

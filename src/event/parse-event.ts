@@ -37,6 +37,7 @@ import type {
   EventRemarks,
   Json,
   JsonObject,
+  KnownEvent,
   RefusalCode,
   Region,
 } from './types.ts';
@@ -65,8 +66,27 @@ export function parseEvent(bytes: Uint8Array, defaults: EventDefaults, tools: Pa
   const trimmed = trimWhiteSpace(bytes);
   const reading = readObject(trimmed, shape);
   if (reading.kind === 'refused') return reading;
-  const { record, hasDuplicateKeys } = reading;
+  return readEvent(trimmed, reading, defaults, tools);
+}
 
+/**
+ * Reads a record again that `parseEvent` took, for the same account, Region and time: two thirds of the time.
+ *
+ * @param bytes Of the event: limits, UTF-8 and repeated names were looked at before.
+ * @returns `undefined` when they are none: a bug.
+ */
+export function readKnownEvent(bytes: Uint8Array, defaults: EventDefaults, tools: ParseTools): KnownEvent | undefined {
+  const record = JSON.parse(utf8.decode(bytes)) as JsonObject;
+  const outcome = readEvent(bytes, { record, hasDuplicateKeys: false }, defaults, tools);
+  return outcome.kind === 'event' ? outcome.event : undefined;
+}
+
+function readEvent(
+  trimmed: Uint8Array,
+  { record, hasDuplicateKeys }: { readonly record: JsonObject; readonly hasDuplicateKeys: boolean },
+  defaults: EventDefaults,
+  tools: ParseTools,
+): EventOutcome {
   const category = inferCategory(record);
   const account = readAccount(record, category, defaults.account);
   if ('kind' in account) return account;

@@ -8,7 +8,7 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { testDataFolder } from '../../test/support/test-data.ts';
 import { encodeLogFile } from '../logfile/encode-log-file.ts';
-import { parseEvent } from './parse-event.ts';
+import { parseEvent, readKnownEvent } from './parse-event.ts';
 import { readBrief } from './read-brief.ts';
 import { sentenceOf } from './sentence.ts';
 import { sliceRecords } from './slice-records.ts';
@@ -132,6 +132,14 @@ describe.skipIf(folder === undefined)('every collected record', () => {
     }
     // The two insights name their call one level down.
     expect(accepted.length - briefs.length).toBe(2);
+  });
+
+  test('is read again as it was read first', () => {
+    for (const event of accepted) {
+      const { defaulted, isEventTimeSuspicious } = event.remarks;
+      const again = readKnownEvent(event.bytes, { ...defaults, account: event.account, region: event.region }, tools);
+      expect(again).toMatchObject({ ...event, remarks: { defaulted, isEventTimeSuspicious } });
+    }
   });
 
   test('has a sentence of one line', () => {

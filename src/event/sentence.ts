@@ -14,7 +14,7 @@ import { describeAction, typeLabel } from './describe-action.ts';
 import { objectMember, textMember } from './members.ts';
 import { recordOf } from './record-of.ts';
 import { formatEventTime } from './times.ts';
-import type { Event, EventResource, JsonObject } from './types.ts';
+import type { EventResource, JsonObject, KnownEvent } from './types.ts';
 
 /** Most resources that are named; the rest is counted. */
 const NAMED_MAX = 3;
@@ -22,7 +22,7 @@ const NAMED_MAX = 3;
 const TEXT_LENGTH_MAX = 200;
 
 /** The sentence of one event, without a full stop. Never fails, whatever the record says. */
-export function sentenceOf(event: Event): string {
+export function sentenceOf(event: KnownEvent): string {
   const record = recordOf(event);
   if (event.category === 'Insight') return insightSentence(event, record);
   const actor = resolveActor(record);
@@ -108,7 +108,7 @@ function throughWords(actor: Actor): string {
 
 // --- did what, to what --------------------------------------------------------------------------------------------
 
-function actionWords(event: Event, record: JsonObject): string {
+function actionWords(event: KnownEvent, record: JsonObject): string {
   const request = objectMember(record, 'requestParameters') ?? objectMember(record, 'RequestParameters');
   if (event.eventName === '') return 'did something that the record does not name';
   if (event.eventName === 'ConsoleLogin')
@@ -191,7 +191,7 @@ function nameList(names: readonly string[]): string {
 
 // --- when, from where, with what, how it ended --------------------------------------------------------------------
 
-function timeWords(event: Event): string {
+function timeWords(event: KnownEvent): string {
   if (event.remarks.defaulted.includes('eventTime')) return 'at a time that the record does not tell';
   const isWritable = event.eventTimeMs >= 0 && event.eventTimeMs < 253_402_300_800_000;
   return isWritable ? `at ${readableTime(event.eventTimeMs)}` : 'at an impossible time';
@@ -201,7 +201,7 @@ function readableTime(timeMs: number): string {
   return `${formatEventTime(timeMs).slice(0, 19).replace('T', ' ')} UTC`;
 }
 
-function placeWords(actor: Actor, event: Event, record: JsonObject): string {
+function placeWords(actor: Actor, event: KnownEvent, record: JsonObject): string {
   const address = event.sourceIpAddress;
   const isOwnService =
     address !== undefined && (address === actor.name || address === actor.invokedBy || address.startsWith('AWS Internal'));
@@ -226,7 +226,7 @@ function clientWords(userAgentText: string | undefined): string {
   return userAgent.split(/[\s,;\]]/, 1)[0] ?? '';
 }
 
-function outcomeWords(event: Event, record: JsonObject): string {
+function outcomeWords(event: KnownEvent, record: JsonObject): string {
   const code = event.errorCode;
   if (code !== undefined) return `${isDenial(code) ? 'denied' : 'failed'}: ${plain(code)}`;
   const message = textMember(record, 'errorMessage');
@@ -246,7 +246,7 @@ function isFailure(record: JsonObject, name: string): boolean {
 
 // --- insights -----------------------------------------------------------------------------------------------------
 
-function insightSentence(event: Event, record: JsonObject): string {
+function insightSentence(event: KnownEvent, record: JsonObject): string {
   const details = objectMember(record, 'insightDetails');
   const state = textMember(details, 'state');
   const what = textMember(details, 'insightType') === 'ApiErrorRateInsight' ? 'errors' : 'calls';

@@ -99,6 +99,9 @@ export interface Event {
   readonly remarks: EventRemarks;
 }
 
+/** An event as its bytes are read again once they were accepted: nobody looks for repeated names then. */
+export type KnownEvent = Omit<Event, 'remarks'> & { readonly remarks: Omit<EventRemarks, 'hasDuplicateKeys'> };
+
 /** What the reader of a record takes for granted where the record is silent. */
 export interface EventDefaults {
   readonly account: AccountId;

@@ -9,7 +9,7 @@ import type { Call } from '../api/operation.ts';
 import type { AccountId, EpochMs, JsonObject } from '../event/types.ts';
 import { isAccountId } from '../event/values.ts';
 import type { HistoryScope, HistoryTerm } from '../store/history-index.ts';
-import type { FoundEvent } from './find-events.ts';
+import type { FoundEvent } from './found-events.ts';
 import { ANY_ERROR, historyTime, scopeCategory, unversionedName } from './history-row.ts';
 import { readFlag, readText, readTexts, readTime } from './read-input.ts';
 import { type ResourceForm, resourceForms } from './resource-forms.ts';

@@ -2,7 +2,7 @@
  * One event as Snowtrail's own operations show it.
  */
 import { sentenceOf } from '../event/sentence.ts';
-import type { FoundEvent } from './find-events.ts';
+import type { FoundEvent } from './found-events.ts';
 import { scopeCategory } from './history-row.ts';
 
 /** An event that came in later than this after its own time is marked late, unless it was imported. */

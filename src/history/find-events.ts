@@ -5,12 +5,9 @@
  * One call looks at a bounded number of rows and bytes. A page may therefore hold fewer events than asked for and still
  * have a next one, as the service's pages may (cloudtrail.md §6 "Paging").
  */
-import type { ParseTools } from '../event/parse-event.ts';
-import type { Event } from '../event/types.ts';
 import type { HistoryIndex, HistoryPosition, HistoryQuery, HistoryTerm } from '../store/history-index.ts';
-import type { Journal, JournalEntry } from '../store/journal.ts';
 import { refuseWhileCatchingUp } from './catching-up.ts';
-import { eventOf } from './history-row.ts';
+import type { FoundEvent, FoundEvents } from './found-events.ts';
 import type { HistoryFollower } from './index-events.ts';
 
 /** Most rows that one page looks at. */
@@ -19,11 +16,6 @@ const ROWS_MAX = 5_000;
 const PAGE_BYTES = 4 * 2 ** 20;
 /** Bodies fetched at a time. */
 const FETCH_COUNT = 100;
-
-export interface FoundEvent {
-  readonly entry: JournalEntry;
-  readonly event: Event;
-}
 
 export interface EventSearch extends Omit<HistoryQuery, 'terms' | 'limit'> {
   /** An event is looked at when it has all terms of one of these. One empty list: every event of the scopes. */
@@ -42,9 +34,8 @@ export interface EventsPage {
 
 export interface FindEventsDeps {
   readonly index: Pick<HistoryIndex, 'query'>;
-  readonly journal: Pick<Journal, 'fetch'>;
+  readonly events: Pick<FoundEvents, 'fetch'>;
   readonly follower: Pick<HistoryFollower, 'catchingUp'>;
-  readonly sha256: ParseTools['sha256'];
 }
 
 /**
@@ -68,13 +59,12 @@ async function fillPage(deps: FindEventsDeps, search: EventSearch): Promise<Even
     // One more than is fetched tells whether there is a next page.
     const positions = await queryAll(deps.index, search, after, take + 1);
     const taken = positions.slice(0, take);
-    const entries = await deps.journal.fetch(taken.map((position) => position.sequence));
-    for (const [at, entry] of entries.entries()) {
+    const looked = await deps.events.fetch(taken.map((position) => position.sequence));
+    for (const [at, found] of looked.entries()) {
       after = taken[at]!;
-      const found = { entry, event: eventOf(entry, deps) };
       if (!search.matches(found)) continue;
       events.push(found);
-      bytes += entry.bytes.length;
+      bytes += found.entry.bytes.length;
       const hasMore = at + 1 < positions.length;
       if (bytes >= PAGE_BYTES && hasMore) return { events, next: after };
     }

@@ -5,14 +5,15 @@
  * an account that the caller may not see looks as if it were not there. The nonce is given to the owner only because
  * it lets guesses about the bytes be tested.
  */
+import assert from 'node:assert/strict';
 import { ApiError } from '../api/api-error.ts';
 import type { Call, Operation } from '../api/operation.ts';
+import { parseEvent } from '../event/parse-event.ts';
 import type { AccountId, JsonObject } from '../event/types.ts';
 import type { JournalEntry } from '../store/journal.ts';
 import { maySee, requireVisible } from './event-filter.ts';
 import { type EventView, viewEvent } from './event-view.ts';
 import type { HistoryDeps } from './history-deps.ts';
-import { eventOf } from './history-row.ts';
 import { readSequence, readText } from './read-input.ts';
 
 export interface EventDetail extends EventView {
@@ -74,7 +75,10 @@ async function findSequence(deps: HistoryDeps, accounts: Iterable<AccountId>, ev
 }
 
 function detail(deps: HistoryDeps, entry: JournalEntry): EventDetail {
-  const event = eventOf(entry, deps);
+  // Read as intake did: whether a name is repeated is of interest here.
+  const outcome = parseEvent(entry.bytes, { account: entry.account, region: entry.region, nowMs: entry.receivedAtMs }, deps);
+  assert(outcome.kind === 'event', `journal entry ${entry.sequence} is an event that can be read`);
+  const { event } = outcome;
   return {
     ...viewEvent({ entry, event }),
     IsConflicting: entry.isConflicting,

@@ -7,6 +7,7 @@ import type { Chance, Clock } from '../store/clock.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
 import type { Journal } from '../store/journal.ts';
 import type { Keys } from '../store/keys.ts';
+import type { FoundEvents } from './found-events.ts';
 import type { HistoryFollower } from './index-events.ts';
 import type { PageTokens } from './page-token.ts';
 
@@ -26,4 +27,5 @@ export interface HistoryStores {
 /** What the operations share. */
 export interface HistoryDeps extends Omit<HistoryStores, 'keys' | 'chance'> {
   readonly tokens: PageTokens;
+  readonly events: FoundEvents;
 }

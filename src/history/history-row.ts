@@ -7,8 +7,8 @@
  * Source: spec/history.md "The layout"; cloudtrail.md §6.
  */
 import assert from 'node:assert/strict';
-import { type ParseTools, parseEvent } from '../event/parse-event.ts';
-import type { EpochMs, Event, EventCategory } from '../event/types.ts';
+import { type ParseTools, readKnownEvent } from '../event/parse-event.ts';
+import type { EpochMs, EventCategory, KnownEvent } from '../event/types.ts';
 import type { HistoryRow, HistoryScope, HistoryTerm } from '../store/history-index.ts';
 import type { JournalEntry } from '../store/journal.ts';
 
@@ -35,7 +35,7 @@ export function scopeCategory(category: EventCategory): HistoryScope['category']
 }
 
 /** The time that history sorts by. */
-export function historyTime(entry: Pick<JournalEntry, 'receivedAtMs'>, event: Pick<Event, 'eventTimeMs' | 'remarks'>): EpochMs {
+export function historyTime(entry: Pick<JournalEntry, 'receivedAtMs'>, event: Pick<KnownEvent, 'eventTimeMs' | 'remarks'>): EpochMs {
   return event.remarks.isEventTimeSuspicious ? entry.receivedAtMs : event.eventTimeMs;
 }
 
@@ -48,16 +48,16 @@ export function unversionedName(eventName: string): string {
 }
 
 /** The event of an entry: the one in memory, else read again from the bytes. */
-export function eventOf(entry: JournalEntry, tools: ParseTools): Event {
+export function eventOf(entry: JournalEntry, tools: ParseTools): KnownEvent {
   if (entry.event !== undefined) return entry.event;
-  const outcome = parseEvent(entry.bytes, { account: entry.account, region: entry.region, nowMs: entry.receivedAtMs }, tools);
+  const event = readKnownEvent(entry.bytes, { account: entry.account, region: entry.region, nowMs: entry.receivedAtMs }, tools);
   // INVARIANT: intake read the same bytes with the same code before the journal took them.
-  assert(outcome.kind === 'event', `journal entry ${entry.sequence} is an event that can be read`);
-  return outcome.event;
+  assert(event !== undefined, `journal entry ${entry.sequence} is an event that can be read`);
+  return event;
 }
 
 /** The row of an accepted event that is no conflicting repeat. */
-export function historyRow(entry: JournalEntry, event: Event): HistoryRow {
+export function historyRow(entry: JournalEntry, event: KnownEvent): HistoryRow {
   return {
     scope: { account: entry.account, region: entry.region, category: scopeCategory(event.category) },
     timeMs: historyTime(entry, event),
@@ -66,7 +66,7 @@ export function historyRow(entry: JournalEntry, event: Event): HistoryRow {
   };
 }
 
-function termsOf(entry: JournalEntry, event: Event): readonly HistoryTerm[] {
+function termsOf(entry: JournalEntry, event: KnownEvent): readonly HistoryTerm[] {
   const terms: HistoryTerm[] = [{ attribute: 'EventId', value: entry.id }];
   const add = (attribute: HistoryTerm['attribute'], value: string | undefined): void => {
     if (value !== undefined && value !== '') terms.push({ attribute, value });

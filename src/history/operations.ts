@@ -2,6 +2,7 @@
  * All operations of event history, by service.
  */
 import type { Operation } from '../api/operation.ts';
+import { FoundEvents } from './found-events.ts';
 import { getEvent } from './get-event.ts';
 import type { HistoryStores } from './history-deps.ts';
 import { lookupEvents } from './lookup-events.ts';
@@ -14,7 +15,7 @@ export function historyOperations({ keys, chance, ...stores }: HistoryStores): {
   readonly cloudtrail: readonly Operation[];
   readonly snowtrail: readonly Operation[];
 } {
-  const deps = { ...stores, tokens: new PageTokens(keys, chance) };
+  const deps = { ...stores, tokens: new PageTokens(keys, chance), events: new FoundEvents(stores.journal, stores) };
   return {
     cloudtrail: [lookupEvents(deps)] as readonly Operation[],
     snowtrail: [searchEvents(deps), whoTouched(deps), exportEvents(deps), getEvent(deps), tailEvents(deps)] as readonly Operation[],

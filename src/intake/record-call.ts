@@ -113,6 +113,9 @@ function cut(text: string): string {
     .replace(/\uFFFD$/u, '');
 }
 
+/** Why the wait for the time limit ends. An error made for each call, with its stack, would cost more than the timer. */
+const DONE = new Error('the record is written');
+
 /** @throws Error when `work` has not ended in time. What it started goes on: its outcome is then unknown to the caller. */
 async function within<T>(timeoutMs: number, clock: IntakeStores['clock'], work: Promise<T>): Promise<T> {
   const done = new AbortController();
@@ -125,6 +128,6 @@ async function within<T>(timeoutMs: number, clock: IntakeStores['clock'], work: 
   try {
     return await Promise.race([work, late]);
   } finally {
-    done.abort();
+    done.abort(DONE);
   }
 }

@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest';
+import { HistoryRig, record, sha256 } from '../../test/support/history-rig.ts';
+import { JournalDamaged, type JournalEntry } from '../store/journal.ts';
+import { FoundEvents } from './found-events.ts';
+import { eventOf } from './history-row.ts';
+
+/** A journal of `count` events that counts what is fetched, and hands out entries as a disk does: without parsed events. */
+async function journalOf(count: number, padding = '') {
+  const rig = await HistoryRig.open();
+  await rig.accept(Array.from({ length: count }, (_, index) => record({ eventID: `e${index + 1}`, requestParameters: { padding } })));
+  const fetched: bigint[] = [];
+  const fetch = async (sequences: readonly bigint[]): Promise<readonly JournalEntry[]> => {
+    fetched.push(...sequences);
+    const entries = await rig.journal.fetch(sequences);
+    return entries.map(({ event: _, ...entry }) => entry);
+  };
+  return { fetch, fetched, fresh: rig.journal };
+}
+
+test('events come in the order of the question, whether they are in memory or not', async () => {
+  const journal = await journalOf(6);
+  const events = new FoundEvents(journal, { sha256 });
+  await events.fetch([4n, 2n]);
+  const found = await events.fetch([1n, 2n, 6n, 4n, 3n]);
+  expect(found.map(({ entry, event }) => [entry.sequence, entry.id, event.eventId])).toEqual(
+    [1, 2, 6, 4, 3].map((number) => [BigInt(number), `e${number}`, `e${number}`]),
+  );
+  expect(journal.fetched).toEqual([4n, 2n, 1n, 6n, 3n]);
+});
+
+test('an event from memory is the one of the journal, in bytes of its own', async () => {
+  const journal = await journalOf(1);
+  const events = new FoundEvents(journal, { sha256 });
+  const [first] = await events.fetch([1n]);
+  const [again] = await events.fetch([1n]);
+  const [entry] = await journal.fresh.fetch([1n]);
+  expect(again).toBe(first);
+  expect(Buffer.from(again!.entry.bytes)).toEqual(Buffer.from(entry!.bytes));
+  expect(again!.entry.bytes.buffer).not.toBe(entry!.bytes.buffer);
+  expect(again!.event).toMatchObject({ ...eventOf(entry!, { sha256 }), remarks: { defaulted: [], isEventTimeSuspicious: false } });
+});
+
+test('an event that the journal itself has in memory is not kept twice', async () => {
+  const { fresh } = await journalOf(1);
+  const [entry] = await fresh.fetch([1n]);
+  const event = { ...eventOf(entry!, { sha256 }), remarks: { defaulted: [], isEventTimeSuspicious: false, hasDuplicateKeys: false } };
+  const [found] = await new FoundEvents({ fetch: async () => [{ ...entry!, event }] }, { sha256 }).fetch([1n]);
+  expect(found!.event).toBe(event);
+  expect(found!.entry.bytes).toBe(entry!.bytes);
+});
+
+test('what was used longest ago is forgotten when the limit is reached', async () => {
+  const journal = await journalOf(40, 'x'.repeat(500_000));
+  const events = new FoundEvents(journal, { sha256 });
+  for (let number = 1; number <= 40; number++) await events.fetch([1n, BigInt(number)]);
+  journal.fetched.length = 0;
+  await events.fetch([1n, 2n, 39n, 40n]);
+  expect(journal.fetched).toEqual([2n]);
+});
+
+test('what cannot be read is not kept', async () => {
+  const journal = await journalOf(1);
+  let isDamaged = true;
+  const events = new FoundEvents(
+    {
+      fetch: async (sequences) => {
+        if (isDamaged) throw new JournalDamaged({ from: 1n, to: 1n, reason: 'a block is damaged' });
+        return journal.fetch(sequences);
+      },
+    },
+    { sha256 },
+  );
+  await expect(events.fetch([1n])).rejects.toThrow('a block is damaged');
+  isDamaged = false;
+  expect((await events.fetch([1n])).map(({ entry }) => entry.id)).toEqual(['e1']);
+});
