@@ -178,6 +178,12 @@ describe('an event time', () => {
   ])('%s is suspicious at 2025-09-24T02:12:00Z: %s', (eventTime, isEventTimeSuspicious) => {
     expect(eventOf({ eventTime }).remarks).toMatchObject({ isEventTimeSuspicious });
   });
+
+  test('is not suspicious because the clock says 1970 (F30)', () => {
+    const bytes = bytesOf(JSON.stringify({ eventTime: '2025-09-24T02:12:00Z' }));
+    const outcome = parseEvent(bytes, { ...defaults, nowMs: 0 }, tools);
+    expect(outcome).toMatchObject({ kind: 'event', event: { remarks: { isEventTimeSuspicious: false } } });
+  });
 });
 
 describe('stray forms that were published', () => {

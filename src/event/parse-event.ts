@@ -266,7 +266,9 @@ interface Decided {
 const NOTHING_DEFAULTED: EventRemarks['defaulted'] = [];
 
 function remark({ account, region, time, id }: Decided, hasDuplicateKeys: boolean, nowMs: EpochMs): EventRemarks {
-  const isEventTimeSuspicious = time.value > nowMs + EVENT_TIME_AHEAD_MAX_MS || time.value < EVENT_TIME_MIN_MS;
+  // A clock that says such a time itself proves nothing against an event (F30).
+  const isAhead = nowMs >= EVENT_TIME_MIN_MS && time.value > nowMs + EVENT_TIME_AHEAD_MAX_MS;
+  const isEventTimeSuspicious = isAhead || time.value < EVENT_TIME_MIN_MS;
   if (!account.isDefault && !region.isDefault && !time.isDefault && !id.isDefault) {
     return { defaulted: NOTHING_DEFAULTED, hasDuplicateKeys, isEventTimeSuspicious };
   }

@@ -95,6 +95,25 @@ describe('the history follower', () => {
     await rig.accept([record({ eventCategory: 'Data' })], { receivedAtMs: NOW_MS });
     expect(rig.index.scopes()).toEqual([]);
   });
+
+  test('a clock that is a year ahead, at a start or for a while, drops nothing (F28, F30)', async () => {
+    const rig = await HistoryRig.open();
+    await rig.accept([record()]);
+    const hour = async () => {
+      rig.clock.pass(3_600_000);
+      await rig.accept([record({ eventCategory: 'Data' })], { receivedAtMs: NOW_MS });
+    };
+    rig.clock.jump(365 * 86_400_000);
+    await hour();
+    rig.clock.jump(-365 * 86_400_000);
+    await hour();
+    rig.clock.jump(365 * 86_400_000);
+    await rig.restart(rig.index);
+    await rig.accept([record({ eventCategory: 'Data' })], { receivedAtMs: NOW_MS });
+    rig.clock.jump(-365 * 86_400_000);
+    await hour();
+    expect(rig.index.scopes()).toHaveLength(2);
+  });
 });
 
 describe('unversionedName', () => {

@@ -10,6 +10,7 @@
  * Source: DESIGN §1, §5; spec/history.md; reliability.md F11, P19.
  */
 import type { ParseTools } from '../event/parse-event.ts';
+import type { EpochMs } from '../event/types.ts';
 import type { Catalog, CatalogChange } from '../store/catalog.ts';
 import type { Clock } from '../store/clock.ts';
 import type { Follower, HourCount } from '../store/follower.ts';
@@ -20,8 +21,13 @@ import { eventOf, historyRow } from './history-row.ts';
 
 /** How long event history goes back: 90 days. */
 export const HISTORY_MS = 90 * 86_400_000;
-/** How often rows past that are dropped for good. Until then queries leave them out by time. */
+/**
+ * How often rows past that are dropped for good, by a clock that did not jump all that time; until then queries leave
+ * them out by time. So a clock that is wrong at a start or for a while takes nothing (F28, F30).
+ */
 const EXPIRY_INTERVAL_MS = 3_600_000;
+/** A clock that moved further against the monotonic one has jumped. */
+const JUMP_MS = 60_000;
 const FOLLOWER = 'history';
 /** Entries read again at a time. */
 const READ_LIMIT = 5_000;
@@ -30,7 +36,7 @@ export interface HistoryFollowerDeps {
   readonly index: HistoryIndex;
   readonly journal: Pick<Journal, 'read'>;
   readonly catalog: Pick<Catalog, 'get' | 'list' | 'commit'>;
-  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>;
   readonly sha256: ParseTools['sha256'];
 }
 
@@ -47,7 +53,6 @@ export interface HistoryFollower extends Follower {
 export async function openHistoryFollower(deps: HistoryFollowerDeps): Promise<HistoryFollower> {
   const cursor = await deps.catalog.get<{ readonly sequence: string }>(['cursor', FOLLOWER]);
   const counts = await deps.catalog.list<HourCount>(['accounting', FOLLOWER]);
-  await deps.index.expire(deps.clock.nowMs() - HISTORY_MS);
   return new HistoryIndexer(
     deps,
     BigInt(cursor?.value.sequence ?? '0'),
@@ -61,13 +66,14 @@ class HistoryIndexer implements HistoryFollower {
   /** By account and hour. Written only by `take`, after its commit. */
   readonly #counts: Map<string, HourCount>;
   #countedTo: bigint;
-  #nextExpiryMs: number;
+  /** Since when the clock has not jumped and nothing has expired. */
+  #steadySince: { readonly nowMs: EpochMs; readonly monotonicMs: number };
 
   constructor(deps: HistoryFollowerDeps, countedTo: bigint, counts: readonly HourCount[]) {
     this.#deps = deps;
     this.#countedTo = countedTo;
     this.#counts = new Map(counts.map((count) => [keyOf(count), count]));
-    this.#nextExpiryMs = deps.clock.nowMs() + EXPIRY_INTERVAL_MS;
+    this.#steadySince = this.#clocks();
   }
 
   cursor(): bigint {
@@ -132,10 +138,16 @@ class HistoryIndexer implements HistoryFollower {
   }
 
   async #expire(): Promise<void> {
-    const nowMs = this.#deps.clock.nowMs();
-    if (nowMs < this.#nextExpiryMs) return;
-    await this.#deps.index.expire(nowMs - HISTORY_MS);
-    this.#nextExpiryMs = nowMs + EXPIRY_INTERVAL_MS;
+    const clocks = this.#clocks();
+    const passedMs = clocks.monotonicMs - this.#steadySince.monotonicMs;
+    const hasJumped = Math.abs(clocks.nowMs - this.#steadySince.nowMs - passedMs) > JUMP_MS;
+    if (!hasJumped && passedMs < EXPIRY_INTERVAL_MS) return;
+    if (!hasJumped) await this.#deps.index.expire(clocks.nowMs - HISTORY_MS);
+    this.#steadySince = clocks;
+  }
+
+  #clocks(): { readonly nowMs: EpochMs; readonly monotonicMs: number } {
+    return { nowMs: this.#deps.clock.nowMs(), monotonicMs: this.#deps.clock.monotonicMs() };
   }
 }
 

@@ -77,7 +77,7 @@ describe('a server under load', () => {
     expect(slowestMs).toBeLessThan(RESTART_MS);
   });
 
-  test('killed three times in a row while it starts (F03): recovers as if it had been once', async () => {
+  test('killed three times in a row as soon as it is up (F03): recovers as if it had been once', async () => {
     const load = await startLoad(server, ledger, SEED);
     await untilAcknowledged(ledger, 100);
     await server.kill();

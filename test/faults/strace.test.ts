@@ -29,6 +29,13 @@ import { hasCommands, startTool, type Tool } from '../support/start-tool.ts';
 
 const IS_SWEEP = process.env['SNOWTRAIL_SWEEP'] === '1';
 const POINTS = IS_SWEEP ? 120 : 10;
+const RECOVERIES = IS_SWEEP ? 40 : 2;
+/** Calls that change a disk while the server starts, and up to which one of a thread they come nearly always. */
+const STARTING_CALLS = [
+  ['fdatasync,fsync', 5],
+  ['pwrite64,pwritev,ftruncate', 3],
+  ['rename,unlink', 1],
+] as const;
 const SEED = Number(process.env['SNOWTRAIL_SEED'] ?? Date.now() % 1_000_000);
 /** A call of this number may never come; then the server is killed as it is. */
 const LOAD_MS = 4_000;
@@ -113,6 +120,34 @@ describe.skipIf(!hasStrace)('a server whose system calls are tampered with', () 
     }
     console.log(`${POINTS} points: ${hits} died under load, ${atStart} at the start, ${POINTS - hits - atStart} were killed instead`);
     expect(hits + atStart, 'points at which strace killed the server').toBeGreaterThanOrEqual(POINTS / 2);
+  });
+
+  test(`killed three times in a row while it recovers (F03), ${RECOVERIES} times: recovers as if it had been once`, {
+    timeout: RECOVERIES * 120_000,
+  }, async () => {
+    const random = randomFrom(SEED + 1);
+    let deaths = 0;
+    for (let recovery = 0; recovery < RECOVERIES; recovery++) {
+      const { dataDir, ledger } = await copyOfBase();
+      const first = await startServer({ dataDir, flags: LEDGER_FLAGS });
+      const load = await startLoad(first, ledger, SEED + recovery);
+      await untilAcknowledged(ledger, 100);
+      await first.kill();
+      await load.stop();
+      const points: string[] = [];
+      for (let times = 0; times < 3; times++) {
+        const [names, most] = STARTING_CALLS[Math.floor(random() * STARTING_CALLS.length)]!;
+        const nth = 1 + Math.floor(random() * most);
+        points.push(`${names} ${nth}`);
+        const wrapper = ['strace', '-qq', ...injecting(`${names}:signal=SIGKILL:when=${nth}`)];
+        const server = await startServer({ dataDir, flags: LEDGER_FLAGS, wrapper }).catch(() => undefined);
+        if (server === undefined) deaths += 1;
+        await server?.kill();
+      }
+      expect(await recover(dataDir, ledger), `seed ${SEED}, recovery ${recovery}: ${points.join(', ')}`).toEqual([]);
+    }
+    console.log(`${RECOVERIES} recoveries: ${deaths} of ${3 * RECOVERIES} starts were killed before they ended`);
+    expect(deaths, 'starts that strace killed').toBeGreaterThanOrEqual(RECOVERIES);
   });
 
   test('one sync of the journal fails with EIO (F10): ends by itself, acknowledges nothing of it, and starts clean', async () => {

@@ -42,6 +42,8 @@ export class Ledger {
   readonly contradictions: string[] = [];
   /** Answers of the whole that were refusals, by HTTP status. */
   readonly refusals = new Map<number, number>();
+  /** How far the server's clock is ahead of ours: requests are signed for its time. */
+  clockOffsetMs = 0;
 
   /** Notes an answer's line. `ids` are those of the batch, in its order. */
   note(ids: readonly string[], verdict: Verdict): void {
@@ -102,7 +104,7 @@ export async function sendBatch(access: ServerAccess, ledger: Ledger, ids: reado
   const url = `${access.url}/v1/events?source=record`;
   const { headers } = signRequest(
     { method: 'POST', url, headers: { 'content-type': 'application/x-ndjson' } },
-    { credentials: access, region: access.region, service: 'snowtrail', nowMs: Date.now(), payload },
+    { credentials: access, region: access.region, service: 'snowtrail', nowMs: Date.now() + ledger.clockOffsetMs, payload },
   );
   const verdicts: Verdict[] = [];
   return await new Promise((resolve) => {
@@ -328,6 +330,30 @@ async function untilFirstDigest(dataDir: string): Promise<void> {
     const paths = await readdir(join(dataDir, 'objects', LEDGER_BUCKET), { recursive: true });
     if (paths.some((path) => /\/CloudTrail-Digest\/.*\.json\.gz$/.test(path))) return;
   }
+}
+
+/** A digest's interval. */
+export interface DigestInterval {
+  /** ISO 8601, in seconds. */
+  readonly start: string;
+  readonly end: string;
+  readonly isBackfill: boolean;
+}
+
+/** Digests of the ledger's trail, by their start. */
+export async function digestsOf(dataDir: string): Promise<readonly DigestInterval[]> {
+  const folder = join(dataDir, 'objects', LEDGER_BUCKET);
+  const paths = (await readdir(folder, { recursive: true })).filter((path) => /\/CloudTrail-Digest\/.*\.json\.gz$/.test(path));
+  const digests = await Promise.all(
+    paths.map(async (path) => {
+      const { digestStartTime, digestEndTime } = JSON.parse(gunzipSync(await readFile(join(folder, path))).toString()) as {
+        digestStartTime: string;
+        digestEndTime: string;
+      };
+      return { start: digestStartTime, end: digestEndTime, isBackfill: path.includes('_backfill') };
+    }),
+  );
+  return digests.sort((one, other) => (one.start < other.start ? -1 : 1));
 }
 
 async function readLogFiles(folder: string): Promise<Delivered> {
