@@ -4,7 +4,7 @@
  * The incident: alice signs in, assumes the deploy role, from there the production role, and makes the bucket
  * `blizzard-exports` public; an address that was never seen before reads from it. Every name and number is made up.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { AccountId, EpochMs, JsonObject } from '../../event/types.ts';
 
 export const DEMO_ACCOUNTS: readonly AccountId[] = ['111111111111', '222222222222', '333333333333'].map((digits) => digits as AccountId);
@@ -23,8 +23,12 @@ export interface SampleOptions {
   readonly nowMs: EpochMs;
 }
 
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 const HISTORY_DAYS = 89;
+/** Work begins at this hour of each day, in UTC, and lasts so many. */
+const WORK_FROM_HOUR = 8;
+const WORK_HOURS = 10;
 /** How long before the end the incident begins. */
 const INCIDENT_BEFORE_MS = 26 * 3_600_000;
 
@@ -98,7 +102,7 @@ export function sampleEvents({ seed, count, nowMs }: SampleOptions): readonly Sa
   const total = WORK.reduce((sum, { weight }) => sum + weight, 0);
   const events: SampleEvent[] = [];
   for (let index = 0; index < count; index += 1) {
-    const timeMs = wholeSecond(nowMs - chance() * HISTORY_DAYS * DAY_MS);
+    const timeMs = timeOfWork(nowMs, chance);
     let place = chance() * total;
     const work = WORK.find(({ weight }) => {
       place -= weight;
@@ -108,6 +112,14 @@ export function sampleEvents({ seed, count, nowMs }: SampleOptions): readonly Sa
     events.push({ timeMs, account, record: ordinaryRecord({ work, account, timeMs, pick, chance, id: uuidOf(`${seed}/${index}`) }) });
   }
   return [...events, ...incident(seed, nowMs)].sort((a, b) => a.timeMs - b.timeMs);
+}
+
+/** A second within the hours of work, before `nowMs` and at most the days of history back. */
+function timeOfWork(nowMs: EpochMs, chance: () => number): EpochMs {
+  const dayMs = Math.floor((nowMs - chance() * HISTORY_DAYS * DAY_MS) / DAY_MS) * DAY_MS;
+  const timeMs = wholeSecond(dayMs + (WORK_FROM_HOUR + chance() * WORK_HOURS) * HOUR_MS);
+  // Today's hours may be to come: then it is yesterday's work.
+  return timeMs < nowMs ? timeMs : timeMs - DAY_MS;
 }
 
 interface OrdinaryInput {
@@ -303,12 +315,20 @@ function roleSession(account: AccountId, role: string, session: string, timeMs: 
   };
 }
 
+/** Ids that were made already: there are few people and roles. */
+const ids = new Map<string, string>();
+
 function idOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 16).toUpperCase();
+  let id = ids.get(text);
+  if (id === undefined) {
+    id = hash('sha256', text).slice(0, 16).toUpperCase();
+    ids.set(text, id);
+  }
+  return id;
 }
 
 function uuidOf(text: string): string {
-  const hex = createHash('sha256').update(text).digest('hex');
+  const hex = hash('sha256', text);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
@@ -322,7 +342,7 @@ function wholeSecond(ms: EpochMs): EpochMs {
 
 /** Fractions that a seed decides (a 32-bit mixing generator; quality enough for a sample). */
 function seededFraction(seed: string): () => number {
-  let state = createHash('sha256').update(seed).digest().readUInt32LE(0);
+  let state = hash('sha256', seed, 'buffer').readUInt32LE(0);
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
     let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
