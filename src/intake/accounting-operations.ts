@@ -5,7 +5,7 @@ import { ApiError } from '../api/api-error.ts';
 import type { Call, Operation } from '../api/operation.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
 import type { Journal } from '../store/journal.ts';
-import { type CountedFollower, reconcile } from './accounting.ts';
+import { type AccountingRow, type CountedFollower, reconcile } from './accounting.ts';
 import type { EventCounter } from './count-events.ts';
 
 export interface AccountingDeps {
@@ -23,15 +23,23 @@ export function accountingOperations(deps: AccountingDeps): readonly Operation[]
 
 /**
  * `GetAccounting`: what came in by account and hour, and each follower held against the journal, entry by entry.
- * Own account only; administrators see all.
+ * Own account only; administrators see all. The journal is recounted for it, once for all who ask meanwhile: asking often
+ * costs no more than asking once.
  */
 function getAccounting({ journal, counter, followers }: AccountingDeps): Operation<object, object> {
+  let counting: Promise<readonly AccountingRow[]> | undefined;
+  const recount = (): Promise<readonly AccountingRow[]> => {
+    counting ??= reconcile(journal, followers()).finally(() => {
+      counting = undefined;
+    });
+    return counting;
+  };
   return {
     name: 'GetAccounting',
     isReadOnly: true,
     decide: async (call) => {
       const isVisible = ({ account }: { account: string }) => call.principal.isAdministrator || account === call.account;
-      const rows = (await reconcile(journal, followers())).filter(isVisible);
+      const rows = (await recount()).filter(isVisible);
       const received = counter.counts().filter(isVisible);
       return {
         output: {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { ADMINISTRATOR, bytesOf, callOf, IntakeRig, OWNER, recordText, START_MS } from '../../test/support/intake-rig.ts';
 import { ApiError } from '../api/api-error.ts';
 import type { Call, Operation } from '../api/operation.ts';
@@ -118,6 +118,17 @@ describe('accountingOperations', () => {
     const stranger = await ask('GetAccounting', callOf('444444444444' as AccountId));
     expect(stranger).toMatchObject({ Received: [], Followers: [], Unexplained: 0 });
     expect(await ask('GetAccounting', callOf(ADMINISTRATOR))).toMatchObject({ Received: [{ Account: OWNER }], Unexplained: 1 });
+  });
+
+  test('callers who ask at the same time share one count of the journal', async () => {
+    const rig = await rigWith(3);
+    const ask = await operationsOf(rig, [follower({ cursor: 3n, counts: [{ delivered: 3 }] })]);
+    const reads = vi.spyOn(rig.journal, 'read');
+    const answers = await Promise.all(Array.from({ length: 20 }, () => ask('GetAccounting', callOf(OWNER))));
+    expect(reads).toHaveBeenCalledTimes(1);
+    expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
+    await ask('GetAccounting', callOf(OWNER));
+    expect(reads).toHaveBeenCalledTimes(2);
   });
 
   test('what one follower lost and another doubled does not cancel out', async () => {
