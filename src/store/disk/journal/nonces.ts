@@ -4,6 +4,7 @@
  *
  * A nonce keeps the leaf of the evidence tree from telling the bytes to who can guess them. Proofs show nonces of single
  * entries, and those must say nothing of the others: each is a block of AES-256 under the key, counted by the sequence.
+ * To erase an event for good, its segment is written anew without the key, the other nonces stored (docs/decisions/0009).
  * A process uses a key of its own, so the same sequence never gets the same nonce again after a backup was restored.
  */
 import { createCipheriv } from 'node:crypto';
