@@ -12,7 +12,7 @@ async function journalOf(count: number, padding = '') {
   const fetch = async (sequences: readonly bigint[]): Promise<readonly JournalEntry[]> => {
     fetched.push(...sequences);
     const entries = await rig.journal.fetch(sequences);
-    return entries.map(({ event: _, ...entry }) => entry);
+    return entries.map(({ event: _, ...entry }) => ({ ...entry, bytes: new Uint8Array(entry.bytes) }));
   };
   return { fetch, fetched, fresh: rig.journal };
 }
@@ -30,10 +30,10 @@ test('events come in the order of the question, whether they are in memory or no
 
 test('an event from memory is the one of the journal, in bytes of its own', async () => {
   const journal = await journalOf(1);
-  const events = new FoundEvents(journal, { sha256 });
+  const [entry] = await journal.fetch([1n]);
+  const events = new FoundEvents({ fetch: async () => [entry!] }, { sha256 });
   const [first] = await events.fetch([1n]);
   const [again] = await events.fetch([1n]);
-  const [entry] = await journal.fresh.fetch([1n]);
   expect(again).toBe(first);
   expect(Buffer.from(again!.entry.bytes)).toEqual(Buffer.from(entry!.bytes));
   expect(again!.entry.bytes.buffer).not.toBe(entry!.bytes.buffer);
