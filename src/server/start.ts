@@ -11,7 +11,6 @@ import { createHandler } from '../http/create-handler.ts';
 import { serve } from '../http/serve.ts';
 import type { Clock } from '../store/clock.ts';
 import { replaceFile } from '../store/disk/replace-file.ts';
-import { JournalFailed } from '../store/journal.ts';
 import { gzip } from '../trail/compress.ts';
 import { createServer, type ServerLog, type SnowtrailServer } from './create-server.ts';
 import type { Settings } from './settings.ts';
@@ -25,7 +24,7 @@ const FLUSH_MS = 2_000;
 const CLOSE_MS = 1_500;
 /** How long the catalog may take to end its transactions once the server has failed. */
 const ABANDON_MS = 5_000;
-/** How often the journal's health is looked at: a device that failed ends the process (P7). */
+/** How often the stores are asked whether their device has failed, which ends the process (P7). */
 const HEALTH_MS = 500;
 /** What followers may save together: short beside the second within which an event is to be found (DESIGN §8). */
 const GATHER_MS = 100;
@@ -69,7 +68,7 @@ export interface StartOptions {
 /** Starts a server over a data directory. @throws Error when the directory, the settings or the address cannot be used. */
 export async function startServer(settings: Settings, options: StartOptions = {}): Promise<RunningServer> {
   const log = createLog();
-  const { stores, installationId, close } = await openStores(settings, (problem) => log.warn(problem.message), options.clock);
+  const { stores, installationId, failure, close } = await openStores(settings, (problem) => log.warn(problem.message), options.clock);
   const closing = new AbortController();
   try {
     const server = await createServer({
@@ -91,7 +90,7 @@ export async function startServer(settings: Settings, options: StartOptions = {}
     const followers = server.runFollowers(closing.signal);
     await options.prepare?.(server, http.url);
     const running = Promise.all([followers, server.runTrails(closing.signal)]);
-    const failed = watchHealth(stores.journal, closing.signal);
+    const failed = watchFailure(failure, closing.signal);
     /** Whether the work is done, and without an error, before the time is over. */
     const isDone = async (what: string, work: Promise<void>, limitMs = CLOSE_MS): Promise<boolean> => {
       const ended = new AbortController();
@@ -128,14 +127,14 @@ export async function startServer(settings: Settings, options: StartOptions = {}
   }
 }
 
-/** Resolves with the reason when the journal's device has failed. */
-function watchHealth(journal: { health(): { state: string; reason?: string } }, signal: AbortSignal): Promise<Error> {
+/** Resolves with the reason when a store's device has failed. */
+function watchFailure(failure: () => string | undefined, signal: AbortSignal): Promise<Error> {
   return new Promise((resolve) => {
     const timer = setInterval(() => {
-      const { state, reason } = journal.health();
-      if (state !== 'failed') return;
+      const reason = failure();
+      if (reason === undefined) return;
       clearInterval(timer);
-      resolve(new JournalFailed(reason ?? 'the journal failed'));
+      resolve(new Error(reason));
     }, HEALTH_MS);
     timer.unref();
     signal.addEventListener('abort', () => clearInterval(timer), { once: true });

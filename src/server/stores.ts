@@ -49,14 +49,15 @@ const LAYOUT_VERSION = 1;
  *
  * @param givenClock Takes the place of the machine's clock.
  * @param report Told of what the stores do behind the scenes and did not manage.
- * @returns the stores, and a function that closes them and gives the directory free.
+ * @returns the stores; why they take nothing more until the next start, `undefined` while they do; and a function that
+ * closes them and gives the directory free.
  * @throws Error when another process holds the directory, or a newer Snowtrail wrote it.
  */
 export async function openStores(
   settings: Settings,
   report: (problem: Error) => void,
   givenClock?: Clock,
-): Promise<{ readonly stores: Stores; readonly installationId: string; close(): Promise<void> }> {
+): Promise<{ readonly stores: Stores; readonly installationId: string; failure(): string | undefined; close(): Promise<void> }> {
   const folder = settings.dataDir;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const lock = await lockFolder(folder);
@@ -96,6 +97,10 @@ export async function openStores(
     return {
       stores,
       installationId,
+      failure: () => {
+        const { state, reason } = journal.health();
+        return state === 'failed' ? (reason ?? 'the journal failed') : catalog.failure()?.message;
+      },
       close: async () => {
         await journal.close();
         await historyIndex.close();

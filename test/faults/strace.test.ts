@@ -180,6 +180,32 @@ describe.skipIf(!hasStrace)('a server whose system calls are tampered with', () 
     expect(await recover(dataDir, ledger)).toEqual([]);
   });
 
+  test('every sync fails from some moment on, as on a device that died (F12): the process ends, and what it acknowledged is there', async () => {
+    const { dataDir, ledger } = await copyOfBase();
+    const server = await startServer({ dataDir, flags: LEDGER_FLAGS });
+    const strace = await attach(server, injecting('fdatasync,fsync:error=EIO:when=3+'));
+    const load = await startLoad(server, ledger, SEED);
+    const code = await exitCodeWithin(10_000, server);
+    await load.stop();
+    await server.kill();
+    await strace.stop();
+    expect(code, server.stderr()).toBe(1);
+    expect(await recover(dataDir, ledger)).toEqual([]);
+  });
+
+  test('the catalog’s device fails and the journal’s does not (F12): the process ends, and starts clean', async () => {
+    const { dataDir, ledger } = await copyOfBase();
+    const server = await startServer({ dataDir, flags: LEDGER_FLAGS });
+    const strace = await tamper(server, 'fdatasync:error=EIO:when=1', join(dataDir, 'catalog/data.mdb'));
+    const load = await startLoad(server, ledger, SEED);
+    const code = await exitCodeWithin(15_000, server);
+    await load.stop();
+    await server.kill();
+    await strace.stop();
+    expect(code, server.stderr()).toBe(1);
+    expect(await recover(dataDir, ledger)).toEqual([]);
+  });
+
   test('the disk is full for a while (F13): refuses so that clients try again, answers reads, and goes on by itself', async () => {
     const { dataDir, ledger } = await copyOfBase();
     const server = await startServer({ dataDir, flags: LEDGER_FLAGS });

@@ -13,13 +13,18 @@ export interface LmdbCatalogOptions {
   readonly folder: string;
 }
 
+export interface LmdbCatalog extends Catalog {
+  /** Why nothing is taken any more; `undefined` while the device works. */
+  failure(): Error | undefined;
+}
+
 /**
  * Opens the catalog of a data directory.
  *
  * `commit` throws LmdbFull when the disk is full (nothing was applied, it may be tried again) and LmdbFailed when the
  * device failed (nothing more is taken).
  */
-export async function openLmdbCatalog(options: LmdbCatalogOptions): Promise<Catalog> {
+export async function openLmdbCatalog(options: LmdbCatalogOptions): Promise<LmdbCatalog> {
   const lmdb = await DurableLmdb.open(options.folder);
   const documents = lmdb.table('documents');
 
@@ -57,6 +62,7 @@ export async function openLmdbCatalog(options: LmdbCatalogOptions): Promise<Cata
       if (conflict !== undefined) throw new CatalogConflict(conflict);
     },
 
+    failure: () => lmdb.failure(),
     close: () => lmdb.close(),
   };
 }

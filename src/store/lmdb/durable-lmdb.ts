@@ -87,6 +87,11 @@ export class DurableLmdb {
     }
   }
 
+  /** Why nothing is taken any more; `undefined` while the device works. */
+  failure(): LmdbFailed | undefined {
+    return this.#failure;
+  }
+
   /** Waits for transactions under way. */
   async close(): Promise<void> {
     await this.#root.close();
