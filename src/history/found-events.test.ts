@@ -37,7 +37,7 @@ test('an event from memory is the one of the journal, in bytes of its own', asyn
   expect(again).toBe(first);
   expect(Buffer.from(again!.entry.bytes)).toEqual(Buffer.from(entry!.bytes));
   expect(again!.entry.bytes.buffer).not.toBe(entry!.bytes.buffer);
-  expect(again!.event).toMatchObject({ ...eventOf(entry!, { sha256 }), remarks: { defaulted: [], isEventTimeSuspicious: false } });
+  expect({ ...again!.event, bytes: undefined }).toEqual({ ...eventOf(entry!, { sha256 }), bytes: undefined });
 });
 
 test('an event that the journal itself has in memory is not kept twice', async () => {
