@@ -136,6 +136,28 @@ describe('snowtrail events', () => {
     expect((JSON.parse(json.text) as { EventId: string }[]).map(({ EventId }) => EventId)).toEqual([TRAIL_ID]);
   });
 
+  test('`--fields` shows what was asked for, members and paths into the record, in each form', async () => {
+    const search = [
+      'events',
+      '--name',
+      'CreateTrail',
+      '--user',
+      'bert-jan',
+      '--fields',
+      'eventname,userIdentity.type,requestParameters.none',
+    ];
+    const [table, lines, wrong, tail] = await Promise.all([
+      cli([...search, '-o', 'table']),
+      cli([...search, '-o', 'ndjson']),
+      cli(['events', '--fields', 'a b']),
+      cli(['tail', 'user:bert-jan', '-n', '1', '--limit', '1', '--fields', 'Username,EventName', '-o', 'table']),
+    ]);
+    expect(table.text).toBe('EVENTNAME    USERIDENTITY.TYPE  REQUESTPARAMETERS.NONE\nCreateTrail  IAMUser            -\n');
+    expect(lines.text).toBe('{"eventname":"CreateTrail","userIdentity.type":"IAMUser"}\n');
+    expect([wrong.exitCode, wrong.stderr]).toEqual([64, expect.stringContaining('`a b` is not a field')]);
+    expect(tail.text).toMatch(/^bert-jan {2}[A-Z][A-Za-z]+\n$/);
+  });
+
   test('no match is an empty answer; with `--fail-empty` it is exit 5', async () => {
     const [empty, json, failing] = await Promise.all([
       cli(['events', 'user:nobody']),

@@ -4,6 +4,7 @@
 import { type Command, Option } from 'commander';
 import { Client } from '../client.ts';
 import { parseCount } from '../counts.ts';
+import { FIELDS_OPTION, fieldColumns, parseFields, pickFields } from '../event-fields.ts';
 import { addFilterOptions, addTimeOptions, type FilterInput, type FilterOptions, filterInput } from '../event-filter-options.ts';
 import { EVENT_COLUMNS, type EventView } from '../event-view.ts';
 import { CommandFailed, EXIT } from '../exit.ts';
@@ -15,6 +16,7 @@ import { firstEvents, type SearchRequest } from '../search-pages.ts';
 import type { Column } from '../table.ts';
 
 interface ListOptions extends FilterOptions, GlobalOptions {
+  readonly fields?: string;
   readonly limit: string;
   readonly order?: string;
   readonly failEmpty?: boolean;
@@ -38,7 +40,7 @@ export function addEvents(program: Command): void {
   addExamples(command, [
     'events --write --from -1h',
     'events user:alice error:AccessDenied --from yesterday',
-    'events --resource s3://logs/2026 -o ndjson --limit 0 | jq .EventName',
+    'events --resource s3://logs/2026 --fields EventTime,Username,requestParameters.key',
   ]);
   command.action(async (words: string[], _: object, self: Command) => {
     const options = self.optsWithGlobals<ListOptions>();
@@ -68,6 +70,7 @@ export function addWho(program: Command): void {
 
 function addListOptions(command: Command): Command {
   return command
+    .option(...FIELDS_OPTION)
     .option('--limit <count>', 'most events shown; 0 shows all', '50')
     .option('--fail-empty', `exit ${EXIT.notFound} when nothing matches`);
 }
@@ -75,9 +78,14 @@ function addListOptions(command: Command): Command {
 async function printSearch(options: ListOptions, request: SearchRequest, columns: readonly Column<EventView>[]): Promise<void> {
   const limit = parseCount(options.limit, '--limit');
   outputForm(options);
+  const fields = options.fields === undefined ? undefined : parseFields(options.fields);
   const client = new Client(await findServer(options));
   const { events, hasMore } = await firstEvents(client, request, limit);
-  await printRows(options, columns, events);
+  if (fields === undefined) await printRows(options, columns, events);
+  else {
+    const picked = events.map((event) => pickFields(fields, event));
+    await printRows(options, fieldColumns(fields), picked);
+  }
   if (events.length === 0) {
     const message = 'no event matches; widen the filters or the time (--from -90d), or wait a second if it happened just now';
     if (options.failEmpty) throw new CommandFailed(EXIT.notFound, message);

@@ -4,6 +4,7 @@
 import type { Command } from 'commander';
 import { Client } from '../client.ts';
 import { parseCount } from '../counts.ts';
+import { type EventField, FIELDS_OPTION, fieldColumns, parseFields, pickFields } from '../event-fields.ts';
 import { addFilterOptions, type FilterOptions, filterInput } from '../event-filter-options.ts';
 import { type EventView, shortTime } from '../event-view.ts';
 import { EXIT, UsageError } from '../exit.ts';
@@ -15,6 +16,7 @@ import { safeText } from '../safe-text.ts';
 import { firstEvents } from '../search-pages.ts';
 
 interface TailOptions extends FilterOptions, GlobalOptions {
+  readonly fields?: string;
   readonly lines: string;
   readonly limit: string;
 }
@@ -25,6 +27,7 @@ export function addTail(program: Command): void {
     .description('show events as they come in, until Ctrl-C')
     .argument('[query...]', 'filters as words: user:alice error:AccessDenied is:write');
   addFilterOptions(command)
+    .option(...FIELDS_OPTION)
     .option('-n, --lines <count>', 'newest events shown first', '10')
     .option('--limit <count>', 'end after this many events; 0 never ends', '0');
   addExamples(command, ['tail', 'tail --write --error', 'tail user:alice -n 0 -o ndjson | jq .Sentence']);
@@ -37,7 +40,7 @@ async function tail(options: TailOptions, words: readonly string[]): Promise<voi
   const input = filterInput(options, words, Date.now());
   const lines = parseCount(options.lines, '--lines');
   const limit = parseCount(options.limit, '--limit');
-  const line = lineFor(outputForm(options));
+  const line = lineFor(outputForm(options), options.fields === undefined ? undefined : parseFields(options.fields));
   const client = new Client(await findServer(options));
   process.once('SIGINT', () => process.exit(EXIT.interrupted));
 
@@ -59,13 +62,20 @@ async function tail(options: TailOptions, words: readonly string[]): Promise<voi
   }
 }
 
-function lineFor(form: 'table' | 'json' | 'ndjson'): (event: EventView) => string {
+function lineFor(form: 'table' | 'json' | 'ndjson', fields: readonly EventField[] | undefined): (event: EventView) => string {
   switch (form) {
     case 'table':
+      if (fields !== undefined) return (event) => `${fieldCells(fields, event).map(safeText).join('  ')}\n`;
       return (event) => `${shortTime(event.EventTime)}  ${event.AccountId}  ${safeText(event.Sentence)}\n`;
     case 'ndjson':
-      return jsonLine;
+      return (event) => jsonLine(fields === undefined ? event : pickFields(fields, event));
     case 'json':
       throw new UsageError('a tail never ends, so it has no JSON array; use `-o ndjson`');
   }
+}
+
+/** One line has no columns to line up with: the values alone. */
+function fieldCells(fields: readonly EventField[], event: EventView): string[] {
+  const picked = pickFields(fields, event);
+  return fieldColumns(fields).map(({ cell }) => String(cell(picked) ?? '-'));
 }
