@@ -13,6 +13,9 @@ import { ADMINISTRATOR, HOME, type Life, Violation } from './life.ts';
 import type { SentRecord } from './records.ts';
 import type { World } from './world.ts';
 
+/** Answers that say no for good reason. */
+const REFUSALS = new Set(['TrailNotFoundException', 'CheckpointNotFoundException', 'InsufficientS3BucketPolicyException']);
+
 export interface Submission {
   readonly caller: AccountId;
   readonly region: Region;
@@ -106,6 +109,10 @@ export class Client {
       (status) => lines.filter((line) => line.status === status).length,
     );
     this.#world.trace.add(`${name}: ${outcome?.value ?? 'died'} ${counts.join('/')}`);
+    const isRefused = outcome !== undefined && (outcome.value !== 'answered' || lines.at(-1)?.status === 'unavailable');
+    const hasHungUp = lines.length >= (submission.hangsUpAfter ?? Number.POSITIVE_INFINITY);
+    if (isRefused && !hasHungUp && !this.#world.isTroubled())
+      throw new Violation(`a submission is refused, and nothing is wrong: ${outcome.value}`);
     if (outcome?.value === 'answered' && lines.at(-1)?.status !== 'unavailable' && lines.length !== records.length)
       throw new Violation(`${records.length} records got ${lines.length} verdicts`);
   }
@@ -129,6 +136,8 @@ export class Client {
     );
     const outcome = (await life.finish(running, `${name} of ${caller}`))?.value ?? { kind: 'no-answer', requestId };
     this.#world.trace.add(`${caller} calls ${name} ${JSON.stringify(input)}: ${outcome.kind === 'refused' ? outcome.code : outcome.kind}`);
+    if (outcome.kind === 'refused' && !REFUSALS.has(outcome.code) && !this.#world.isTroubled())
+      throw new Violation(`${name} is refused, and nothing is wrong: ${outcome.code}`);
     sent.isUnrecorded = life.unrecorded.has(requestId);
     if (outcome.kind !== 'no-answer') sent.outcome = outcome.kind === 'answer' ? 'succeeded' : 'refused';
     return outcome;

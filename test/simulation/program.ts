@@ -19,6 +19,8 @@ const STARTS_MAX = 20;
 /** Longest time after the last fault until everything is delivered: above the longest back-off, several times. */
 const DRAIN_MS_MAX = 1_200_000;
 
+/** More than the bulk endpoint puts into one append. */
+const MANY_RECORDS = 510;
 /** Digest keys of one run, at most: an RSA key takes long to find. */
 const DIGEST_KEYS_MAX = 3;
 
@@ -98,6 +100,8 @@ export class Program {
     this.#life = undefined;
     this.world.recover(how);
     // Mostly a moment, now and then several intervals of digests.
+    // Recovery may be cut as well, again and again (F03).
+    if (this.world.isLucky(0.25)) this.world.planCrash(this.world.pick(1, 60), 'step', this.world.isLucky(0.5) ? 'kill' : 'power-cut');
     this.world.rest(this.world.isLucky(0.8) ? this.world.pick(0, 5_000) : this.world.pick(0, 5 * DIGEST_MS));
   }
 
@@ -161,6 +165,8 @@ export class Program {
           world.isCatalogFlaky = false;
         },
       },
+      { weight: 2, run: () => this.#denyOrAllow(world.choose(this.trails)) },
+      { weight: 1, run: (life) => this.#submitMany(life) },
       { weight: 2, run: (life) => this.#rotate(life) },
       { weight: 3, run: (life) => this.#verify(life, world.choose(this.trails)) },
       {
@@ -171,10 +177,12 @@ export class Program {
         },
       },
       {
-        weight: 2,
+        weight: 4,
         run: async (life) => {
-          world.fileFault = world.choose(['EIO', 'ENOSPC', 'half-then-ENOSPC', 'short-write']);
-          world.trace.add(`the next call of the files: ${world.fileFault}`);
+          world.fileFault = {
+            kind: world.choose(['EIO', 'ENOSPC', 'EDQUOT', 'half-then-ENOSPC', 'short-write']),
+            calls: world.pick(1, 8),
+          };
           await this.#submitSome(life);
           await life.pass(1_000);
         },
@@ -265,7 +273,8 @@ export class Program {
     if (face === undefined)
       return this.#change(life, trail, 'CreateTrail', { isMultiRegion: world.isLucky(0.6), validates: world.isLucky(0.9) });
     const kind = world.chance.fraction();
-    if (kind < 0.12) return this.#change(life, trail, 'DeleteTrail');
+    // A deleted trail gives up a bucket that is closed to it: what it owes then is nobody's to check.
+    if (kind < 0.12 && !trail.isDenied) return this.#change(life, trail, 'DeleteTrail');
     if (kind < 0.3) return this.#change(life, trail, 'UpdateTrail', { isMultiRegion: !face.isMultiRegion, validates: face.validates });
     if (kind < 0.4) return this.#change(life, trail, 'UpdateTrail', { isMultiRegion: face.isMultiRegion, validates: !face.validates });
     return this.#change(life, trail, face.isLogging ? 'StopLogging' : 'StartLogging');
@@ -298,6 +307,27 @@ export class Program {
     const use = this.world.choose(['digest', 'checkpoint']);
     if (use === 'digest' && (await this.world.keys.list('digest')).length >= DIGEST_KEYS_MAX) return;
     await this.client.call(life, ADMINISTRATOR, 'RotateKey', { Use: use });
+  }
+
+  /** More than one append takes: a part may be acknowledged, and the rest refused or lost. */
+  async #submitMany(life: Life): Promise<void> {
+    const caller = this.world.choose([ADMINISTRATOR, ...OTHERS].filter((account) => this.client.has(account)));
+    const records = Array.from({ length: MANY_RECORDS }, () => goodRecord(this.world, caller));
+    if (this.world.isLucky(0.5)) this.world.planCrash(this.world.pick(1, 10), 'sync', 'power-cut');
+    await this.client.submit(life, { caller, region: HOME, source: 'record', createAccounts: false, records });
+    this.world.cancelCrash();
+  }
+
+  /** The bucket's owner takes the permission back, or gives it again. */
+  async #denyOrAllow(trail: TrailModel): Promise<void> {
+    const { account, region, name, bucket } = trail;
+    const changes = await this.world.catalog.list<{ readonly kind: string }>(['trail-change', account, region, name]);
+    const mayBeDeleted = trail.face === undefined || trail.pending !== undefined || changes.some(({ value }) => value.kind === 'delete');
+    if (!trail.isDenied && mayBeDeleted) return;
+    trail.isDenied = !trail.isDenied;
+    const policy = trail.isDenied ? null : JSON.stringify(bucketPolicy(bucket, account));
+    await this.world.objects.updateBucket(bucket, { policy });
+    this.world.trace.add(`${bucket} is ${trail.isDenied ? 'closed' : 'open'}`);
   }
 
   /** At any moment, clean evidence is not taken for a forged one. */
@@ -359,6 +389,7 @@ export class Program {
     world.fileFault = undefined;
     world.isCatalogFlaky = false;
     world.setFreeBytes(undefined);
+    for (const trail of this.trails) if (trail.isDenied) await this.#denyOrAllow(trail);
     const life = await this.#living();
     // Whoever set the clock back sets it right: no checkpoint is signed before the time of the last one.
     life.clock.jump(Math.max(0, this.#latestMs - world.nowMs()) + 1_000);

@@ -23,6 +23,8 @@ export class TrailModel {
   readonly windows: LoggingWindow[] = [];
   /** What is known to hold. */
   face: TrailFace;
+  /** The bucket's policy does not let the trail in. */
+  isDenied = false;
   /** It delivered without digests at some time. */
   wasWithoutDigests = false;
   /** A change whose outcome nobody knows yet. */

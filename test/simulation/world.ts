@@ -88,8 +88,10 @@ export class World {
   isCatalogFlaky = false;
   /** Free bytes that the disk pretends to have; `undefined`: plenty. */
   freeBytes: number | undefined;
-  /** The next call of the files fails like this. */
-  fileFault: FaultKind | undefined;
+  /** One of the next calls of the files fails like this: the `calls`-th, of writes alone where the disk is full. */
+  fileFault: { readonly kind: FaultKind; calls: number } | undefined;
+  /** Such a fault came in the life that runs. */
+  #hasFileFault = false;
   /** A system error was met whose pages the next start may take for written. */
   hasFailedSync = false;
   lives = 0;
@@ -143,6 +145,7 @@ export class World {
   /** A life begins: its clock is the world's, and its end is told. */
   begin(clock: Clock, whenDead: () => void): void {
     this.lives++;
+    this.#hasFileFault = false;
     this.#clock.set(clock);
     this.#whenDead = whenDead;
   }
@@ -193,6 +196,11 @@ export class World {
   rest(ms: number): void {
     const nowMs = this.nowMs() + ms;
     this.#clock.set({ nowMs: () => nowMs, monotonicMs: () => 0, sleep: async () => {} });
+  }
+
+  /** Whether something is wrong that a call may fail of. */
+  isTroubled(): boolean {
+    return this.freeBytes !== undefined || this.isCatalogFlaky || this.objectsTrouble !== 'none' || this.#hasFileFault;
   }
 
   setFreeBytes(bytes: number | undefined): void {
@@ -265,9 +273,12 @@ export class World {
       return crash;
     }
     const fault = this.fileFault;
+    if (fault === undefined || (fault.kind !== 'EIO' && name !== 'write') || --fault.calls > 0) return undefined;
     this.fileFault = undefined;
-    if (fault === 'EIO') this.hasFailedSync = true;
-    return fault;
+    this.#hasFileFault = true;
+    if (fault.kind === 'EIO') this.hasFailedSync = true;
+    this.trace.add(`${fault.kind} at ${name} of ${path}`);
+    return fault.kind;
   }
 
   /** Counts a step. @returns how the life ends with it, if it does. */
