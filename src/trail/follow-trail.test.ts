@@ -12,6 +12,7 @@ import type { TrailDeps } from './trail-deps.ts';
 
 const WEST = 'us-west-2' as Region;
 const EAST = 'us-east-1' as Region;
+const OTHER_BUCKET = 'other-evidence-bucket' as BucketName;
 
 /** A trail that is logging, with validation, in all Regions unless `input` says otherwise. */
 async function logging(input: object = {}, options: Partial<TrailDeps> = {}): Promise<{ rig: TrailRig; trails: Trails }> {
@@ -234,6 +235,52 @@ describe('receipts', () => {
     expect(ids(files as string[])).toEqual(
       ids([`checkpoint-${one}.json`, `checkpoint-${two}.json`, ...digestKeys.map((each) => `digest-${each}.json`)]),
     );
+  });
+});
+
+describe('keys that are rotated while a trail cannot deliver', () => {
+  const keyReceipts = async (rig: TrailRig) => {
+    const facts = (await rig.journal.read(0n, 1000)).filter(({ factKind }) => factKind === 'key');
+    return facts.map(({ bytes }) => {
+      const note = parseNote(bytes);
+      if (note.kind === 'malformed') throw new Error(note.reason);
+      const { key } = JSON.parse(note.value.text);
+      return { stated: key.fingerprint, signers: note.value.signatures.map(({ keyHash }) => keyHash), use: key.use };
+    });
+  };
+  const rotateThrice = async (rig: TrailRig) => {
+    for (let count = 0; count < 3; count++) await rig.keys.rotate('checkpoint', rig.clock.nowMs());
+    return (await rig.keys.list('checkpoint')).map(({ fingerprint }) => fingerprint);
+  };
+
+  test('a key that was replaced twice is passed over: each receipt that states a key is signed by that key', async () => {
+    const { rig, trails } = await logging();
+    rig.outage = 'SlowDown';
+    const [, , third, fourth] = await rotateThrice(rig);
+    await rig.record(HOME);
+    await rig.pass(trails, DIGEST_MS);
+    rig.outage = undefined;
+    await rig.pass(trails, 2 * DIGEST_MS);
+    expect((await checkTrail(rig, BUCKET)).faults).toEqual([]);
+    expect((await keyReceipts(rig)).filter(({ use }) => use === 'checkpoint').slice(1)).toEqual([
+      { use: 'checkpoint', stated: third, signers: [third] },
+      { use: 'checkpoint', stated: fourth, signers: [third, fourth] },
+    ]);
+  });
+
+  test('a pending step goes to the new bucket of the trail, though the key that announced it is gone', async () => {
+    const { rig, trails } = await logging();
+    rig.outage = 'NoSuchBucket';
+    await rig.record(HOME);
+    await rig.pass(trails, FLUSH_MS);
+    await rotateThrice(rig);
+    rig.outage = undefined;
+    await rig.objects.updateBucket(BUCKET, { policy: null });
+    await rig.createBucket({ bucket: OTHER_BUCKET });
+    await rig.send(trails, 'UpdateTrail', { Name: 'main', S3BucketName: OTHER_BUCKET });
+    await rig.pass(trails, 2 * DIGEST_MS);
+    expect(trails.health(trails.followers()[0]!.name)).toEqual({ state: 'ok', failures: 0 });
+    expect((await checkTrail(rig, OTHER_BUCKET, { isContinued: true })).events.length).toBeGreaterThan(0);
   });
 });
 

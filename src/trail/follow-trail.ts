@@ -60,6 +60,8 @@ const RETRY_MAX_MS = 60_000;
 const REST_MAX_MS = 5_000;
 /** Digests made in one go while events wait, after an outage over many intervals. */
 const DIGESTS_IN_ROW_MAX = 16;
+/** The newest checkpoint keys, which can sign: the current one, and the one before for as long as it is not replaced twice. */
+const KEYS_ABLE = 2;
 /** Length of one catalog document of a pending digest, in characters. */
 const PART_LENGTH = 600_000;
 
@@ -598,8 +600,10 @@ export class TrailFollower {
     content: ReceiptContent,
     work: PendingStep['work'],
     changes: readonly CatalogChange[] = [],
-    signers: readonly string[] = state.statedKeys.checkpoint === null ? [] : [state.statedKeys.checkpoint],
+    given?: readonly string[],
   ): Promise<PendingStep> {
+    const { checkpoint } = state.statedKeys;
+    const signers = given ?? (checkpoint === null ? [] : await this.#thoseWhoCanSign([checkpoint]));
     const from = { receipts: state.receipts, target, nowMs: this.#deps.clock.nowMs() };
     const { note, receipts } = await makeReceipt(this.#deps, this.id, from, content, signers);
     const factKind = content.kind === 'start' || content.kind === 'stop' ? 'gap' : content.kind;
@@ -718,7 +722,7 @@ export class TrailFollower {
   }
 
   /**
-   * Puts the public keys in use where the receipts are, and states each of them in a receipt.
+   * Puts the public keys in use where the receipts are, and states each of them that can sign in a receipt.
    * @returns true when there was something to do.
    */
   async #stateKeys(loaded: LoadedTrail, state: TrailState, target: TrailTarget): Promise<boolean> {
@@ -728,7 +732,9 @@ export class TrailFollower {
       const stated = keys.findIndex((key) => key.fingerprint === state.statedKeys[use]);
       const key = keys[stated]!;
       if (stated < 0 || stated < keys.length - 1) {
-        const next = stated < 0 ? keys.length - 1 : stated + 1;
+        // A checkpoint key that was replaced twice by now can sign nothing, not even that it was there: it is passed over.
+        const oldestAble = use === 'checkpoint' ? keys.length - KEYS_ABLE : 0;
+        const next = stated < 0 ? keys.length - 1 : Math.max(stated + 1, oldestAble);
         await this.#stateKey(loaded, state, target, keys[next]!, keys[next - 1]);
         return true;
       }
@@ -757,16 +763,15 @@ export class TrailFollower {
       key: { use, fingerprint, publicKey, previousFingerprint: previous?.fingerprint ?? null },
     };
     const becomes: Partial<TrailState> = { statedKeys: { ...state.statedKeys, [use]: fingerprint } };
-    const signers = use === 'digest' ? undefined : await this.#thoseWhoCanSign(previous, key);
+    const signers = use === 'digest' ? undefined : await this.#thoseWhoCanSign([previous?.fingerprint, fingerprint]);
     await this.#mark(loaded, state, target, content, { becomes }, signers);
   }
 
-  /** Of a checkpoint key and the one before: a key that was replaced twice cannot vouch any more. */
-  async #thoseWhoCanSign(previous: PublicKeyInfo | undefined, key: PublicKeyInfo): Promise<readonly string[]> {
-    const keys = (await this.#deps.keys.list('checkpoint')).slice(-2).map(({ fingerprint }) => fingerprint);
-    const wanted = [previous?.fingerprint, key.fingerprint].filter((fingerprint) => fingerprint !== undefined);
-    const able = wanted.filter((fingerprint) => keys.includes(fingerprint));
-    return able.length === 0 ? keys.slice(-1) : able;
+  /** Those of some checkpoint keys that can still sign; else the oldest key that can. */
+  async #thoseWhoCanSign(wanted: readonly (string | undefined)[]): Promise<readonly string[]> {
+    const keys = (await this.#deps.keys.list('checkpoint')).slice(-KEYS_ABLE).map(({ fingerprint }) => fingerprint);
+    const able = wanted.filter((fingerprint) => fingerprint !== undefined && keys.includes(fingerprint)) as string[];
+    return able.length === 0 ? keys.slice(0, 1) : able;
   }
 
   // --- the bucket -------------------------------------------------------------------------------------------------
