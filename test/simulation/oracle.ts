@@ -58,6 +58,7 @@ export async function judge(program: Program, life: Life): Promise<Findings> {
     });
     faults.push(...found.faults.map((fault) => `${trail.name}: ${fault}`));
     delivered += checkDeliveries(trail, found.receipts, evidence, faults);
+    checkReceipts(trail, found.objects, evidence, faults);
     digests += found.digests.length;
   }
   // The last ones ask the server, and each call is an event itself.
@@ -168,6 +169,22 @@ function checkDeliveries(trail: TrailModel, receipts: readonly any[], evidence: 
   const last = receipts.at(-1)?.kind;
   if (last !== undefined && last !== 'stop') faults.push(`${trail.name}: the last receipt is of the kind ${last}`);
   return count;
+}
+
+/** Every receipt is a fact of the journal, hence a leaf of the tree, and lies in the bucket: the same bytes in both places. */
+function checkReceipts(trail: TrailModel, objects: ReadonlyMap<string, string>, { entries }: Evidence, faults: string[]): void {
+  const arn = `arn:aws:cloudtrail:${trail.region}:${trail.account}:trail/${trail.name}`;
+  const facts = new Map(
+    entries
+      .filter(({ kind, id }) => kind === 'fact' && id.startsWith('receipt/') && id.endsWith(`/${arn}`))
+      .map(({ id, bytes }): [string, string] => [id.split('/')[1]!.padStart(12, '0'), sha256(bytes).toString('hex')]),
+  );
+  const receipts = [...objects].filter(([key]) => key.includes('/receipts/'));
+  for (const [key, hash] of receipts)
+    if (facts.get(key.slice(-'000000000000.note'.length, -'.note'.length)) !== hash)
+      faults.push(`${trail.name}: ${key} is no fact of the journal`);
+  if (facts.size !== receipts.length)
+    faults.push(`${trail.name}: ${facts.size} receipts are in the journal, and ${receipts.length} in the bucket`);
 }
 
 /** Management events of the trail's account, in its Region or in all; not imported, not a repeated id. */
