@@ -59,7 +59,7 @@ export interface DiskJournalOptions {
   readonly groupBytes?: number;
   /** Newest entries that stay in memory. Default 32 MiB. */
   readonly freshBytes?: number;
-  /** Inflated blocks that stay in memory. Default 32 MiB. */
+  /** Inflated blocks that stay in memory. Default 8 MiB. */
   readonly cacheBytes?: number;
   /** Where full segments are compressed. Default: in a worker over the system's files, else in place. */
   readonly sealing?: 'worker' | 'in-place' | 'never';
@@ -195,7 +195,7 @@ class SegmentedJournal implements DiskJournal {
     this.#pool = new FilePool(this.#files, OPEN_FILES_MAX);
     this.#thread = this.#files === nodeFiles ? new SegmentReaderThread() : undefined;
     this.#reader = this.#thread ?? new ReadInPlace(this.#pool);
-    this.#cache = new BlockCache(options.cacheBytes ?? 32 * 1_048_576);
+    this.#cache = new BlockCache(options.cacheBytes ?? 8 * 1_048_576);
   }
 
   async open(): Promise<void> {

@@ -10,7 +10,7 @@ import { NONCE_KEY_BYTES } from './nonces.ts';
 import { SEALED_HEAD_BYTES } from './seal-segment.ts';
 import { IdColumns, type IndexContent } from './segment-index.ts';
 import { PREAMBLE_BYTES } from './segment-name.ts';
-import { BLOCK_HEAD_BYTES, BlockDamaged, decodeBlockHead, UnpackedBlock, type UnpackedBlockContext, unpackBlock } from './unpack-block.ts';
+import { BLOCK_HEAD_BYTES, BlockDamaged, decodeBlockHead, type Packing, UnpackedBlock, unpackBlock } from './unpack-block.ts';
 
 const WINDOW_BYTES = 1_048_576;
 
@@ -115,11 +115,7 @@ function blockAt(
 }
 
 /** The entries of a block, or what is wrong with it. */
-async function readEntries(
-  file: OpenFile,
-  { position, bytes }: FoundBlock,
-  context: UnpackedBlockContext & { readonly dictionary: Uint8Array },
-): Promise<JournalEntry[] | string> {
+async function readEntries(file: OpenFile, { position, bytes }: FoundBlock, context: Packing): Promise<JournalEntry[] | string> {
   const block = Buffer.allocUnsafeSlow(bytes);
   const count = await readFully(file, block, position);
   try {

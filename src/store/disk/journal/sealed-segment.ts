@@ -208,7 +208,7 @@ export class SealedSegment implements Segment {
     const { reader, salt } = this.#options;
     this.#index = index;
     reader.forget(this.#file);
-    this.#file = { path: this.path, packing: { salt, dictionary: index.dictionary } };
+    this.#file = { path: this.path, packing: { salt, firstSequence: this.first, dictionary: index.dictionary, nonceKey: index.nonceKey } };
     this.#filter = new IdFilter(index.ids);
     for (const high of this.#highs) this.#filter.add(high);
   }
@@ -287,7 +287,7 @@ export class SealedSegment implements Segment {
     const outcome = await reader.read(this.#file, position, bytes);
     if (typeof outcome === 'string') return outcome;
     try {
-      const block = new UnpackedBlock(outcome, { salt, firstSequence: this.first, nonceKey: this.#index.nonceKey });
+      const block = new UnpackedBlock(outcome, { salt, firstSequence: this.first });
       return block.first === first && block.last === last ? block : 'another block lies in its place';
     } catch (error) {
       if (isDamage(error)) return error.message;

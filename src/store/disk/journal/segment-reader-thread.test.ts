@@ -61,12 +61,10 @@ test.runIf(isBuilt)('pieces of many files that are asked for at once come each t
 test.runIf(isBuilt)('a block comes unpacked, and a damaged one as what is wrong with it', async () => {
   const thread = new SegmentReaderThread();
   const block = blockOf('hello');
-  const packing = { salt: SALT, dictionary };
+  const packing = { salt: SALT, firstSequence: 1, dictionary, nonceKey: NONCE_KEY };
   const whole = { path: await fileOf('whole', block), packing };
   const unpacked = (await thread.read(whole, 0, block.length)) as Buffer;
-  expect(Buffer.from(new UnpackedBlock(unpacked, { salt: SALT, firstSequence: 1, nonceKey: NONCE_KEY }).entry(1).bytes)).toEqual(
-    Buffer.from('hello'),
-  );
+  expect(Buffer.from(new UnpackedBlock(unpacked, { salt: SALT, firstSequence: 1 }).entry(1).bytes)).toEqual(Buffer.from('hello'));
   block[block.length - 1]! ^= 1;
   const damaged = { path: await fileOf('damaged', block), packing };
   expect(await thread.read(damaged, 0, block.length)).toBe('the CRC of a block differs');

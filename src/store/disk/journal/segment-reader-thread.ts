@@ -32,6 +32,9 @@ export interface ReadProblem {
   readonly code?: string;
 }
 
+/** The thread keeps next to nothing. With little room it looks often for buffers that nobody uses, which lie outside of its heap. */
+const LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64 };
+
 interface Question {
   readonly file: SegmentFile;
   readonly position: number;
@@ -98,7 +101,7 @@ export class SegmentReaderThread implements SegmentReader {
   }
 
   #start(): Worker {
-    const worker = new Worker(workerUrl('read-segments'));
+    const worker = new Worker(workerUrl('read-segments'), { resourceLimits: LIMITS });
     worker.on('message', (result: ReadResult) => this.#take(result));
     const end = (error: Error): void => {
       if (this.#worker === worker) this.#fail(error);

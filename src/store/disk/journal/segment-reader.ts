@@ -7,17 +7,13 @@
  */
 import { readFully } from '../files.ts';
 import type { FilePool } from './file-pool.ts';
-import { BlockDamaged, unpackBlock } from './unpack-block.ts';
+import { BlockDamaged, type Packing, unpackBlock } from './unpack-block.ts';
 
 /** A file that pieces are read from. One object for each file, as long as it is read. */
 export interface SegmentFile {
   readonly path: string;
   /** What blocks of a sealed file are unpacked with; absent for a log file, whose bytes are wanted as they lie. */
-  readonly packing?: {
-    readonly salt: number;
-    /** In shared memory, so that another thread can have it without a copy. */
-    readonly dictionary: Uint8Array;
-  };
+  readonly packing?: Packing;
 }
 
 export interface SegmentReader {

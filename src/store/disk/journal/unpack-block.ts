@@ -13,6 +13,8 @@ import { deriveNonces } from './nonces.ts';
 export const BLOCK_HEAD_BYTES = 32;
 /** CRC of each entry's frame, behind its nonce where that is stored. */
 const CRC_BYTES = 4;
+/** Nonce and CRC of each entry in an unpacked block. */
+const RANDOM_BYTES = NONCE_BYTES + CRC_BYTES;
 /** Bit of a block's flags: nonces are not stored, they come from the segment's key. */
 export const DERIVED_NONCES = 1;
 
@@ -41,8 +43,8 @@ export interface BlockHead {
 }
 
 /** What is stored of each entry beside the content, in bytes. */
-function randomBytes({ hasDerivedNonces }: Pick<BlockHead, 'hasDerivedNonces'>): number {
-  return hasDerivedNonces ? CRC_BYTES : NONCE_BYTES + CRC_BYTES;
+function storedRandomBytes({ hasDerivedNonces }: Pick<BlockHead, 'hasDerivedNonces'>): number {
+  return hasDerivedNonces ? CRC_BYTES : RANDOM_BYTES;
 }
 
 /** The head at `at`, or `undefined` when there is none or it is damaged. */
@@ -65,23 +67,51 @@ export class BlockDamaged extends Error {
   override readonly name = 'BlockDamaged';
 }
 
+/** What the blocks of a segment are unpacked with. */
+export interface Packing {
+  readonly salt: number;
+  /** First sequence of the segment. */
+  readonly firstSequence: number;
+  /** In shared memory where another thread gets it. */
+  readonly dictionary: Uint8Array;
+  /** The segment's (see `nonces.ts`). */
+  readonly nonceKey: Uint8Array;
+}
+
 /**
- * The block at `at`, checked: its head, the nonces and CRCs, and the content inflated.
+ * The block at `at`, checked: its head, the nonce and CRC of each entry, whether or not nonces are stored, and the
+ * content inflated.
  * @throws BlockDamaged when a byte of it is not the one that was written.
  */
-export function unpackBlock(bytes: Buffer, at: number, context: { readonly salt: number; readonly dictionary: Uint8Array }): Buffer {
+export function unpackBlock(bytes: Buffer, at: number, context: Packing): Buffer {
   const head = decodeBlockHead(bytes, at, context.salt);
   if (head === undefined) throw new BlockDamaged('the head of a block fails its check');
   const body = bytes.subarray(at + BLOCK_HEAD_BYTES, at + BLOCK_HEAD_BYTES + head.bodyBytes);
   if (body.length !== head.bodyBytes) throw new BlockDamaged('the file ends within a block');
   if (crc32(body, context.salt) !== head.bodyCrc) throw new BlockDamaged('the CRC of a block differs');
-  const contentAt = BLOCK_HEAD_BYTES + head.count * randomBytes(head);
-  const content = inflate(body.subarray(contentAt - BLOCK_HEAD_BYTES), head, context.dictionary);
+  const storedBytes = head.count * storedRandomBytes(head);
+  const content = inflate(body.subarray(storedBytes), head, context.dictionary);
+  const contentAt = BLOCK_HEAD_BYTES + head.count * RANDOM_BYTES;
   // Memory of its own, so that another thread can give it away.
   const unpacked = Buffer.allocUnsafeSlow(contentAt + content.length);
-  bytes.copy(unpacked, 0, at, at + contentAt);
+  bytes.copy(unpacked, 0, at, at + BLOCK_HEAD_BYTES);
+  copyRandoms(body, unpacked, head, context);
   content.copy(unpacked, contentAt);
   return unpacked;
+}
+
+/** Nonce and CRC of each entry. */
+function copyRandoms(body: Buffer, unpacked: Buffer, head: BlockHead, { firstSequence, nonceKey }: Packing): void {
+  if (!head.hasDerivedNonces) {
+    body.copy(unpacked, BLOCK_HEAD_BYTES, 0, head.count * RANDOM_BYTES);
+    return;
+  }
+  const nonces = deriveNonces(nonceKey, firstSequence + head.firstRow, head.count);
+  for (let row = 0; row < head.count; row++) {
+    const to = BLOCK_HEAD_BYTES + row * RANDOM_BYTES;
+    nonces.copy(unpacked, to, row * NONCE_BYTES, (row + 1) * NONCE_BYTES);
+    body.copy(unpacked, to + NONCE_BYTES, row * CRC_BYTES, (row + 1) * CRC_BYTES);
+  }
 }
 
 function inflate(deflated: Uint8Array, head: BlockHead, dictionary: Uint8Array): Buffer {
@@ -111,17 +141,9 @@ interface EntryMeta {
   readonly receivedAtMs: number;
   /** Absent when it is to be found in the bytes. */
   readonly id: string | undefined;
-  /** Where its bytes begin and end in the unpacked block. */
+  /** Where its bytes begin and end in the bytes of all entries. */
   readonly from: number;
   readonly to: number;
-}
-
-export interface UnpackedBlockContext {
-  readonly salt: number;
-  /** First sequence of the segment. */
-  readonly firstSequence: number;
-  /** The segment's (see `nonces.ts`). */
-  readonly nonceKey: Uint8Array;
 }
 
 /** The entries of a block that was checked and inflated by `unpackBlock`. */
@@ -131,22 +153,22 @@ export class UnpackedBlock {
   /** Sequence of its last entry. */
   readonly last: number;
   readonly #bytes: Buffer;
-  readonly #context: UnpackedBlockContext;
-  readonly #head: BlockHead;
-  /** Nonces of all entries, once somebody has asked for one. */
-  #nonces: Buffer | undefined;
+  readonly #salt: number;
   readonly #metas: readonly EntryMeta[];
+  /** Where the bytes of all entries begin. */
+  readonly #entriesAt: number;
 
   /** @throws BlockDamaged when the content does not begin with what stands for each entry. */
-  constructor(unpacked: Buffer, context: UnpackedBlockContext) {
-    const head = decodeBlockHead(unpacked, 0, context.salt);
+  constructor(unpacked: Buffer, { salt, firstSequence }: Pick<Packing, 'salt' | 'firstSequence'>) {
+    const head = decodeBlockHead(unpacked, 0, salt);
     if (head === undefined) throw new BlockDamaged('the head of a block fails its check');
-    this.first = context.firstSequence + head.firstRow;
+    this.first = firstSequence + head.firstRow;
     this.last = this.first + head.count - 1;
     this.#bytes = unpacked;
-    this.#context = context;
-    this.#head = head;
-    this.#metas = readMetas(unpacked, head);
+    this.#salt = salt;
+    const { metas, end } = readMetas(unpacked, head);
+    this.#metas = metas;
+    this.#entriesAt = end;
   }
 
   /** What it takes in memory. */
@@ -161,8 +183,8 @@ export class UnpackedBlock {
   entry(sequence: number): JournalEntry {
     const row = sequence - this.first;
     const { place, isConflicting, receivedAtMs, id, from, to } = this.#metas[row]!;
-    const bytes = this.#bytes.subarray(from, to);
-    const randomEnd = BLOCK_HEAD_BYTES + (row + 1) * randomBytes(this.#head);
+    const bytes = this.#bytes.subarray(this.#entriesAt + from, this.#entriesAt + to);
+    const randomAt = BLOCK_HEAD_BYTES + row * RANDOM_BYTES;
     const parts: EntryParts = {
       type: place.type,
       isConflicting,
@@ -171,19 +193,12 @@ export class UnpackedBlock {
       account: place.account,
       region: place.region,
       id: id ?? readId(bytes),
-      nonce: this.#nonceOf(row, randomEnd),
+      nonce: view(this.#bytes, randomAt, randomAt + NONCE_BYTES),
       bytes: view(bytes, 0, bytes.length),
     };
-    if (frameCrc(this.#context.salt, parts) !== this.#bytes.readUInt32LE(randomEnd - CRC_BYTES))
+    if (frameCrc(this.#salt, parts) !== this.#bytes.readUInt32LE(randomAt + NONCE_BYTES))
       throw new BlockDamaged(`the CRC of entry ${sequence} differs`);
     return makeEntry(parts);
-  }
-
-  #nonceOf(row: number, randomEnd: number): Uint8Array {
-    const { hasDerivedNonces, count } = this.#head;
-    if (!hasDerivedNonces) return view(this.#bytes, randomEnd - CRC_BYTES - NONCE_BYTES, randomEnd - CRC_BYTES);
-    this.#nonces ??= deriveNonces(this.#context.nonceKey, this.first, count);
-    return view(this.#nonces, row * NONCE_BYTES, (row + 1) * NONCE_BYTES);
   }
 
   /** All entries, in order. @throws as `entry` */
@@ -192,9 +207,9 @@ export class UnpackedBlock {
   }
 }
 
-/** What stands before the entries' bytes. */
-function readMetas(unpacked: Buffer, head: BlockHead): EntryMeta[] {
-  const reader = new MetaReader(unpacked, BLOCK_HEAD_BYTES + head.count * randomBytes(head));
+/** What stands before the entries' bytes, and where those begin. */
+function readMetas(unpacked: Buffer, head: BlockHead): { readonly metas: readonly EntryMeta[]; readonly end: number } {
+  const reader = new MetaReader(unpacked, BLOCK_HEAD_BYTES + head.count * RANDOM_BYTES);
   let receivedAtMs = head.receivedAtMs;
   let place = { type: 0, account: '', region: '' };
   /** Bytes of the entries before. */
@@ -211,8 +226,7 @@ function readMetas(unpacked: Buffer, head: BlockHead): EntryMeta[] {
     const id = (shape & ID_IN_CONTENT) === 0 ? reader.text(reader.varint()) : undefined;
     return { place, isConflicting: (shape & CONFLICTING) !== 0, receivedAtMs, id, from, to: before };
   });
-  // The bytes begin where the last one ends.
-  return metas.map((meta) => ({ ...meta, from: meta.from + reader.at, to: meta.to + reader.at }));
+  return { metas, end: reader.at };
 }
 
 function readId(content: Buffer): string {
