@@ -229,10 +229,13 @@ describe.skipIf(!hasStrace)('a server whose system calls are tampered with', () 
     expect(await recover(dataDir, ledger)).toEqual([]);
   });
 
-  test('the disk is full (F13): the refusal of a batch is a ThrottlingException with status 503', async () => {
+  test.each([
+    ['full (F13)', 'ENOSPC'],
+    ['full up to the quota (F15)', 'EDQUOT'],
+  ])('the disk is %s: the refusal of a batch is a ThrottlingException with status 503', async (_, error) => {
     const { dataDir, ledger } = await copyOfBase();
     const server = await startServer({ dataDir, flags: LEDGER_FLAGS });
-    const strace = await tamper(server, 'pwrite64,pwritev,write,writev:error=ENOSPC:when=3+', await activeSegment(dataDir));
+    const strace = await tamper(server, `pwrite64,pwritev,write,writev:error=${error}:when=3+`, await activeSegment(dataDir));
     const access = await findServer({ dataDir });
     let outcome: SendOutcome = { kind: 'lost' };
     for (let batch = 0; batch < 50 && outcome.kind !== 'refused'; batch++) outcome = await sendBatch(access, ledger, newIds(5));
@@ -240,14 +243,56 @@ describe.skipIf(!hasStrace)('a server whose system calls are tampered with', () 
     await strace.stop();
     expect(outcome).toMatchObject({ kind: 'refused', status: 503, body: expect.stringContaining('ThrottlingException') });
   });
+
+  test('a call whose own record cannot be written (F37) is refused, and changes nothing', async () => {
+    const { dataDir, ledger } = await copyOfBase();
+    const server = await startServer({ dataDir, flags: LEDGER_FLAGS });
+    const strace = await tamper(server, 'pwrite64,pwritev,write,writev:error=ENOSPC:when=1+', await activeSegment(dataDir));
+    const client = new Client(await findServer({ dataDir }));
+    await expect(client.cloudtrail('StopLogging', { Name: 'main' })).rejects.toThrow(
+      'could not be made durable, so it was not carried out',
+    );
+    expect(await client.cloudtrail('GetTrailStatus', { Name: 'main' })).toMatchObject({ IsLogging: true });
+    await server.kill();
+    await strace.stop();
+    const again = await startServer({ dataDir, flags: LEDGER_FLAGS });
+    expect(await new Client(await findServer({ dataDir })).cloudtrail('GetTrailStatus', { Name: 'main' })).toMatchObject({
+      IsLogging: true,
+    });
+    expect((await checkLedger(again, ledger)).faults).toEqual([]);
+    expect(await again.stop()).toBe(0);
+  });
+
+  test('a segment cannot be read (F11): a look-up of what lies there fails with 500, and tells the event once it can be', async () => {
+    const { dataDir, ledger } = await copyOfBase();
+    const EventId = [...before.acknowledged.keys()][0]!;
+    const server = await startServer({ dataDir, flags: LEDGER_FLAGS });
+    // After a start no entry is in memory.
+    const strace = await tamper(server, 'pread64,preadv,read,readv:error=EIO:when=1+', await oldestSegment(dataDir));
+    const client = new Client(await findServer({ dataDir }));
+    await expect(client.call('GetEvent', { EventId })).rejects.toThrow(/InternalFailure|500/);
+    await strace.stop();
+    expect(await client.call('GetEvent', { EventId })).toHaveProperty('Event.EventId', EventId);
+    expect((await checkLedger(server, ledger)).faults).toEqual([]);
+    expect(await server.stop()).toBe(0);
+  });
 });
 
 /** The file that the journal appends to: the newest segment that is not sealed. */
 async function activeSegment(dataDir: string): Promise<string> {
+  return (await segments(dataDir)).at(-1)!;
+}
+
+async function oldestSegment(dataDir: string): Promise<string> {
+  return (await segments(dataDir))[0]!;
+}
+
+/** Segments that are not sealed, oldest first. */
+async function segments(dataDir: string): Promise<readonly string[]> {
   const folder = join(dataDir, 'journal');
   const names = (await readdir(folder)).filter((name) => name.endsWith('.log')).sort();
   if (names.length === 0) throw new Error(`the journal holds ${(await readdir(folder)).join(', ')}`);
-  return join(folder, names.at(-1)!);
+  return names.map((name) => join(folder, name));
 }
 
 /** @returns the exit code, `null` when a signal ended the process, or `running` when it does not end in time. */

@@ -7,6 +7,7 @@
  *
  * A *call* is one call of the interface that can change or read something; they are numbered from 1.
  */
+import { constants } from 'node:os';
 import { basename, dirname } from 'node:path';
 import type { Files, OpenFile } from '../../src/store/disk/files.ts';
 
@@ -359,8 +360,11 @@ function apply(names: Map<string, Inode>, { name, inode }: NameChange): void {
   else names.set(name, inode);
 }
 
-function systemError(code: string, call: string, path: string): Error {
-  return Object.assign(new Error(`${code}: ${call} '${path}'`), { code });
+function systemError(name: string, call: string, path: string): Error {
+  // Node knows no name for EDQUOT.
+  const code = name === 'EDQUOT' ? `Unknown system error -${constants.errno.EDQUOT}` : name;
+  const errno = -constants.errno[name as keyof typeof constants.errno];
+  return Object.assign(new Error(`${code}: ${call} '${path}'`), { code, errno });
 }
 
 /** 0 ≤ x < 1, the same numbers for the same seed. */

@@ -7,6 +7,7 @@
  */
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
+import { constants as system } from 'node:os';
 import { dirname } from 'node:path';
 
 /** An open file. Positions and sizes are in bytes from the start of the file. */
@@ -130,5 +131,8 @@ export async function writeFully(file: OpenFile, parts: readonly Uint8Array[], p
 
 /** The system's code of an error, such as `ENOSPC`. */
 export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  if (!(error instanceof Error)) return undefined;
+  const { code, errno } = error as NodeJS.ErrnoException;
+  // Node has no name for this one: its code is `Unknown system error -122`.
+  return errno === -system.errno.EDQUOT ? 'EDQUOT' : code;
 }

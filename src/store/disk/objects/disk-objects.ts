@@ -35,6 +35,7 @@ import {
   type VersionPage,
 } from '../../objects.ts';
 import { cutRange, isAlike, keptOptions, requireBucketName, requireKey, versionPlace } from '../../objects-rules.ts';
+import { errorCode } from '../files.ts';
 import { makeFolder } from '../sync-folder.ts';
 import { FileMoves, isGone, removeEmptyFolders } from './file-moves.ts';
 import {
@@ -449,8 +450,9 @@ function infoOf(key: ObjectKey, { version, isLatest }: FoundVersion): ObjectInfo
 
 /** Turns what the system says into what S3 would answer. Errors that are not the system's stay as they are. */
 function tell(error: unknown): unknown {
-  const { code, message } = error as NodeJS.ErrnoException;
   if (error instanceof ObjectsError) return error;
+  const code = errorCode(error);
+  const { message } = error as Error;
   const isBusy = error instanceof LmdbFull || ['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE'].includes(code ?? '');
   if (isBusy) return new ObjectsError('ServiceUnavailable', `the objects cannot be written now: ${message}`, { cause: error });
   if (error instanceof LmdbFailed || code?.startsWith('E'))
