@@ -167,7 +167,7 @@ describe('a member that makes no sense', () => {
   });
 });
 
-describe('an event time', () => {
+describe('an event time (A55)', () => {
   test.each([
     ['2025-09-24T02:27:00Z', false],
     ['2025-09-24T02:27:01Z', true],
@@ -324,7 +324,7 @@ describe('the resources', () => {
   });
 });
 
-describe('repeated names', () => {
+describe('repeated names (A48)', () => {
   test('are flagged on every level and in every spelling, and the bytes stay', () => {
     for (const text of [
       '{"a":1,"a":1}',

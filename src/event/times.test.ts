@@ -43,11 +43,11 @@ describe('parseEventTime', () => {
     expect(parseEventTime(text)).toBeUndefined();
   });
 
-  test('the 29th of February exists in leap years only', () => {
+  test('the 29th of February exists in leap years only (A55)', () => {
     expect([parseEventTime('2024-02-29T00:00:00Z'), parseEventTime('2000-02-29T00:00:00Z')]).toEqual([1709164800000, 951782400000]);
   });
 
-  test('second 60 is taken at the end of a month in UTC, and nowhere else', () => {
+  test('second 60 is taken at the end of a month in UTC, and nowhere else (F31, A55)', () => {
     expect(parseEventTime('2016-12-31T23:59:60Z')).toBe(Date.UTC(2017, 0, 1));
     expect(parseEventTime('2017-01-01T00:59:60+01:00')).toBe(Date.UTC(2017, 0, 1));
     expect(parseEventTime('2016-12-30T23:59:60Z')).toBeUndefined();

@@ -511,7 +511,7 @@ describe('verify, on the receipts', () => {
 });
 
 describe('verify, on a bucket', () => {
-  test('a delete marker, a newer version and a forged version that was deleted again are named', async () => {
+  test('a delete marker, a newer version and a forged version that was deleted again are named (A35)', async () => {
     const builder = await buildEvidence({ digests: 2 });
     const bucket = builder.bucket.copy();
     const [log, other] = bucket.keys('/CloudTrail/');

@@ -92,7 +92,7 @@ const stories: readonly Story[] = [
     },
   },
   {
-    what: 'stopped and started again, at once and after a while',
+    what: 'stopped and started again, at once and after a while (F34)',
     digestsMin: 5,
     happens: async (it) => {
       for (const pauseMs of [0, 3 * DIGEST_MS]) {
@@ -109,7 +109,7 @@ const stories: readonly Story[] = [
     },
   },
   {
-    what: 'stopped, and left so',
+    what: 'stopped, and left so (F34)',
     digestsMin: 2,
     happens: async (it) => {
       await it.rig.record(HOME);
@@ -119,7 +119,7 @@ const stories: readonly Story[] = [
     },
   },
   {
-    what: 'validation switched off for a while',
+    what: 'validation switched off for a while (F35)',
     digestsMin: 3,
     happens: async (it) => {
       await it.rig.record(HOME);
@@ -148,7 +148,7 @@ const stories: readonly Story[] = [
     },
   },
   {
-    what: 'the bucket away for many intervals',
+    what: 'the bucket away for many intervals (F16)',
     digestsMin: 20,
     happens: async (it) => {
       await it.rig.record(HOME);
@@ -163,7 +163,7 @@ const stories: readonly Story[] = [
     },
   },
   {
-    what: 'the server down for many intervals, twice',
+    what: 'the server down for many intervals, twice (F33)',
     digestsMin: 20,
     happens: async (it) => {
       for (let round = 0; round < 2; round++) {
@@ -178,7 +178,7 @@ const stories: readonly Story[] = [
     },
   },
   {
-    what: 'keys rotated between intervals and within one',
+    what: 'keys rotated between intervals and within one (F36)',
     digestsMin: 4,
     happens: async (it) => {
       for (const use of ['digest', 'checkpoint', 'digest', 'checkpoint'] as const) {
@@ -190,7 +190,7 @@ const stories: readonly Story[] = [
     },
   },
   {
-    what: 'the clock set two minutes back and three forth',
+    what: 'the clock set two minutes back and three forth (F28, F29)',
     digestsMin: 5,
     happens: async (it) => {
       for (const jumpMs of [-2 * DIGEST_MS, 3 * DIGEST_MS, 0]) {
