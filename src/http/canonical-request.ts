@@ -8,7 +8,7 @@
  * Query Parameters". S3 encodes the path once and keeps `//` and `..`; every other service normalises it and encodes
  * what was sent once more.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 export const ALGORITHM = 'AWS4-HMAC-SHA256';
 export const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
@@ -129,8 +129,7 @@ export function percentEncode(text: string, kept = ''): string {
 }
 
 export function sha256Hex(text: string | Uint8Array): string {
-  const hash = createHash('sha256');
-  return (typeof text === 'string' ? hash.update(text, 'latin1') : hash.update(text)).digest('hex');
+  return hash('sha256', typeof text === 'string' ? Buffer.from(text, 'latin1') : text, 'hex');
 }
 
 /** Values of one header: trimmed, runs of blanks as one, several joined by commas. */

@@ -16,6 +16,8 @@ import { type FileFacts, type FileToInspect, type InspectMessage, inspectFile } 
 const FILES_BEFORE_THREADS = 64;
 /** Most files of one message to a thread. */
 const FILES_PER_MESSAGE = 16;
+/** How long fewer files than that wait for more: a message costs more than a file. */
+const GATHER_MS = 2;
 const WORKER_FILE = 'inspect-file.worker.js';
 
 interface Waiting {
@@ -36,7 +38,8 @@ export class Inspector {
   readonly #threads: Thread[] = [];
   readonly #queue: Waiting[] = [];
   #inspected = 0;
-  #isAssigning = false;
+  /** Set while a few files wait for more. */
+  #gathering: NodeJS.Timeout | undefined;
 
   /** @param threads Most worker threads; by default one less than there are processors, at most 8. */
   constructor(threads?: number) {
@@ -53,13 +56,8 @@ export class Inspector {
     if (this.#workerUrl === undefined || this.#inspected++ < FILES_BEFORE_THREADS) return inspectFile(file);
     return new Promise((resolve, reject) => {
       this.#queue.push({ file, resolve, reject });
-      if (this.#isAssigning) return;
-      // What arrived together goes over together: a message costs more than a file.
-      this.#isAssigning = true;
-      setImmediate(() => {
-        this.#isAssigning = false;
-        this.#assign(this.#workerUrl!);
-      });
+      if (this.#queue.length >= FILES_PER_MESSAGE) this.#assign(this.#workerUrl!);
+      else this.#gathering ??= setTimeout(() => this.#assign(this.#workerUrl!), GATHER_MS);
     });
   }
 
@@ -70,6 +68,8 @@ export class Inspector {
 
   /** Gives waiting files to an idle thread, or to a new one. */
   #assign(url: URL): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
     while (this.#queue.length > 0) {
       const idle = this.#threads.find((thread) => thread.batch.length === 0);
       if (idle === undefined && this.#threads.length === this.#threadsMax) return;

@@ -59,6 +59,8 @@ export async function checkIfNoneMatch(call: S3Call, bucket: BucketName, key: Ob
 export async function getObject(call: S3Call): Promise<S3Decision> {
   const { name, versioning } = await call.ownBucket();
   if (call.hasParam('partNumber')) throw notImplemented('partNumber');
+  const whole = await getWhole(call, name, versioning !== 'Off');
+  if (whole !== undefined) return whole;
   const info = await findObject(call, name);
   const isVersioned = versioning !== 'Off' || info.versionId !== null;
   const unchanged = checkConditions(call, info);
@@ -75,6 +77,20 @@ export async function getObject(call: S3Call): Promise<S3Decision> {
   });
   if (found === undefined || found.info.etag !== info.etag || found.info.sizeBytes !== info.sizeBytes) return getObject(call);
   return { bytesOut: bodyBytes, apply: () => ({ status: range === undefined ? 200 : 206, headers, body: found.body, bodyBytes }) };
+}
+
+/** Headers that make an answer depend on what the object is. */
+const CONDITIONS = ['range', 'if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since'];
+
+/** The object in one look, where nothing is asked but all of it; `undefined` where more must be known, or there is none. */
+async function getWhole(call: S3Call, bucket: BucketName, isVersioned: boolean): Promise<S3Decision | undefined> {
+  const versionId = call.param('versionId');
+  if (versionId === '' || CONDITIONS.some((name) => call.header(name) !== undefined)) return undefined;
+  const found = await call.objects.get(bucket, call.key, versionId === undefined ? {} : { versionId });
+  if (found === undefined) return undefined;
+  const { info, body } = found;
+  const headers = objectHeaders(call, info, isVersioned || info.versionId !== null, true);
+  return { bytesOut: info.sizeBytes, apply: () => ({ status: 200, headers, body, bodyBytes: info.sizeBytes }) };
 }
 
 export async function headObject(call: S3Call): Promise<S3Decision> {
