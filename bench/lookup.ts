@@ -8,9 +8,9 @@
  * the account and Region that have a quarter of all events, and each is recorded as every call is. A third asks for the newest
  * events of a value that is as common as it occurs, a third for a value from all of them alike (most are rare), and a third
  * for a common value up to a random time of the 89 days: its events are scattered over as many blocks of the journal.
- * Reference: the service's limit of 2 calls/s.
- * Noise: the caller is this process and shares the machine's cores with the server. CPU time of the server is printed
- * beside: without intake, what a call costs is nearly independent of what else the machine does.
+ * Reference: the service's limit of 2 calls/s, and the CPU time of `JSON.parse` of the same records.
+ * Noise: the caller is this process and shares the machine's cores with the server. Without intake the CPU time of a call, in
+ * records that could have been parsed in it, depends least on what else the machine does.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -100,6 +100,7 @@ async function run(folder: string): Promise<void> {
     }, 250);
     for (const beside of [0, intakePerSecond]) {
       for (const connections of [1, 4]) {
+        const parseUs = parseMicroseconds();
         const intake = startIntake(client, beside);
         console.log(
           `\n${connections} connection${connections > 1 ? 's' : ''}, ${beside === 0 ? 'no intake' : `intake of ${beside} events/s`}`,
@@ -111,7 +112,12 @@ async function run(folder: string): Promise<void> {
           console.log(`  ${attribute.padEnd(13)} ${lineOf(measured)}`);
         }
         const taken = await intake.stop();
-        console.log(`  ${'all'.padEnd(13)} ${lineOf(together(all))}${beside === 0 ? '' : `; ${taken} events/s taken`}; ${loadText()}`);
+        const sum = together(all);
+        const parsed = ((sum.cpuMs / sum.times.length) * 1_000) / ((parseUs + parseMicroseconds()) / 2);
+        console.log(
+          `  ${'all'.padEnd(13)} ${lineOf(sum)}; as much CPU as JSON.parse of ${Math.round(parsed)} records` +
+            `${beside === 0 ? '' : `; ${taken} events/s taken`}; ${loadText()}`,
+        );
       }
     }
     clearInterval(sampler);
@@ -221,6 +227,16 @@ async function measure(client: Client, pid: number, connections: number, asked: 
   const perSecond = times.length / ((performance.now() - from) / 1_000);
   const { all, main } = processorSeconds(pid);
   return { times, perSecond, cpuMs: (all - before.all) * 1_000, mainMs: (main - before.main) * 1_000 };
+}
+
+/** CPU time that `JSON.parse` takes for a record on this core, now. */
+function parseMicroseconds(): number {
+  const synthetic = new SyntheticEvents(1, Date.now());
+  const texts = Array.from({ length: 2_000 }, (_, index) => synthetic.event(index + 2).text);
+  const before = process.cpuUsage();
+  for (let round = 0; round < 5; round++) for (const text of texts) JSON.parse(text);
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / (5 * texts.length);
 }
 
 function together(all: readonly Measured[]): Measured {

@@ -50,11 +50,11 @@ test('an event that the journal itself has in memory is not kept twice', async (
 });
 
 test('what was used longest ago is forgotten when the limit is reached', async () => {
-  const journal = await journalOf(40, 'x'.repeat(500_000));
+  const journal = await journalOf(80, 'x'.repeat(500_000));
   const events = new FoundEvents(journal, { sha256 });
-  for (let number = 1; number <= 40; number++) await events.fetch([1n, BigInt(number)]);
+  for (let number = 1; number <= 80; number++) await events.fetch([1n, BigInt(number)]);
   journal.fetched.length = 0;
-  await events.fetch([1n, 2n, 39n, 40n]);
+  await events.fetch([1n, 2n, 79n, 80n]);
   expect(journal.fetched).toEqual([2n]);
 });
 
