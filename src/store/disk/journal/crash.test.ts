@@ -275,6 +275,33 @@ describe('a device that fails', () => {
     120_000,
   );
 
+  test.each(['ENOSPC', 'half-then-ENOSPC'] as const)(
+    'after %s at the beginning of a segment nothing more goes into the one before: a start would pass it over',
+    async (code) => {
+      let opened = 0;
+      const files = new SimulatedFiles({
+        seed: 1,
+        fault: ({ name, path }) => {
+          if (name === 'open' && path.endsWith('.log')) opened++;
+          return name === 'write' && opened === 2 ? code : undefined;
+        },
+      });
+      const ledger = new Ledger();
+      const journal = await openOver(files, { reserveBytes: 0, report: () => {} });
+      await ledger.append(journal, [newEvent('a', { text: 'x'.repeat(1_000) })]);
+      await expect(ledger.append(journal, [newEvent('too large for the rest', { text: 'x'.repeat(1_000) })])).rejects.toThrow(
+        /no new segment/,
+      );
+      opened = 3;
+      await ledger.append(journal, [newEvent('small')]);
+      files.end('kill');
+      const again = await openOver(files.restart());
+      await ledger.check(again);
+      expect(again.head()).toBe(2n);
+      await again.close();
+    },
+  );
+
   test('short writes at every write are completed', async () => {
     const files = new SimulatedFiles({
       seed: 1,

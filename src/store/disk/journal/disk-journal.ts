@@ -163,6 +163,8 @@ class SegmentedJournal implements DiskJournal {
   /** Appends without sequences, in the order of their calls. */
   #arrivals: Arrival[] = [];
   #isAssigning = false;
+  /** A segment after the active one was begun, and could not be made so far. */
+  #isNextBegun = false;
   /** Groups that wait to be written, oldest first. */
   #groups: Group[] = [];
   /** The group that is being written. */
@@ -500,8 +502,12 @@ class SegmentedJournal implements DiskJournal {
       active !== undefined &&
       active.count > 0 &&
       (active.end + MARK_BYTES + group.bytes > segmentBytes || active.count + group.lengths.length > SEGMENT_ENTRIES_MAX);
-    if (active !== undefined && !isFull) return active;
+    if (active !== undefined && !isFull && !this.#isNextBegun) return active;
+    // INVARIANT: what comes after this is in the new segment, even if it is not made at the first try and would fit into
+    // the old one: a file that the try left behind says to the next start that the old one ends before it.
+    this.#isNextBegun = true;
     const segment = await this.#createSegment(group.first);
+    this.#isNextBegun = false;
     this.#active = segment;
     this.#segments.push(segment);
     this.#sealFull();
