@@ -82,7 +82,7 @@ export class Program {
           continue;
         }
         // A start needs space, and files that can be read.
-        const hasReason = this.world.freeBytes !== undefined || /ENOSPC|EDQUOT|EIO/.test(String(error));
+        const hasReason = this.world.isTroubled();
         this.world.trace.add(`a start fails: ${String(error)}`);
         if (!hasReason) throw new Violation(`the server does not start: ${String(error)}`, { cause: error });
         this.world.setFreeBytes(undefined);
