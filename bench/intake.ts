@@ -8,13 +8,13 @@
  */
 import {
   anonymousMiB,
+  BatchSender,
   followerLags,
   loadText,
   processorSeconds,
   quantile,
   RecordSource,
   startMeasured,
-  submitAll,
   whenCaughtUp,
 } from './measured-server.ts';
 
@@ -37,8 +37,9 @@ try {
   }, 250);
   await Promise.all(
     Array.from({ length: CONNECTIONS }, async () => {
+      const sender = new BatchSender(client, records, BATCH);
       while (performance.now() - from < seconds * 1_000) {
-        await submitAll(client, records.document(BATCH));
+        await sender.send();
         sent += BATCH;
         const second = Math.floor((performance.now() - from) / 1_000);
         if (second < seconds) perSecond[second]! += BATCH;

@@ -24,6 +24,8 @@ const SAMPLES = 5_000;
 const TICKS_A_SECOND = 100;
 /** Place of a synthetic record's id is found by this. */
 const ID_MARK = '"eventID":"';
+/** Of a verdict. */
+const ACCEPTED_MARK = '"status":"accepted"';
 
 /** Name of the bucket that the trail writes to. */
 export const BUCKET = 'bench-trail';
@@ -144,6 +146,42 @@ export class RecordSource {
     });
     return quantile(rounds, 0.5);
   }
+}
+
+/**
+ * Sends one batch again and again, each time with new ids: making it and reading the answer cost next to nothing, so that
+ * the sender takes little of the cores that it shares with the server.
+ */
+export class BatchSender {
+  readonly #client: Client;
+  readonly #body: Buffer;
+  readonly #idsAt: readonly number[];
+
+  /** @param count Records of the batch, taken from `records`. */
+  constructor(client: Client, records: RecordSource, count: number) {
+    this.#client = client;
+    this.#body = records.document(count);
+    this.#idsAt = placesOf(this.#body, ID_MARK);
+  }
+
+  /** @throws Error unless every record is accepted. */
+  async send(): Promise<void> {
+    for (const at of this.#idsAt) this.#body.write(randomUUID(), at + ID_MARK.length, 'latin1');
+    const headers = { 'content-type': 'application/json' };
+    const answer = await this.#client.send('snowtrail', 'POST', '/v1/events?createAccounts=false&source=record', {
+      headers,
+      body: this.#body,
+    });
+    const accepted = placesOf(Buffer.from(answer.body), ACCEPTED_MARK).length;
+    if (answer.status !== 200 || accepted !== this.#idsAt.length)
+      throw new Error(`${accepted} of ${this.#idsAt.length} were accepted: ${Buffer.from(answer.body).toString().slice(0, 500)}`);
+  }
+}
+
+function placesOf(bytes: Buffer, mark: string): number[] {
+  const places: number[] = [];
+  for (let at = bytes.indexOf(mark); at !== -1; at = bytes.indexOf(mark, at + mark.length)) places.push(at);
+  return places;
 }
 
 /** Sends one record or document and insists that all of it is accepted. */
