@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { checkTrail } from '../../test/support/check-trail.ts';
 import { BUCKET, bucketPolicy, DIGEST_MS, FLUSH_MS, HOME, STRANGER, TRAIL_ACCOUNT, TrailRig } from '../../test/support/trail-rig.ts';
 import type { BucketName, Region } from '../event/types.ts';
+import { createSeededChance } from '../store/memory/clock.ts';
 import { ObjectsError } from '../store/objects.ts';
 import { parseNote, type VerifyEd25519, verifyNote } from '../tlog/note.ts';
 import { parseReceipt } from '../tlog/receipt.ts';
@@ -506,6 +507,37 @@ describe('a bucket that is away', () => {
     expect([faults, ids(events)]).toEqual([[], ids(recorded)]);
     expect(digests.filter(({ isBackfill }) => isBackfill).length).toBeGreaterThan(50);
     expect(await unexplained(rig, trails)).toBe(0);
+  });
+
+  test('that refuses every second request gets all the same, nothing is put twice, and it is asked at most once a second (F17)', async () => {
+    const { rig, trails } = await logging();
+    const recorded = [];
+    for (const region of [HOME, WEST, EAST]) recorded.push(await rig.record(region));
+    const random = createSeededChance('refusals');
+    const taken: string[] = [];
+    const put = rig.objects.put.bind(rig.objects);
+    const getBucket = rig.objects.getBucket.bind(rig.objects);
+    const refuseHalf = () => {
+      if (random.fraction() < 0.5) throw new ObjectsError('SlowDown', 'reduce your request rate');
+    };
+    Object.assign(rig.objects, {
+      put: async (...call: Parameters<typeof put>) => {
+        refuseHalf();
+        taken.push(`${call[0]}/${call[1]}`);
+        return await put(...call);
+      },
+      getBucket: async (...call: Parameters<typeof getBucket>) => {
+        refuseHalf();
+        return await getBucket(...call);
+      },
+    });
+    await rig.pass(trails, 5 * DIGEST_MS, 1_000);
+    expect(rig.troubles.length).toBeGreaterThan(10);
+    expect(rig.troubles.every(({ retryInMs }) => retryInMs! >= 1_000)).toBe(true);
+    const { faults, events, digests } = await checkTrail(rig, BUCKET, { mayHaveUnlisted: true });
+    expect([faults, ids(events)]).toEqual([[], ids(recorded)]);
+    expect(digests.length).toBeGreaterThan(3);
+    expect(new Set(taken).size).toBe(taken.length);
   });
 
   test('delays no other trail', async () => {

@@ -56,6 +56,8 @@ import {
 
 const RETRY_MIN_MS = 1_000;
 const RETRY_MAX_MS = 60_000;
+/** For so long a bucket that was open counts as open to the tries of one step. */
+const ACCESS_MS = 60_000;
 /** Longest rest between two looks at the clock, which somebody may set. */
 const REST_MAX_MS = 5_000;
 /** Digests made in one go while events wait, after an outage over many intervals. */
@@ -96,6 +98,15 @@ export class TrailFollower {
   #seen = { cursor: 0n, start: 0n, counts: [] as readonly HourCount[], isGone: false };
   /** The files of the pending batch, so that a repeat within this process need not make them again. */
   #files: BatchFiles | undefined;
+  /**
+   * What is done of the pending step in this process: a bucket that refuses now and then is got by with, a few requests
+   * at each try.
+   */
+  #progress = { step: -1, alreadyPut: new Set<string>(), allowedAtMs: Number.NEGATIVE_INFINITY };
+  /** Objects put of the pending step when a try failed last. */
+  #putAtFailure = 0;
+  /** Tries in a row that put nothing. */
+  #fruitless = 0;
   /** Deliver up to here without waiting: the journal's head when the flush became due. */
   #flushTo = 0n;
   #flushedAtMs = Number.NEGATIVE_INFINITY;
@@ -195,6 +206,7 @@ export class TrailFollower {
       const hasWorked = await this.#work(this.#loaded);
       this.#remember(this.#loaded);
       this.#failures = 0;
+      this.#fruitless = 0;
       this.#failingSinceMs = undefined;
       return hasWorked;
     } catch (error) {
@@ -625,8 +637,15 @@ export class TrailFollower {
 
   /** Completes the pending step. Everything in it may have been done before. */
   async #finish(loaded: LoadedTrail, state: TrailState, pending: PendingStep): Promise<void> {
+    if (this.#progress.step !== pending.number) {
+      this.#progress = { step: pending.number, alreadyPut: new Set(), allowedAtMs: Number.NEGATIVE_INFINITY };
+      this.#putAtFailure = 0;
+    }
     await this.#appendReceipt(pending);
-    await this.#requireAccess(pending.target);
+    if (this.#deps.clock.monotonicMs() - this.#progress.allowedAtMs >= ACCESS_MS) {
+      await this.#requireAccess(pending.target);
+      this.#progress.allowedAtMs = this.#deps.clock.monotonicMs();
+    }
     await putObject(this.#putDeps(), {
       bucket: pending.target.bucket,
       key: receiptKey(this.id, pending.target, pending.number),
@@ -777,7 +796,9 @@ export class TrailFollower {
   // --- the bucket -------------------------------------------------------------------------------------------------
 
   #putDeps() {
-    return { objects: this.#deps.objects, clock: this.#deps.clock, putTimeoutMs: this.#settings.putTimeoutMs, stop: this.#stop.signal };
+    const { objects, clock } = this.#deps;
+    const { alreadyPut } = this.#progress;
+    return { objects, clock, alreadyPut, putTimeoutMs: this.#settings.putTimeoutMs, stop: this.#stop.signal };
   }
 
   /** A bucket's owner may take the permission back at any time. */
@@ -861,7 +882,10 @@ export class TrailFollower {
 
     const nowMs = clock.monotonicMs();
     this.#failingSinceMs ??= nowMs;
-    const longestMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(this.#failures, 10));
+    const put = this.#progress.alreadyPut.size;
+    this.#fruitless = put > this.#putAtFailure ? 1 : this.#fruitless + 1;
+    this.#putAtFailure = put;
+    const longestMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(this.#fruitless, 10));
     const retryInMs = RETRY_MIN_MS + Math.floor((longestMs - RETRY_MIN_MS) * this.#deps.chance.fraction());
     this.#retryAtMs = nowMs + retryInMs;
     report?.({ ...trouble, kind: 'retry', retryInMs });

@@ -35,6 +35,8 @@ export const GZIP_JSON = { contentType: 'application/json', contentEncoding: 'gz
 
 export interface PutDeps {
   readonly objects: Pick<Objects, 'put'>;
+  /** Objects that were put and are not put again: those of a step that failed over another one. */
+  readonly alreadyPut: Set<string>;
   readonly clock: Pick<Clock, 'sleep'>;
   readonly putTimeoutMs: number;
   /** Ends waiting at once: the process stops. */
@@ -67,8 +69,11 @@ export async function putAll(deps: PutDeps, objects: readonly DeliveredObject[])
 /** @throws DeliveryFailed */
 export async function putObject(deps: PutDeps, object: DeliveredObject): Promise<void> {
   const { bucket, key, body, options } = object;
+  const path = `${bucket}/${key}`;
+  if (deps.alreadyPut.has(path)) return;
   const put = deps.objects.put(bucket, key, body, { ifNoneMatch: true, acl: 'bucket-owner-full-control', ...options });
-  await untilAnswered(deps, `putting \`${bucket}/${key}\``, put);
+  await untilAnswered(deps, `putting \`${path}\``, put);
+  deps.alreadyPut.add(path);
 }
 
 /**
