@@ -6,6 +6,7 @@
  * have a next one, as the service's pages may (cloudtrail.md §6 "Paging").
  */
 import type { HistoryIndex, HistoryPosition, HistoryQuery, HistoryTerm } from '../store/history-index.ts';
+import type { Journal } from '../store/journal.ts';
 import { refuseWhileCatchingUp } from './catching-up.ts';
 import type { FoundEvent, FoundEvents } from './found-events.ts';
 import type { HistoryFollower } from './index-events.ts';
@@ -36,6 +37,7 @@ export interface FindEventsDeps {
   readonly index: Pick<HistoryIndex, 'query'>;
   readonly events: Pick<FoundEvents, 'fetch'>;
   readonly follower: Pick<HistoryFollower, 'catchingUp'>;
+  readonly journal: Pick<Journal, 'damage'>;
 }
 
 /**

@@ -14,7 +14,7 @@ import type { PageTokens } from './page-token.ts';
 /** What `server/` gives. */
 export interface HistoryStores {
   readonly index: Pick<HistoryIndex, 'query' | 'coveredTo' | 'scopes'>;
-  readonly journal: Pick<Journal, 'fetch' | 'find' | 'read' | 'head' | 'waitBeyond'>;
+  readonly journal: Pick<Journal, 'damage' | 'fetch' | 'find' | 'read' | 'head' | 'waitBeyond'>;
   readonly follower: Pick<HistoryFollower, 'catchingUp'>;
   readonly keys: Pick<Keys, 'derive'>;
   readonly clock: Pick<Clock, 'nowMs' | 'sleep'>;

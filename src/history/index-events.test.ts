@@ -87,6 +87,19 @@ describe('the history follower', () => {
     await rig.index.close();
   });
 
+  test('a look-up says where history has stopped when it meets a damaged entry while it is made again (P8)', async () => {
+    const rig = await HistoryRig.open();
+    await rig.accept([record(), record(), record()]);
+    rig.journal.damage = () => [{ from: 1n, to: 2n, reason: 'the frame at byte 9 is damaged' }];
+    await rig.restart(createMemoryHistoryIndex());
+    await expect(rig.call('LookupEvents')).rejects.toMatchObject({
+      status: 503,
+      message:
+        'event history has stopped at entry 1 of 3, because journal entries 1 to 2 are damaged; ' +
+        'it does not go on by itself: see `snowtrail doctor`',
+    });
+  });
+
   test('rows older than 90 days are dropped from the index each hour', async () => {
     const rig = await HistoryRig.open();
     await rig.accept([record()]);

@@ -5,7 +5,7 @@ import { ApiError } from '../api/api-error.ts';
 import type { Call, Operation } from '../api/operation.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
 import type { Journal } from '../store/journal.ts';
-import { type AccountingRow, type CountedFollower, reconcile } from './accounting.ts';
+import { type Books, type CountedFollower, reconcile } from './accounting.ts';
 import type { EventCounter } from './count-events.ts';
 
 export interface AccountingDeps {
@@ -24,11 +24,11 @@ export function accountingOperations(deps: AccountingDeps): readonly Operation[]
 /**
  * `GetAccounting`: what came in by account and hour, and each follower held against the journal, entry by entry.
  * Own account only; administrators see all. The journal is recounted for it, once for all who ask meanwhile: asking often
- * costs no more than asking once.
+ * costs no more than asking once. `Unreadable` are the damaged entries of the whole journal, since nobody knows whose they are.
  */
 function getAccounting({ journal, counter, followers }: AccountingDeps): Operation<object, object> {
-  let counting: Promise<readonly AccountingRow[]> | undefined;
-  const recount = (): Promise<readonly AccountingRow[]> => {
+  let counting: Promise<Books> | undefined;
+  const recount = (): Promise<Books> => {
     counting ??= reconcile(journal, followers()).finally(() => {
       counting = undefined;
     });
@@ -39,7 +39,8 @@ function getAccounting({ journal, counter, followers }: AccountingDeps): Operati
     isReadOnly: true,
     decide: async (call) => {
       const isVisible = ({ account }: { account: string }) => call.principal.isAdministrator || account === call.account;
-      const rows = (await recount()).filter(isVisible);
+      const books = await recount();
+      const rows = books.rows.filter(isVisible);
       const received = counter.counts().filter(isVisible);
       return {
         output: {
@@ -64,6 +65,7 @@ function getAccounting({ journal, counter, followers }: AccountingDeps): Operati
             Unexplained: unexplained,
           })),
           Unexplained: rows.reduce((sum, { unexplained }) => sum + Math.abs(unexplained), 0),
+          Unreadable: books.unreadable,
         },
       };
     },

@@ -4,6 +4,7 @@ import { ApiError } from '../api/api-error.ts';
 import type { Call, Operation } from '../api/operation.ts';
 import type { AccountId } from '../event/types.ts';
 import type { HourCount } from '../store/follower.ts';
+import { type Journal, JournalDamaged } from '../store/journal.ts';
 import { acceptEvents } from './accept-events.ts';
 import { type CountedFollower, reconcile } from './accounting.ts';
 import { accountingOperations } from './accounting-operations.ts';
@@ -32,7 +33,7 @@ async function rigWith(count: number): Promise<IntakeRig> {
 describe('reconcile', () => {
   test('nothing is unexplained while events are delivered, filtered or pending (F45)', async () => {
     const rig = await rigWith(10);
-    expect(await reconcile(rig.journal, [follower({ cursor: 7n, counts: [{ delivered: 5, filtered: 2 }] })])).toEqual([
+    expect((await reconcile(rig.journal, [follower({ cursor: 7n, counts: [{ delivered: 5, filtered: 2 }] })])).rows).toEqual([
       {
         account: OWNER,
         hour: '2026-01-02T03:00:00.000Z',
@@ -53,23 +54,41 @@ describe('reconcile', () => {
       follower({ cursor: 10n, counts: [{ delivered: 11 }] }),
       follower({ cursor: 10n, counts: [] }),
     ];
-    expect((await reconcile(rig.journal, books)).map(({ unexplained }) => unexplained)).toEqual([1, -1, 10]);
+    expect((await reconcile(rig.journal, books)).rows.map(({ unexplained }) => unexplained)).toEqual([1, -1, 10]);
   });
 
   test('events from before a follower began are none of its business', async () => {
     const rig = await rigWith(10);
-    const [row] = await reconcile(rig.journal, [follower({ cursor: 10n, start: 8n, counts: [{ delivered: 2 }] })]);
+    const [row] = (await reconcile(rig.journal, [follower({ cursor: 10n, start: 8n, counts: [{ delivered: 2 }] })])).rows;
     expect(row).toMatchObject({ accepted: 2, pending: 0, unexplained: 0 });
   });
 
   test('facts are no events, and a count for an hour without events is unexplained', async () => {
     const rig = await rigWith(1);
     await submit(rig, 'nonsense');
-    const rows = await reconcile(rig.journal, [follower({ cursor: 2n, counts: [{ delivered: 1 }, { hour: HOUR + 1, delivered: 3 }] })]);
+    const { rows } = await reconcile(rig.journal, [follower({ cursor: 2n, counts: [{ delivered: 1 }, { hour: HOUR + 1, delivered: 3 }] })]);
     expect(rows.map(({ accepted, unexplained }) => [accepted, unexplained])).toEqual([
       [1, 0],
       [0, -3],
     ]);
+  });
+
+  test('damaged entries are passed over and counted as unreadable, and all others are in the books (P8)', async () => {
+    const rig = await rigWith(10);
+    const damage = { from: 4n, to: 6n, reason: 'the frame at byte 99 is damaged' };
+    const read: Journal['read'] = async (after, limit) => {
+      if (after + 1n >= damage.from && after < damage.to) throw new JournalDamaged(damage);
+      const entries = await rig.journal.read(after, limit);
+      return after < damage.from ? entries.filter(({ sequence }) => sequence < damage.from) : entries;
+    };
+    const books = await reconcile({ ...rig.journal, read }, [follower({ cursor: 8n, counts: [{ delivered: 8 }] })]);
+    expect(books).toMatchObject({ unreadable: 3, rows: [{ accepted: 7, delivered: 8, pending: 2, unexplained: -3 }] });
+  });
+
+  test('a journal whose device does not read gives no books', async () => {
+    const rig = await rigWith(1);
+    const read = () => Promise.reject(new Error('EIO'));
+    await expect(reconcile({ ...rig.journal, read }, [])).rejects.toThrow('EIO');
   });
 
   test('an aborted count ends with the reason of the abort', async () => {
@@ -110,6 +129,7 @@ describe('accountingOperations', () => {
       Head: '4',
       Followers: [{ Account: OWNER, Hour: hour, Follower: 'trail', Accepted: 3, Delivered: 2, Filtered: 0, Pending: 0, Unexplained: 1 }],
       Unexplained: 1,
+      Unreadable: 0,
     });
   });
 

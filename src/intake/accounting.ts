@@ -5,11 +5,14 @@
  * What is pending is counted in the journal itself, from the follower's cursor on, so the equation is a check and not a
  * definition: an event that a follower lost shows as unexplained.
  *
- * Source: DESIGN §1 "Nothing is lost in silence"; reliability.md P19, F45.
+ * Entries that are damaged in the journal are passed over and counted as such: whose they were and whether they were
+ * events cannot be known any more. A follower that had counted them then shows fewer unexplained events than none.
+ *
+ * Source: DESIGN §1 "Nothing is lost in silence"; reliability.md P8, P19, F45.
  */
 import type { AccountId } from '../event/types.ts';
 import type { HourCount } from '../store/follower.ts';
-import type { Journal } from '../store/journal.ts';
+import { type Journal, JournalDamaged, type JournalEntry } from '../store/journal.ts';
 import { hourOf } from './intake-ledger.ts';
 
 /** A follower, as far as accounting needs it. */
@@ -32,8 +35,16 @@ export interface AccountingRow {
   readonly delivered: number;
   readonly filtered: number;
   readonly pending: number;
-  /** `accepted − delivered − filtered − pending`: 0, or events are lost or doubled. */
+  /** `accepted − delivered − filtered − pending`: 0, or events are lost or doubled, or were counted before they were damaged. */
   readonly unexplained: number;
+}
+
+/** The journal recounted. */
+export interface Books {
+  /** One for each follower, account and hour. */
+  readonly rows: readonly AccountingRow[];
+  /** Entries that are damaged: in no row as accepted or pending. */
+  readonly unreadable: number;
 }
 
 /** Events of the journal by account and hour, in a range of sequences. */
@@ -45,13 +56,9 @@ const READ_LIMIT = 10_000;
  * Recounts the journal from its first entry and holds each follower against it.
  *
  * Reads everything: for `doctor` and tests, not for a scrape.
- * @returns one row for each follower, account and hour.
+ * @throws the system's error when the device does not read, and what `signal` was aborted with.
  */
-export async function reconcile(
-  journal: Journal,
-  followers: readonly CountedFollower[],
-  signal?: AbortSignal,
-): Promise<readonly AccountingRow[]> {
+export async function reconcile(journal: Journal, followers: readonly CountedFollower[], signal?: AbortSignal): Promise<Books> {
   // Cursors and counts are read in one go, before the count: what a follower does meanwhile is past its cursor here.
   const books = followers.map((follower) => ({
     name: follower.name,
@@ -63,9 +70,16 @@ export async function reconcile(
   }));
   const head = journal.head();
   let after = 0n;
+  let unreadable = 0n;
   while (after < head) {
     signal?.throwIfAborted();
-    const entries = await journal.read(after, READ_LIMIT);
+    const entries = await readPast(journal, after);
+    if (entries instanceof JournalDamaged) {
+      const { to } = entries.damage;
+      unreadable += to - after;
+      after = to;
+      continue;
+    }
     for (const entry of entries) {
       if (entry.kind !== 'event' || entry.sequence > head) continue;
       const key = `${entry.account}/${hourOf(entry.receivedAtMs)}`;
@@ -77,7 +91,18 @@ export async function reconcile(
     }
     after = entries.at(-1)?.sequence ?? head;
   }
-  return books.flatMap((book) => [...new Set([...book.accepted.keys(), ...book.counts.keys()])].sort().map((key) => row(book, key)));
+  const rows = books.flatMap((book) => [...new Set([...book.accepted.keys(), ...book.counts.keys()])].sort().map((key) => row(book, key)));
+  return { rows, unreadable: Number(unreadable) };
+}
+
+/** The next entries, or that the first of them is damaged. */
+async function readPast(journal: Journal, after: bigint): Promise<readonly JournalEntry[] | JournalDamaged> {
+  try {
+    return await journal.read(after, READ_LIMIT);
+  } catch (error) {
+    if (error instanceof JournalDamaged) return error;
+    throw error;
+  }
 }
 
 function row(book: { name: string; counts: ReadonlyMap<string, HourCount>; accepted: Tally; pending: Tally }, key: string): AccountingRow {

@@ -9,7 +9,7 @@ const HEALTHY = {
   HistoryDropped: [],
   Followers: [{ Name: 'history', State: 'running' }],
 };
-const BALANCED = { Received: [], Followers: [{ ...BOOK, Pending: 0, Unexplained: 0 }], Unexplained: 0 };
+const BALANCED = { Received: [], Followers: [{ ...BOOK, Pending: 0, Unexplained: 0 }], Unexplained: 0, Unreadable: 0 };
 
 describe('findProblems', () => {
   test('nothing is found where everything is well', () => {
@@ -40,6 +40,17 @@ describe('findProblems', () => {
       '1 events of account 111122223333, received in the hour from 2026-11-20T14:00:00.000Z, are unexplained in follower history',
     ]);
     expect(problems.every(({ Advice }) => Advice.length > 20)).toBe(true);
+  });
+});
+
+describe('the books of a damaged journal', () => {
+  test('events that a follower counted and the journal shows no more are put down to the damage, and lost ones are not', () => {
+    const books = { ...BALANCED, Unreadable: 2, Followers: [-1, 1].map((Unexplained) => ({ ...BOOK, Pending: 0, Unexplained })) };
+    const advice = findProblems(HEALTHY, books, RECEIVED).map(({ Advice }) => Advice);
+    expect(advice).toEqual([
+      'it may have counted some of the 2 entries before they were damaged: see to the damage first, then look again',
+      'run `snowtrail verify` to name what is missing; keep a copy of the data directory and report it',
+    ]);
   });
 });
 

@@ -34,6 +34,8 @@ interface Accounting {
   }[];
   readonly Followers: readonly FollowerBook[];
   readonly Unexplained: number;
+  /** Entries of the journal that are damaged, and so in no account's books. */
+  readonly Unreadable: number;
 }
 
 interface FollowerBook {
@@ -112,10 +114,18 @@ async function examine(client: Client, options: GlobalOptions): Promise<void> {
       ['Damage', health.Damage.length === 0 ? 'none' : `${health.Damage.length} ranges`],
       ['Received', `${sum.Received} = ${sum.Accepted} accepted + ${sum.Repeated} repeated + ${sum.Rejected} rejected`],
       ['Unexplained', String(books.Unexplained)],
+      ...(books.Unreadable === 0 ? [] : [['Unreadable', `${books.Unreadable} entries, in no books below`] as const]),
     ]);
     await writeOut(`${facts}\n${formatTable(FOLLOWER_COLUMNS, followers)}`);
   } else {
-    await printFacts(options, [], { ...health, Followers: followers, Received: sum, Unexplained: books.Unexplained, Findings: findings });
+    await printFacts(options, [], {
+      ...health,
+      Followers: followers,
+      Received: sum,
+      Unexplained: books.Unexplained,
+      Unreadable: books.Unreadable,
+      Findings: findings,
+    });
   }
   for (const { Problem, Advice } of findings) process.stderr.write(`snowtrail: ${safeText(Problem)}\n  ${Advice}\n`);
   if (findings.length > 0) process.exitCode = EXIT.failed;
@@ -180,9 +190,12 @@ export function findProblems(health: Health, books: Accounting, received: Accoun
     });
   }
   for (const book of books.Followers.filter(({ Unexplained }) => Unexplained !== 0)) {
+    const mayBeDamaged = books.Unreadable > 0 && book.Unexplained < 0;
     findings.push({
       Problem: `${book.Unexplained} events of account ${book.Account}, received in the hour from ${book.Hour}, are unexplained in follower ${book.Follower}`,
-      Advice: 'run `snowtrail verify` to name what is missing; keep a copy of the data directory and report it',
+      Advice: mayBeDamaged
+        ? `it may have counted some of the ${books.Unreadable} entries before they were damaged: see to the damage first, then look again`
+        : 'run `snowtrail verify` to name what is missing; keep a copy of the data directory and report it',
     });
   }
   return findings;
