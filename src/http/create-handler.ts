@@ -211,13 +211,10 @@ class Exchange {
   async #handOver(service: Service, route: StreamRoute, call: Call, body: AsyncIterable<Uint8Array>): Promise<void> {
     const { request, response, limits } = this.#source;
     const query = new Map(readParameters(this.#parts.query));
-    const gone = new AbortController();
-    response.once('close', () => gone.abort());
     const answer = {
-      signal: gone.signal,
       start: (status: number, headers: Readonly<Record<string, string>>) => {
+        // Sent with the first piece: a packet of their own would cost each submission a system call.
         response.writeHead(status, { ...idHeaders(this.#context), ...headers });
-        response.flushHeaders();
       },
       write: (piece: Uint8Array | string) => writeAll(response, piece, limits.writeTimeoutMs),
     };

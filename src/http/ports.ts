@@ -33,12 +33,10 @@ export interface Service {
 
 /** The answer of a streamed route, written piece by piece. */
 export interface StreamAnswer {
-  /** Sends status and headers. Once. */
+  /** Status and headers; they go out with the first piece, or with the end. Once. */
   start(status: number, headers: Readonly<Record<string, string>>): void;
   /** Resolves when the client has taken enough for more. @throws Error when it has gone, or takes nothing for 30 s. */
   write(piece: Uint8Array | string): Promise<void>;
-  /** Aborts when the client has gone. */
-  readonly signal: AbortSignal;
 }
 
 export interface StreamRequest {

@@ -70,7 +70,6 @@ export class Client {
       ledger.rejected.sent++;
     }
     const lines: VerdictLine[] = [];
-    const gone = new AbortController();
     const route = life.server.ports.streams.get('POST /v1/events')!;
     const handling = route.handle({
       call,
@@ -81,7 +80,6 @@ export class Client {
       headers: {},
       body: this.#bodyOf(records),
       answer: {
-        signal: gone.signal,
         start: () => {},
         write: async (piece) => {
           if (life.isDead) return;
