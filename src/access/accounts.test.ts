@@ -3,6 +3,13 @@ import { ADMINISTRATOR, IntakeRig, OWNER, STRANGER } from '../../test/support/in
 import type { Catalog } from '../store/catalog.ts';
 import { Accounts, type NewAccessKey } from './accounts.ts';
 
+/** `OWNER` may lose one of its keys. */
+async function openWithTwoKeys(): Promise<IntakeRig> {
+  const rig = await IntakeRig.open();
+  await (await rig.accounts.prepareKey(OWNER)).save();
+  return rig;
+}
+
 describe('Accounts', () => {
   test('the first start makes the installation and its key, and later ones find them', async () => {
     const rig = new IntakeRig();
@@ -76,7 +83,7 @@ describe('Accounts', () => {
   });
 
   test('a deactivated key is inactive at once where it was changed, and after 5 s everywhere (A10)', async () => {
-    const rig = await IntakeRig.open();
+    const rig = await openWithTwoKeys();
     const elsewhere = rig.newAccounts();
     await elsewhere.open('installation', ADMINISTRATOR);
     const { accessKeyId } = rig.kept.find(({ account }) => account === OWNER)!;
@@ -90,7 +97,7 @@ describe('Accounts', () => {
   });
 
   test('a wall clock that is set back does not keep a deactivated key alive (A10)', async () => {
-    const rig = await IntakeRig.open();
+    const rig = await openWithTwoKeys();
     const elsewhere = rig.newAccounts();
     await elsewhere.open('installation', ADMINISTRATOR);
     const { accessKeyId } = rig.kept.find(({ account }) => account === OWNER)!;
@@ -102,13 +109,13 @@ describe('Accounts', () => {
   });
 
   test('a deleted key is unknown, and so is what cannot be a key id', async () => {
-    const rig = await IntakeRig.open();
+    const rig = await openWithTwoKeys();
     const { accessKeyId } = rig.kept.find(({ account }) => account === OWNER)!;
     await (await rig.accounts.changeKey(OWNER, accessKeyId, undefined))();
     for (const id of [accessKeyId, 'AKIAUNKNOWNUNKNOWN00', '', '../installation', '\0', 'x'.repeat(5_000)]) {
       expect(await rig.accounts.findCredentials(id)).toBeUndefined();
     }
-    expect(await rig.accounts.listKeys(OWNER)).toEqual([]);
+    expect(await rig.accounts.listKeys(OWNER)).toHaveLength(1);
   });
 
   test('a foreign key looks like one that does not exist (A12)', async () => {
@@ -124,7 +131,7 @@ describe('Accounts', () => {
   });
 
   test('of two changes of a key the later is refused with a conflict, and nothing of it is carried out', async () => {
-    const rig = await IntakeRig.open();
+    const rig = await openWithTwoKeys();
     const { accessKeyId } = rig.kept.find(({ account }) => account === OWNER)!;
     const [deactivate, remove] = [
       await rig.accounts.changeKey(OWNER, accessKeyId, 'Inactive'),
@@ -132,7 +139,7 @@ describe('Accounts', () => {
     ];
     await deactivate();
     await expect(remove()).rejects.toMatchObject({ code: 'ConflictException', status: 409 });
-    expect(await rig.accounts.listKeys(OWNER)).toMatchObject([{ status: 'Inactive' }]);
+    expect(await rig.accounts.listKeys(OWNER)).toContainEqual(expect.objectContaining({ accessKeyId, status: 'Inactive' }));
   });
 
   test('an account has at most 100 keys', async () => {

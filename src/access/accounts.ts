@@ -10,7 +10,7 @@ import { ApiError } from '../api/api-error.ts';
 import type { Credentials } from '../api/credentials.ts';
 import type { Principal } from '../api/operation.ts';
 import type { AccountId, EpochMs } from '../event/types.ts';
-import type { Catalog } from '../store/catalog.ts';
+import type { Catalog, CatalogChange, CatalogDocument } from '../store/catalog.ts';
 import { CatalogConflict } from '../store/catalog.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import { KeyedLock } from '../store/keyed-lock.ts';
@@ -168,17 +168,24 @@ export class Accounts {
 
   /**
    * Changes a key's status, or deletes it (`undefined`).
-   * @throws ApiError `NoSuchEntityException` when the account has no such key: a foreign key looks like none.
+   *
+   * An account keeps one active key at least: without any, it could never make itself another one.
+   * @throws ApiError `NoSuchEntityException` when the account has no such key: a foreign key looks like none;
+   * `ValidationException` when it is the account's last active one. `ConflictException` comes from the returned function.
    */
   async changeKey(account: AccountId, accessKeyId: string, status: 'Active' | 'Inactive' | undefined): Promise<() => Promise<void>> {
     const found = await this.#catalog.get<StoredAccessKey>(['access-key', accessKeyId]);
     if (found?.value.account !== account) {
       throw new ApiError('NoSuchEntityException', `account ${account} has no access key \`${accessKeyId}\``, { status: 404 });
     }
+    const staying = status !== 'Active' && found.value.status === 'Active' ? await this.#otherActiveKey(account, accessKeyId) : undefined;
     return async () => {
       const value = status === undefined ? undefined : { ...found.value, status };
+      const change: CatalogChange = { key: ['access-key', accessKeyId], value, expected: found.version };
+      // The key that stays is written as it is, so that of two keys that switch each other off at once only one succeeds.
+      const guards: CatalogChange[] = staying === undefined ? [] : [{ key: staying.key, value: staying.value, expected: staying.version }];
       try {
-        await this.#catalog.commit([{ key: ['access-key', accessKeyId], value, expected: found.version }]);
+        await this.#catalog.commit([change, ...guards]);
       } catch (cause) {
         if (!(cause instanceof CatalogConflict)) throw cause;
         throw new ApiError('ConflictException', `access key \`${accessKeyId}\` was changed by another call meanwhile; try again`, {
@@ -188,6 +195,18 @@ export class Accounts {
       }
       this.#cache.delete(accessKeyId);
     };
+  }
+
+  async #otherActiveKey(account: AccountId, accessKeyId: string): Promise<CatalogDocument<StoredAccessKey>> {
+    const documents = await this.#catalog.list<StoredAccessKey>(['access-key']);
+    const other = documents.find(
+      ({ value }) => value.account === account && value.status === 'Active' && value.accessKeyId !== accessKeyId,
+    );
+    if (other !== undefined) return other;
+    throw new ApiError(
+      'ValidationException',
+      `\`${accessKeyId}\` is the last active key of account ${account}, which could not be used without it; make or activate another key first`,
+    );
   }
 
   /** Finds a key for the signature check. */

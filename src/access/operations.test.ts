@@ -33,9 +33,13 @@ describe('accessOperations', () => {
     const rig = await IntakeRig.open();
     await decide(rig, 'CreateAccount', { Account: STRANGER }, callOf(ADMINISTRATOR));
     await decide(rig, 'CreateAccessKey', {});
+    await send(rig, 'CreateAccessKey', {});
     await decide(rig, 'UpdateAccessKey', { AccessKeyId: keyOf(rig, OWNER), Status: 'Inactive' });
     expect(rig.accounts.exists(STRANGER)).toBe(false);
-    expect(await rig.accounts.listKeys(OWNER)).toMatchObject([{ accessKeyId: keyOf(rig, OWNER), status: 'Active' }]);
+    expect(await rig.accounts.listKeys(OWNER)).toHaveLength(2);
+    expect(await rig.accounts.listKeys(OWNER)).toContainEqual(
+      expect.objectContaining({ accessKeyId: keyOf(rig, OWNER), status: 'Active' }),
+    );
   });
 
   test('an administrator makes an account once, with its key; making it again says so', async () => {
@@ -102,16 +106,44 @@ describe('accessOperations', () => {
     expect(await send(rig, 'ListAccessKeys', {})).toMatchObject({ AccessKeys: [{ AccessKeyId: keyOf(rig, OWNER) }] });
   });
 
+  test('two keys that switch each other off at once leave one of them active', async () => {
+    const rig = await IntakeRig.open();
+    const { AccessKey } = (await send(rig, 'CreateAccessKey', {})) as { AccessKey: { AccessKeyId: string } };
+    const ids = [keyOf(rig, OWNER), AccessKey.AccessKeyId];
+    const decisions = await Promise.all(ids.map((AccessKeyId) => decide(rig, 'UpdateAccessKey', { AccessKeyId, Status: 'Inactive' })));
+    await decisions[0]!.apply?.();
+    await expect(decisions[1]!.apply?.()).rejects.toMatchObject({ code: 'ConflictException', status: 409 });
+    const statuses = (await rig.accounts.listKeys(OWNER)).map(({ status }) => status);
+    expect(statuses.sort()).toEqual(['Active', 'Inactive']);
+  });
+
   test('an administrator learns that an account does not exist', async () => {
     const refusal = decide(await IntakeRig.open(), 'ListAccessKeys', { Account: STRANGER }, callOf(ADMINISTRATOR));
     await expect(refusal).rejects.toMatchObject({ code: 'NoSuchEntityException', status: 404 });
   });
 
-  test('a key cannot delete itself', async () => {
+  test.each([
+    ['DeleteAccessKey', {}],
+    ['UpdateAccessKey', { Status: 'Inactive' }],
+  ])('%s %j is refused for the key that signs the call, whatever others there are', async (name, more) => {
     const rig = await IntakeRig.open();
+    await send(rig, 'CreateAccessKey', {});
     const call = callOf(OWNER);
     const own = { ...call, principal: { ...call.principal, accessKeyId: keyOf(rig, OWNER) } };
-    await expect(decide(rig, 'DeleteAccessKey', { AccessKeyId: keyOf(rig, OWNER) }, own)).rejects.toThrow('cannot delete itself');
+    await expect(decide(rig, name, { AccessKeyId: keyOf(rig, OWNER), ...more }, own)).rejects.toThrow('sign this call with another key');
+  });
+
+  test.each([
+    ['DeleteAccessKey', {}],
+    ['UpdateAccessKey', { Status: 'Inactive' }],
+  ])('%s %j is refused for the last active key of an account, even to an administrator', async (name, more) => {
+    const rig = await IntakeRig.open();
+    const { AccessKey } = (await send(rig, 'CreateAccessKey', {})) as { AccessKey: { AccessKeyId: string } };
+    await send(rig, 'UpdateAccessKey', { AccessKeyId: AccessKey.AccessKeyId, Status: 'Inactive' });
+    const input = { Account: OWNER, AccessKeyId: keyOf(rig, OWNER), ...more };
+    await expect(decide(rig, name, input, callOf(ADMINISTRATOR))).rejects.toThrow('make or activate another key first');
+    await send(rig, 'UpdateAccessKey', { AccessKeyId: AccessKey.AccessKeyId, Status: 'Active' });
+    await send(rig, name, input, callOf(ADMINISTRATOR));
   });
 
   test.each([

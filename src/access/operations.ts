@@ -133,6 +133,7 @@ function updateAccessKey(accounts: Accounts): Operation<KeyInput, object> {
         throw new ApiError('ValidationException', `Status must be \`Active\` or \`Inactive\``);
       }
       const accessKeyId = keyIdOf(input.AccessKeyId);
+      if (input.Status === 'Inactive') refuseOwnKey(call, accessKeyId);
       return {
         output: {},
         apply: await accounts.changeKey(account, accessKeyId, input.Status),
@@ -150,9 +151,7 @@ function deleteAccessKey(accounts: Accounts): Operation<KeyInput, object> {
     decide: async (call, input): Promise<Decision<object>> => {
       const account = ownAccount(accounts, call, input.Account);
       const accessKeyId = keyIdOf(input.AccessKeyId);
-      if (accessKeyId === call.principal.accessKeyId) {
-        throw new ApiError('ValidationException', 'a key cannot delete itself; use another key of the account');
-      }
+      refuseOwnKey(call, accessKeyId);
       return {
         output: {},
         apply: await accounts.changeKey(account, accessKeyId, undefined),
@@ -161,6 +160,12 @@ function deleteAccessKey(accounts: Accounts): Operation<KeyInput, object> {
       };
     },
   };
+}
+
+/** The key that signs a call is in use: whoever switches it off has a mistaken key in hand, or locks itself out. */
+function refuseOwnKey(call: Call, accessKeyId: string): void {
+  if (accessKeyId !== call.principal.accessKeyId) return;
+  throw new ApiError('ValidationException', 'a key cannot delete or deactivate itself; sign this call with another key of the account');
 }
 
 function requireAdministrator(call: Call): void {

@@ -8,7 +8,6 @@ import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { folderSource } from './folder-source.ts';
 import { formatReport } from './format-report.ts';
-import { SourceUnreachable } from './source.ts';
 import { type PinnedKeys, parsePinnedKeys } from './trust.ts';
 import { type VerifyOptions, verify } from './verify.ts';
 
@@ -111,8 +110,9 @@ try {
   if (error instanceof UsageError) {
     process.stderr.write(`${error.message}\n\n${USAGE}`);
     process.exitCode = 64;
-  } else if (error instanceof SourceUnreachable) {
-    process.stderr.write(`${error.message}\n`);
+  } else {
+    // No failure is a verdict of tampering (P13).
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 2;
-  } else throw error;
+  }
 }

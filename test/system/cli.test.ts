@@ -473,6 +473,27 @@ describe('snowtrail trails and doctor', () => {
   });
 });
 
+describe('snowtrail verify', () => {
+  test('what cannot be reached, read or found is exit 2, never the 1 of tampered evidence (P13)', async () => {
+    const refused = {
+      PATH: process.env['PATH'],
+      AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
+      AWS_ACCESS_KEY_ID: 'A',
+      AWS_SECRET_ACCESS_KEY: 'b',
+    };
+    const wrongKey = { ...refused, AWS_ENDPOINT_URL: server.url };
+    const runs = await Promise.all([
+      runCli(['verify', './not-there', '--offline']),
+      runCli(['verify'], { env: refused }),
+      runCli(['verify'], { env: wrongKey }),
+      cli(['verify', 'no-such-trail']),
+    ]);
+    expect(runs.map(({ exitCode }) => exitCode)).toEqual([2, 2, 2, 2]);
+    for (const { stderr } of runs) expect(stderr).toMatch(/^snowtrail: ./);
+    expect((await cli(['verify', '--jobs', 'many'])).exitCode).toBe(64);
+  });
+});
+
 describe('words and help', () => {
   test('a wrong word is answered with the right one, and exit 64', async () => {
     const [command, verb, flag, filter, form, time] = await Promise.all([

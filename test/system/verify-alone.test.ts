@@ -69,6 +69,11 @@ describe('node verify.js', () => {
     expect(run('not-there')).toMatchObject({ exit: 2, err: expect.stringContaining('not-there') });
   });
 
+  test('says 2 when the state file cannot be written', () => {
+    const { exit, err } = run('copy', '--public-key', 'keys', '--state', 'not-there/state.json');
+    expect([exit, err]).toEqual([2, expect.stringContaining('not-there')]);
+  });
+
   test('says 64 for what it does not understand', () => {
     expect(
       [run(), run('a', 'b'), run('copy', '--unknown'), run('copy', '--from', 'noon'), run('copy', '--public-key', 'state.json')].map(

@@ -14,7 +14,7 @@ import type { VerifyReport } from '../../verify/report.ts';
 import { type PinnedKeys, parsePinnedKeys } from '../../verify/trust.ts';
 import { type VerifyOptions, verify } from '../../verify/verify.ts';
 import { Client } from '../client.ts';
-import { UsageError } from '../exit.ts';
+import { CommandFailed, UsageError } from '../exit.ts';
 import { findServer } from '../find-server.ts';
 import { type GlobalOptions, globalOptions } from '../global-options.ts';
 import { s3Request } from '../s3-request.ts';
@@ -36,6 +36,9 @@ interface Target {
   readonly options: Pick<VerifyOptions, 'source' | 'callServer' | 'trails'>;
 }
 
+/** The exit code of a check that could not be made whole. */
+const INCOMPLETE = 2;
+
 export function addVerify(program: Command): void {
   program
     .command('verify')
@@ -54,14 +57,23 @@ export function addVerify(program: Command): void {
       '\nExamples:\n  snowtrail verify\n  snowtrail verify s3://trail-bucket --public-key keys.txt\n  snowtrail verify ./copy --offline --public-key keys.txt\n\nExit: 0 complete and consistent, 1 tampered, 2 incomplete or nothing to hold it against, 64 usage',
     )
     .action(async (target: string | undefined, options: Options, command: Command) => {
-      const shared = globalOptions(command);
-      const targets = await targetsOf(target, options, shared);
-      const reports = await runAll(targets, options, shared);
-      print(reports, shared, options);
-      // Tampered says more than incomplete, and both say more than consistent.
-      const codes = reports.map(({ report }) => report.exitCode);
-      process.exitCode = codes.includes(1) ? 1 : codes.includes(2) || codes.length === 0 ? 2 : 0;
+      try {
+        process.exitCode = await run(target, options, globalOptions(command));
+      } catch (error) {
+        if (error instanceof UsageError) throw error;
+        // No failure is a verdict of tampering: whatever could not be reached, read or written leaves the check incomplete.
+        throw new CommandFailed(INCOMPLETE, error instanceof Error ? error.message : String(error));
+      }
     });
+}
+
+async function run(target: string | undefined, options: Options, shared: GlobalOptions): Promise<number> {
+  const targets = await targetsOf(target, options, shared);
+  const reports = await runAll(targets, options, shared);
+  print(reports, shared, options);
+  // Tampered says more than incomplete, and both say more than consistent.
+  const codes = reports.map(({ report }) => report.exitCode);
+  return codes.includes(1) ? 1 : codes.includes(INCOMPLETE) || codes.length === 0 ? INCOMPLETE : 0;
 }
 
 async function targetsOf(target: string | undefined, options: Options, shared: GlobalOptions): Promise<readonly Target[]> {
