@@ -31,6 +31,7 @@ import { JournalFull } from '../store/journal.ts';
 import { createTrails, type Trails } from '../trail/create-trails.ts';
 import { createPages } from './pages.ts';
 import { type FollowerState, runFollower } from './run-follower.ts';
+import { type ScrubProblem, scrubJournal } from './scrub-journal.ts';
 import { hashSha256 } from './sha256.ts';
 import type { Stores } from './stores.ts';
 
@@ -78,6 +79,8 @@ export interface SnowtrailServer {
   runFollowers(signal: AbortSignal): Promise<void>;
   /** Delivers for the trails until `signal` aborts. */
   runTrails(signal: AbortSignal): Promise<void>;
+  /** Looks for damage of the journal until `signal` aborts. */
+  runScrub(signal: AbortSignal): Promise<void>;
 }
 
 /** Opens followers and operations over the stores. Nothing runs yet. */
@@ -233,6 +236,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     counted,
     recordCall,
     runTrails: (signal) => trails.run(signal),
+    runScrub: (signal) => scrubJournal({ clock, journal, report: (problem) => reportScrub(log, problem) }, signal),
     runFollowers: async (signal) => {
       const report = (state: FollowerState, error?: unknown) => {
         states.set(state.name, state);
@@ -287,6 +291,15 @@ function reportHttp(log: ServerLog, problem: HttpProblem): void {
       });
       break;
   }
+}
+
+function reportScrub(log: ServerLog, problem: ScrubProblem): void {
+  if (problem.kind === 'failed') {
+    log.error(`the journal could not be looked through for damage: ${messageOf(problem.error)}`);
+    return;
+  }
+  const { from, to, reason } = problem.damage;
+  log.error(`journal entries ${from} to ${to} are damaged: ${reason}; see \`snowtrail doctor\``);
 }
 
 function messageOf(error: unknown): string {

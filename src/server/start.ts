@@ -89,7 +89,7 @@ export async function startServer(settings: Settings, options: StartOptions = {}
     await writeServerFile(settings, server.administrator, http.url);
     const followers = server.runFollowers(closing.signal);
     await options.prepare?.(server, http.url);
-    const running = Promise.all([followers, server.runTrails(closing.signal)]);
+    const running = Promise.all([followers, server.runTrails(closing.signal), server.runScrub(closing.signal)]);
     const failed = watchFailure(failure, closing.signal);
     /** Whether the work is done, and without an error, before the time is over. */
     const isDone = async (what: string, work: Promise<void>, limitMs = CLOSE_MS): Promise<boolean> => {

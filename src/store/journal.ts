@@ -132,8 +132,12 @@ export interface Journal {
   /** Damage known so far: found at start, at a read, or by `scrub`. */
   damage(): readonly JournalDamage[];
 
-  /** Reads every entry and checks length, CRC and sequence. Returns all damage found. */
-  scrub(signal?: AbortSignal): Promise<readonly JournalDamage[]>;
+  /**
+   * Reads every entry and checks length, CRC and sequence. Returns all damage found: less when `signal` aborts.
+   * @param rest Waited for after each part of at most some 64 MiB; absent: no rest.
+   * @throws the system's error when the device does not read.
+   */
+  scrub(signal?: AbortSignal, rest?: () => Promise<void>): Promise<readonly JournalDamage[]>;
 
   /** Whether appends can succeed now, for the readiness probe: `ok`, or the reason in one sentence. */
   health(): { readonly state: 'ok' | 'full' | 'failed'; readonly reason?: string };

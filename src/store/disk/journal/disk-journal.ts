@@ -686,13 +686,14 @@ class SegmentedJournal implements DiskJournal {
     return [...this.#damages];
   }
 
-  async scrub(signal?: AbortSignal): Promise<readonly JournalDamage[]> {
+  async scrub(signal?: AbortSignal, rest?: () => Promise<void>): Promise<readonly JournalDamage[]> {
     const found: JournalDamage[] = this.#damages.filter(({ from }) => this.#segmentOf(Number(from)) === undefined);
     // By place: a log file may be replaced by its sealed form meanwhile.
     for (let place = 0; place < this.#segments.length && !signal?.aborted; place++) {
       const damages = await this.#segments[place]!.scrub(signal);
       for (const damage of damages) this.#addDamage(damage);
       found.push(...damages);
+      await rest?.();
     }
     return found.sort((a, b) => Number(a.from - b.from));
   }
