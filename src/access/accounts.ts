@@ -124,17 +124,32 @@ export class Accounts {
    * @returns the new key, or `undefined` when the account exists already.
    */
   async create(account: AccountId, name: string): Promise<NewAccessKey | undefined> {
-    return this.exists(account) ? undefined : this.#creating.run(account, () => this.#create(account, name));
+    return this.exists(account) ? undefined : (await this.prepareAccount(account, name)).save();
   }
 
-  async #create(account: AccountId, name: string): Promise<NewAccessKey | undefined> {
+  /**
+   * Prepares an account with its first key; `save` makes both usable, and returns `undefined` when the account was made
+   * meanwhile: then the prepared key is none.
+   */
+  async prepareAccount(
+    account: AccountId,
+    name: string,
+  ): Promise<{ readonly newKey: NewAccessKey; save(): Promise<NewAccessKey | undefined> }> {
+    const made = await this.#makeKey(account);
+    return { newKey: made.newKey, save: () => this.#creating.run(account, () => this.#create(account, name, made)) };
+  }
+
+  async #create(
+    account: AccountId,
+    name: string,
+    { newKey, stored }: { readonly newKey: NewAccessKey; readonly stored: StoredAccessKey },
+  ): Promise<NewAccessKey | undefined> {
     const other = await this.#catalog.get<AccountInfo>(['account', account]);
     if (other) {
       this.#known.set(account, other.value);
       return undefined;
     }
     const info: AccountInfo = { account, name, createdAtMs: this.#clock.nowMs() };
-    const { newKey, stored } = await this.#makeKey(account);
     // First kept, then valid, as in `open`.
     await this.#keepKey(newKey);
     await this.#catalog.commit([

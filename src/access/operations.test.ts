@@ -50,6 +50,15 @@ describe('accessOperations', () => {
     expect(await send(rig, 'CreateAccount', { Account: STRANGER }, call)).toEqual({ Created: false });
   });
 
+  test('the record of a new account names the key that came with it, and that of a known account none', async () => {
+    const rig = await IntakeRig.open();
+    const decision = await decide(rig, 'CreateAccount', { Account: STRANGER }, callOf(ADMINISTRATOR));
+    await decision.apply?.();
+    const { AccessKeyId } = (decision.output as { AccessKey: { AccessKeyId: string } }).AccessKey;
+    expect(decision.responseElements).toEqual({ accessKey: { account: STRANGER, accessKeyId: AccessKeyId, status: 'Active' } });
+    expect((await decide(rig, 'CreateAccount', { Account: STRANGER }, callOf(ADMINISTRATOR))).responseElements).toBeNull();
+  });
+
   test('no record holds a secret (FI6)', async () => {
     const rig = await IntakeRig.open();
     for (const [name, input] of [

@@ -59,16 +59,19 @@ function createAccount(
       requireAdministrator(call);
       const account = accountOf(input.Account);
       const name = nameOf(input.Name ?? `account ${account}`);
-      const output: { Created: boolean; AccessKey?: NewKeyOutput } = { Created: !accounts.exists(account) };
+      if (accounts.exists(account)) return { output: { Created: false }, requestParameters: { account, name }, responseElements: null };
+      const { newKey, save } = await accounts.prepareAccount(account, name);
+      const output: { Created: boolean; AccessKey?: NewKeyOutput } = { Created: true };
       return {
         output,
         apply: async () => {
-          const key = await accounts.create(account, name);
+          const key = await save();
           output.Created = key !== undefined;
           if (key) output.AccessKey = { Account: key.account, AccessKeyId: key.accessKeyId, SecretAccessKey: key.secretAccessKey };
         },
         requestParameters: { account, name },
-        responseElements: null,
+        // As for CreateAccessKey: the id of the key, never its secret.
+        responseElements: { accessKey: { account, accessKeyId: newKey.accessKeyId, status: 'Active' } },
       };
     },
   };
