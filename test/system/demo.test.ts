@@ -43,8 +43,27 @@ describe('snowtrail demo', () => {
     expect(who.exitCode).toBe(0);
     expect(who.text).toContain('DeleteBucketPublicAccessBlock');
     expect(who.text).toContain('PutBucketPolicy');
+    const listed = await runCli(['events', '--limit', '0', '--data-dir', dataDir, '-o', 'ndjson']);
+    const events = listed.text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { EventTime: string; EventSource: string; IsEventTimeSuspicious: boolean });
+    const times = events.filter((event) => event.EventSource !== 'snowtrail.amazonaws.com').map(({ EventTime }) => Date.parse(EventTime));
+    expect(times.length).toBeGreaterThan(3_000);
+    expect(events.filter((event) => event.IsEventTimeSuspicious)).toEqual([]);
+    expect(times).toEqual([...times].sort((a, b) => b - a));
     const verified = await runCli(['verify', '--data-dir', dataDir, '-o', 'json']);
     expect(JSON.parse(verified.text)).toMatchObject({ verdict: 'consistent', counts: { digest: { valid: 168 } } });
+  });
+
+  test('what it says to try works once the server is started as it says', async () => {
+    expect(demo.text).not.toContain('q to quit');
+    expect(demo.text).toContain(`start --data-dir ${dataDir}`);
+    const commands = [...demo.text.matchAll(/snowtrail ((?:who|events|verify|doctor) [^"\n]*)/g)].map(([, words]) =>
+      words!.trim().split(' '),
+    );
+    expect(commands.map(([name]) => name)).toEqual(['who', 'events', 'verify', 'doctor']);
+    for (const words of commands) expect((await runCli(words)).exitCode, words.join(' ')).toBe(0);
   });
 
   test('makes its own folder anew, and leaves any other alone', async () => {

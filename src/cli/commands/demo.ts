@@ -63,6 +63,7 @@ async function demo(options: Options): Promise<void> {
   const step = (text: string, tookMs: number) => say(`  ✔ ${text.padEnd(58)} ${(tookMs / 1_000).toFixed(1)} s`);
   say(`  snowtrail 0.1.0 · data in ${options.dataDir} · no account, no cloud, no telemetry\n`);
 
+  const isAttended = !options.once && process.stdin.isTTY === true;
   const running = await startServer(settings, {
     clock,
     prepare: async (server, url) => {
@@ -73,26 +74,27 @@ async function demo(options: Options): Promise<void> {
       const beganMs = performance.now();
       const events = sampleEvents({ seed: options.seed, count, nowMs });
       const fromMs = nowMs - DIGEST_HOURS * HOUR_MS;
-      const isDelivered = ({ account, timeMs }: SampleEvent) => account === DEMO_ACCOUNTS[0] && timeMs >= fromMs;
+      // Sent within its hour, since nothing is received before it happens.
+      const isRecent = ({ timeMs }: SampleEvent) => timeMs >= fromMs;
       let sentMs = beganMs;
       const sending = submit(
         client,
-        events.filter((event) => !isDelivered(event)),
+        events.filter((event) => !isRecent(event)),
         'import',
       ).then(() => {
         sentMs = performance.now();
       });
-      await Promise.all([sending, deliverByHour({ server, client, clock, recent: events.filter(isDelivered), fromMs })]);
+      await Promise.all([sending, deliverByHour({ server, client, clock, recent: events.filter(isRecent), fromMs })]);
       step(`${events.length.toLocaleString('en')} sample events, 3 accounts, 90 days (one incident)`, sentMs - beganMs);
       clock.reset();
       await server.trails.flushNow();
       const digests = await verifyTrail(client, options.dataDir);
       step(`${digests} digests signed (last 7 days), chain verified`, performance.now() - sentMs);
-      sayNext(say, options, url);
+      sayNext(say, options, isAttended ? url : undefined);
     },
   });
 
-  if (options.once || process.stdin.isTTY !== true) {
+  if (!isAttended) {
     await running.stop();
     return;
   }
@@ -176,7 +178,7 @@ async function deliverByHour({ server, client, clock, recent, fromMs }: Replay):
   for (const [hour, events] of byHour.entries()) {
     const endMs = fromMs + (hour + 1) * HOUR_MS;
     if (events.length > 0) {
-      clock.moveTo(endMs - HOUR_MS / 2);
+      clock.moveTo(endMs - 1_000);
       await submit(client, events, 'record');
       await server.trails.flushNow();
     }
@@ -195,10 +197,12 @@ async function verifyTrail(client: Client, dataDir: string): Promise<number> {
   return report.counts.digest.valid + report.counts['backfill-digest'].valid;
 }
 
-function sayNext(say: (text: string) => void, options: Options, url: string): void {
+/** What to try. Without a `url` the server ends with the demo, and has to be started first. */
+function sayNext(say: (text: string) => void, options: Options, url: string | undefined): void {
   const program = existsSync('bin/snowtrail') ? 'bin/snowtrail' : 'npx snowtrail';
   const at = `--data-dir ${options.dataDir}`;
-  say(`\n  Server    ${url}        (q to quit)`);
+  if (url !== undefined) say(`\n  Server    ${url}        (q to quit)`);
+  else say(`\n  Start     ${program} start ${at} --listen ${options.listen}        (first, in another terminal)`);
   say(`  AWS CLI   eval "$(${program} env ${at})"  then  aws cloudtrail lookup-events --max-items 3`);
   say(`  Next      ${program} who blizzard-exports --write ${at}    "who made this bucket public?"`);
   say(`            ${program} events --user alice --from -2d ${at}`);
