@@ -12,7 +12,7 @@ import { holdAgainst } from './hold-against.ts';
 import { Inspector } from './inspector.ts';
 import { JobLimit } from './job-limit.ts';
 import { NumberSet, parseTrailArn, placeOf, regionOf, type ScopeId, type TrailName, trailId } from './layout.ts';
-import { ReportBuilder, type VerifyReport } from './report.ts';
+import { type Finding, ReportBuilder, type VerifyReport } from './report.ts';
 import { type FoundReceipts, type FoundTrail, type Inventory, type Run, type Selection, wantsRegion } from './run.ts';
 import { type CallServer, ServerEvidence, type ServerTrail } from './server-evidence.ts';
 import { type EvidenceSource, SourceUnreachable } from './source.ts';
@@ -46,6 +46,8 @@ export interface VerifyOptions {
   /** The present, to tell that a bucket has gone stale. By default the machine's clock. */
   readonly nowMs?: number;
   readonly onProgress?: (progress: VerifyProgress) => void;
+  /** What the caller found itself, such as damage of the server's journal: counts for the verdict as any other. */
+  readonly findings?: readonly Finding[];
 }
 
 export interface VerifyProgress {
@@ -59,6 +61,7 @@ export interface VerifyProgress {
 /** @returns A report for every outcome; what the source, the server or a file does wrong is in it, never thrown. */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const report = new ReportBuilder();
+  for (const finding of options.findings ?? []) report.add(finding);
   const state = await loadState(options.statePath, report);
   const server = options.callServer === undefined ? undefined : new ServerEvidence(options.callServer);
   const serverWord = await askServer(server, options, report);

@@ -10,14 +10,16 @@ import type { Command } from 'commander';
 import { bucketSource } from '../../verify/bucket-source.ts';
 import { folderSource } from '../../verify/folder-source.ts';
 import { formatReport } from '../../verify/format-report.ts';
-import type { VerifyReport } from '../../verify/report.ts';
+import type { Finding, VerifyReport } from '../../verify/report.ts';
 import { type PinnedKeys, parsePinnedKeys } from '../../verify/trust.ts';
 import { type VerifyOptions, verify } from '../../verify/verify.ts';
 import { Client } from '../client.ts';
 import { CommandFailed, UsageError } from '../exit.ts';
 import { findServer } from '../find-server.ts';
 import { type GlobalOptions, globalOptions } from '../global-options.ts';
+import { findJournalDamage } from '../journal-findings.ts';
 import { s3Request } from '../s3-request.ts';
+import { safeText } from '../safe-text.ts';
 
 interface Options {
   readonly publicKey?: readonly string[];
@@ -69,11 +71,15 @@ export function addVerify(program: Command): void {
 
 async function run(target: string | undefined, options: Options, shared: GlobalOptions): Promise<number> {
   const targets = await targetsOf(target, options, shared);
-  const reports = await runAll(targets, options, shared);
+  // All of the server: its journal belongs to it. Of several keys only the administrator's is told of damage.
+  const findings = target === undefined ? (await Promise.all((await clientsOf(shared)).map(findJournalDamage))).flat() : [];
+  const reports = await runAll(targets, findings, options, shared);
   print(reports, shared, options);
+  // Without a trail there is no report to hold them.
+  if (reports.length === 0) for (const { message } of findings) process.stderr.write(`snowtrail: ${safeText(message)}\n`);
   // Tampered says more than incomplete, and both say more than consistent.
   const codes = reports.map(({ report }) => report.exitCode);
-  return codes.includes(1) ? 1 : codes.includes(INCOMPLETE) || codes.length === 0 ? INCOMPLETE : 0;
+  return codes.includes(1) || findings.length > 0 ? 1 : codes.includes(INCOMPLETE) || codes.length === 0 ? INCOMPLETE : 0;
 }
 
 async function targetsOf(target: string | undefined, options: Options, shared: GlobalOptions): Promise<readonly Target[]> {
@@ -141,15 +147,18 @@ async function trailTargets(client: Client, wanted: string | undefined): Promise
 
 async function runAll(
   targets: readonly Target[],
+  findings: readonly Finding[],
   options: Options,
   shared: GlobalOptions,
 ): Promise<readonly { readonly title: string; readonly report: VerifyReport }[]> {
   const pinnedKeys = await readKeys(options.publicKey ?? []);
   const isShown = process.stderr.isTTY === true && shared.quiet !== true;
   const reports = [];
-  for (const target of targets) {
+  for (const [place, target] of targets.entries()) {
     const report = await verify({
       ...target.options,
+      // The journal is one: said once.
+      ...(place === 0 ? { findings } : {}),
       ...(pinnedKeys === undefined ? {} : { pinnedKeys }),
       ...(options.state === undefined ? {} : { statePath: options.state }),
       ...(options.from === undefined ? {} : { from: timeOf(options.from) }),
