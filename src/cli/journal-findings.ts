@@ -3,7 +3,7 @@
  */
 import type { Finding } from '../verify/report.ts';
 import type { Client } from './client.ts';
-import { CommandFailed } from './exit.ts';
+import { CommandFailed, EXIT } from './exit.ts';
 
 /** What it needs of `GetHealth`. */
 interface Health {
@@ -15,7 +15,7 @@ export async function findJournalDamage(client: Pick<Client, 'call'>): Promise<r
   try {
     return damageFindings(await client.call<Health>('GetHealth'));
   } catch (error) {
-    if (error instanceof CommandFailed && error.message.includes('only the first account sees the health')) return [];
+    if (error instanceof CommandFailed && error.exitCode === EXIT.denied) return [];
     throw error;
   }
 }
