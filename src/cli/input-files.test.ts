@@ -4,7 +4,7 @@ import { dirname, join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { UsageError } from './exit.ts';
-import { findInputFiles, readPieces } from './input-files.ts';
+import { findInputFiles, readPieces, unpackIfGzip } from './input-files.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -35,21 +35,25 @@ describe('findInputFiles', () => {
     const { files, passedOver } = await findInputFiles([join(folder, 'z.txt'), '-', join(folder, 'd'), join(folder, 'a.json')]);
     const names = files.map(({ path }) => (path === '-' ? path : relative(folder, path)));
     expect(names).toEqual(['z.txt', '-', 'd/2025/09.ndjson', 'd/2026/01.json.gz', 'd/2026/02.json.gz', 'd/b.log', 'a.json']);
-    expect([files[0]!.sizeBytes, files[1]!.sizeBytes, passedOver]).toEqual([5, 0, 0]);
+    expect([files[0]!.sizeBytes, files[1]!.sizeBytes, passedOver]).toEqual([5, 0, {}]);
   });
 
-  test('digests, evidence, insights and files that are no logs are passed over and counted', async () => {
-    const inside = ['CloudTrail-Digest/d.json.gz', 'CloudTrail-Evidence/r.json', 'CloudTrail-Insight/i.json.gz', '.snowtrail/s.json'];
-    for (const name of ['AWSLogs/1/CloudTrail/e.json.gz', 'README.md', 'x.json.bak', ...inside]) await put(name);
+  test('digests, evidence and files that are no logs are passed over and counted by what they are; insights are events', async () => {
+    const inside = ['CloudTrail-Digest/d.json.gz', 'CloudTrail-Evidence/r.json', '.snowtrail/s.json'];
+    for (const name of ['AWSLogs/1/CloudTrail/e.json.gz', 'AWSLogs/1/CloudTrail-Insight/i.json.gz', 'README.md', 'x.json.bak', ...inside])
+      await put(name);
     const { files, passedOver } = await findInputFiles([folder]);
-    expect(files.map(({ path }) => relative(folder, path))).toEqual(['AWSLogs/1/CloudTrail/e.json.gz']);
-    expect(passedOver).toBe(6);
+    expect(files.map(({ path }) => relative(folder, path))).toEqual([
+      'AWSLogs/1/CloudTrail-Insight/i.json.gz',
+      'AWSLogs/1/CloudTrail/e.json.gz',
+    ]);
+    expect(passedOver).toEqual({ 'digest files': 1, 'receipts and checkpoints': 2, 'files of another kind': 2 });
   });
 
   test('a link in a folder is not followed, and counted as passed over', async () => {
     await symlink(await put('a.json'), join(folder, 'b.json'));
     const { files, passedOver } = await findInputFiles([folder]);
-    expect([files.map(({ path }) => relative(folder, path)), passedOver]).toEqual([['a.json'], 1]);
+    expect([files.map(({ path }) => relative(folder, path)), passedOver]).toEqual([['a.json'], { 'links and special files': 1 }]);
   });
 
   test('a path that is not there is named', async () => {
@@ -85,5 +89,32 @@ describe('readPieces', () => {
     changed[changed.length - 6]! ^= 0xff;
     for (const bytes of [whole.subarray(0, whole.length - 9), changed])
       await expect(recordsOf(await put('broken.gz', bytes))).rejects.toThrow();
+  });
+});
+
+describe('unpackIfGzip', () => {
+  test.each([
+    ['gzip', gzipSync('{"a":1}')],
+    ['plain text', Buffer.from('{"a":1}')],
+  ])('%s is told by its first bytes, however they are cut', async (_, bytes) => {
+    const byteByByte = async function* () {
+      for (const byte of bytes) yield Uint8Array.of(byte);
+    };
+    const found: Uint8Array[] = [];
+    for await (const chunk of unpackIfGzip(byteByByte())) found.push(chunk);
+    expect(Buffer.concat(found).toString()).toBe('{"a":1}');
+  });
+
+  test('gzip that breaks off is an error, and nothing at all is nothing', async () => {
+    const read = async (bytes: Uint8Array) => {
+      const once = async function* () {
+        if (bytes.length > 0) yield bytes;
+      };
+      let length = 0;
+      for await (const chunk of unpackIfGzip(once())) length += chunk.length;
+      return length;
+    };
+    await expect(read(gzipSync('{"a":1}').subarray(0, 20))).rejects.toThrow('unexpected end of file');
+    expect(await read(new Uint8Array())).toBe(0);
   });
 });

@@ -5,6 +5,7 @@
  */
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { type RecordPiece, RecordSlicer } from '../event/slice-records.ts';
 import { UsageError } from './exit.ts';
@@ -18,20 +19,26 @@ export interface InputFile {
 
 /** Bytes that are read, and uncompressed, at once: a piece costs a turn of the loop whatever its size. */
 const CHUNK_BYTES = 256 * 1024;
-/** Folders of a trail's bucket that hold no events. */
-const NOT_EVENTS = new Set(['CloudTrail-Digest', 'CloudTrail-Evidence', 'CloudTrail-Insight']);
+/** Folders that hold no events, and what they hold. */
+const NOT_EVENTS = new Map([
+  ['CloudTrail-Digest', 'digest files'],
+  ['CloudTrail-Evidence', 'receipts and checkpoints'],
+  ['.snowtrail', 'receipts and checkpoints'],
+]);
+/** How every gzip file begins. */
+const GZIP_MAGIC = [0x1f, 0x8b];
 /** Endings of files that can hold records. */
 const ENDINGS = /\.(json|ndjson|jsonl|log)(\.gz)?$/;
 
 /**
- * All files under the paths, in order.
+ * All files under the paths, in order, and how many were passed over, by what they are.
  * @throws UsageError for a path that is not there.
  */
 export async function findInputFiles(
   paths: readonly string[],
-): Promise<{ readonly files: readonly InputFile[]; readonly passedOver: number }> {
+): Promise<{ readonly files: readonly InputFile[]; readonly passedOver: Readonly<Record<string, number>> }> {
   const files: InputFile[] = [];
-  let passedOver = 0;
+  const passedOver: Record<string, number> = {};
   for (const path of paths) {
     if (path === '-') {
       files.push({ path, sizeBytes: 0 });
@@ -48,13 +55,19 @@ export async function findInputFiles(
     const inside = new Map(entries.filter((entry) => !entry.isDirectory()).map((entry) => [join(entry.parentPath, entry.name), entry]));
     for (const name of [...inside.keys()].sort()) {
       // Links and pipes are not followed, and counted, so that they do not go missing in silence.
-      const isEvents =
-        inside.get(name)!.isFile() && ENDINGS.test(name) && !name.split('/').some((part) => NOT_EVENTS.has(part) || part === '.snowtrail');
-      if (isEvents) files.push({ path: name, sizeBytes: (await stat(name)).size });
-      else passedOver += 1;
+      const other = inside.get(name)!.isFile() ? notEvents(name) : 'links and special files';
+      if (other === undefined) files.push({ path: name, sizeBytes: (await stat(name)).size });
+      else passedOver[other] = (passedOver[other] ?? 0) + 1;
     }
   }
   return { files, passedOver };
+}
+
+/** What a file is that holds no events; `undefined` when it may hold some. */
+function notEvents(path: string): string | undefined {
+  const folder = path.split('/').find((part) => NOT_EVENTS.has(part));
+  if (folder !== undefined) return NOT_EVENTS.get(folder);
+  return ENDINGS.test(path) ? undefined : 'files of another kind';
 }
 
 /**
@@ -72,21 +85,45 @@ export async function* readPieces(file: InputFile): AsyncGenerator<readonly Reco
 }
 
 async function openInput(file: InputFile): Promise<AsyncIterable<Uint8Array>> {
-  if (file.path === '-') return process.stdin;
+  if (file.path === '-') return unpackIfGzip(process.stdin);
   const handle = await open(file.path, 'r');
-  const isGzip = await startsAsGzip(handle).catch(async (error: unknown) => {
+  const isPacked = await startsAsGzip(handle).catch(async (error: unknown) => {
     await handle.close();
     throw error;
   });
   // It closes the handle at its end, and when the reader leaves.
   const bytes = handle.createReadStream({ start: 0, highWaterMark: CHUNK_BYTES });
-  if (!isGzip) return bytes;
+  if (!isPacked) return bytes;
   const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
   bytes.on('error', (error) => gunzip.destroy(error));
   return bytes.pipe(gunzip).on('close', () => bytes.destroy());
 }
 
+/** The bytes of a stream that cannot be read twice, uncompressed when they begin as gzip does. */
+export async function* unpackIfGzip(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  const chunks = input[Symbol.asyncIterator]();
+  let head: Uint8Array = new Uint8Array();
+  let next = await chunks.next();
+  for (; next.done !== true; next = await chunks.next()) {
+    head = Buffer.concat([head, next.value]);
+    if (head.length >= GZIP_MAGIC.length) break;
+  }
+  const whole = (async function* () {
+    if (head.length > 0) yield head;
+    yield* { [Symbol.asyncIterator]: () => chunks };
+  })();
+  if (!isGzip(head)) return yield* whole;
+  const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
+  const bytes = Readable.from(whole, { objectMode: false });
+  bytes.on('error', (error) => gunzip.destroy(error));
+  yield* bytes.pipe(gunzip);
+}
+
 async function startsAsGzip(handle: FileHandle): Promise<boolean> {
   const { bytesRead, buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0);
-  return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b;
+  return isGzip(buffer.subarray(0, bytesRead));
+}
+
+function isGzip(head: Uint8Array): boolean {
+  return GZIP_MAGIC.every((byte, at) => head[at] === byte);
 }

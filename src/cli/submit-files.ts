@@ -49,6 +49,8 @@ export interface SubmitReport {
   readonly skipped: number;
   /** Files in the folders that hold no events by their name or place. */
   readonly passedOver: number;
+  /** `passedOver` by what these files are. */
+  readonly passedOverKinds: Readonly<Record<string, number>>;
   readonly accepted: number;
   readonly repeated: number;
   /** Of `accepted`: the id was there with other bytes. */
@@ -119,7 +121,15 @@ export async function submitFiles(client: Client, paths: readonly string[], opti
   if (!options.signal.aborted) await batches.flush();
   await batches.end();
   progress.end();
-  return { files: files.length, skipped, passedOver, ...tally.report(), isInterrupted: options.signal.aborted };
+  const passedOverCount = Object.values(passedOver).reduce((sum, count) => sum + count, 0);
+  return {
+    files: files.length,
+    skipped,
+    passedOver: passedOverCount,
+    passedOverKinds: passedOver,
+    ...tally.report(),
+    isInterrupted: options.signal.aborted,
+  };
 }
 
 /**

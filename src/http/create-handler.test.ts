@@ -172,6 +172,29 @@ describe('finding the operation', () => {
   });
 });
 
+describe('a service that is not here', () => {
+  const organizations = (more: SendOptions = {}) =>
+    json('', '{}', { service: 'organizations', target: 'AWSOrganizationsV20161128.ListAccounts', ...more });
+
+  test('is named to who signed rightly, in the form of its protocol', async () => {
+    const { status, text } = await organizations();
+    expect([status, typeOf(text)]).toEqual([400, 'UnsupportedOperationException']);
+    expect(text).toMatch(/no service `organizations`; it has .*cloudtrail, .*s3/);
+    const iam = await rig.send('POST', '/', {
+      service: 'iam',
+      body: 'Action=ListUsers&Version=2010-05-08',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    });
+    expect([iam.status, iam.text]).toEqual([400, expect.stringContaining('<Code>InvalidAction</Code>')]);
+  });
+
+  test('a stranger learns nothing of it', async () => {
+    const { text, status } = await organizations({ key: { ...RIG_KEY, secretAccessKey: 'wrong' } });
+    expect([status, typeOf(text)]).toEqual([403, 'InvalidSignatureException']);
+    expect(text).not.toContain('it has');
+  });
+});
+
 describe('the query protocol', () => {
   const form = { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' };
 

@@ -123,8 +123,7 @@ class Exchange {
       throw new SignatureRefusal('wrong-scope', `Credential should be scoped to a valid region, not '${scope.region}'.`);
     if (scope.service === 's3') return this.#runS3(authorization);
     const service = this.#ports.services.get(scope.service);
-    if (service === undefined)
-      throw new SignatureRefusal('wrong-scope', `Credential should be scoped to a service of this endpoint, not '${scope.service}'.`);
+    if (service === undefined) return this.#refuseService(authorization);
     this.#context = { ...this.#contextOf(familyOf(service)), ...(service.namespace === undefined ? {} : { namespace: service.namespace }) };
     checkTime(authorization, this.#ports.signatureTimeMs());
     const stream = scope.service === 'snowtrail' ? this.#ports.streams.get(`${method} ${path}`) : undefined;
@@ -186,6 +185,21 @@ class Exchange {
     } finally {
       held.release();
     }
+  }
+
+  /** Only who signs with a key of this installation is told which services there are. */
+  async #refuseService(authorization: Authorization): Promise<never> {
+    checkTime(authorization, this.#ports.signatureTimeMs());
+    const claim = readPayloadClaim(authorization, 'whole');
+    const held = await holdBody(this.#source, this.#source.limits.controlBodyBytes);
+    try {
+      await this.#authenticate(authorization, hashOf(claim, held.bytes), claim, held.bytes);
+    } finally {
+      held.release();
+    }
+    const there = [...this.#ports.services.keys(), 's3'].sort().join(', ');
+    const message = `this endpoint has no service \`${authorization.scope.service}\`; it has ${there}`;
+    throw new ApiError(this.#context.family === 'query' ? 'InvalidAction' : 'UnsupportedOperationException', message, { status: 400 });
   }
 
   async #runStream(service: Service, route: StreamRoute, authorization: Authorization): Promise<void> {

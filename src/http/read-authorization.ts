@@ -70,9 +70,22 @@ export function readAuthorization(headers: readonly RawHeader[], query: string):
       'Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter or the Authorization header should be specified',
     );
   }
+  if (header === undefined && !isPresigned && isSignatureVersion2(query)) throw unsupportedMechanism();
   const authorization = isPresigned ? fromQuery(parameters, values) : fromHeader(header, values);
   requireSigned(authorization, values);
   return authorization;
+}
+
+/** True for a presigned URL of Signature Version 2, which older clients make unless they are told otherwise. */
+function isSignatureVersion2(query: string): boolean {
+  return /(?:^|&)AWSAccessKeyId=/.test(query) && /(?:^|&)Signature=/.test(query);
+}
+
+function unsupportedMechanism(): SignatureRefusal {
+  return new SignatureRefusal(
+    'unsupported',
+    'The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.',
+  );
 }
 
 /** Header values by lower-case name. @throws SignatureRefusal when one of those that count once comes twice. */
@@ -111,11 +124,7 @@ function parameterMap(query: string): ReadonlyMap<string, string> {
 function fromHeader(header: string | undefined, values: ReadonlyMap<string, string>): Authorization {
   if (header === undefined) throw new SignatureRefusal('missing', 'Request is missing Authentication Token');
   if (!header.startsWith(`${ALGORITHM} `)) {
-    if (/^AWS4-|^AWS /.test(header))
-      throw new SignatureRefusal(
-        'unsupported',
-        'The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.',
-      );
+    if (/^AWS4-|^AWS /.test(header)) throw unsupportedMechanism();
     throw new SignatureRefusal('missing', 'Request is missing Authentication Token');
   }
   const fields = new Map<string, string>();

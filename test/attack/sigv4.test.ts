@@ -330,7 +330,10 @@ describe('A05: scopes', () => {
   });
 
   test('a request signed for one service is not taken for another', async () => {
-    expect(await attack({ service: 'iam', headers: TARGET })).toMatchObject({ status: 403, code: 'InvalidSignatureException' });
+    expect(await attack({ service: 'iam', headers: TARGET })).toMatchObject({ status: 400, code: 'UnsupportedOperationException' });
+    const key = { ...RIG_KEY, secretAccessKey: 'wrong' };
+    expect(await attack({ service: 'iam', headers: TARGET, key })).toMatchObject({ status: 403, code: 'InvalidSignatureException' });
+    expect(state.trails).toEqual([]);
   });
 });
 
@@ -509,7 +512,7 @@ describe('A11: no signature', () => {
       'MissingAuthenticationTokenException',
     ],
     ['a bearer token', [['authorization', 'Bearer x']], '/v1/CreateAccessKey', 'MissingAuthenticationTokenException'],
-    ['a key in the URL', [], `/bucket-one?AWSAccessKeyId=${RIG_KEY.accessKeyId}&Signature=x`, 'AccessDenied'],
+    ['a key in the URL', [], `/bucket-one?AWSAccessKeyId=${RIG_KEY.accessKeyId}&Signature=x`, 'InvalidRequest'],
     ['Signature Version 2', [['authorization', `AWS ${RIG_KEY.accessKeyId}:c2ln`]], '/bucket-one', 'InvalidRequest'],
   ])('%s is refused', async (_, headers, target, code) => {
     const answer = await raw({

@@ -79,6 +79,7 @@ function print(report: SubmitReport, form: string): void {
   }
   const lines = [
     `files      ${report.files}${report.skipped > 0 ? ` (${report.skipped} done before)` : ''}${report.passedOver > 0 ? `, ${report.passedOver} passed over` : ''}`,
+    ...Object.entries(report.passedOverKinds).map(([kind, count]) => `  passed over ${count} ${kind}`),
     `events     ${report.accepted + report.repeated + report.rejected}`,
     `accepted   ${report.accepted}${report.conflicting > 0 ? ` (${report.conflicting} repeat an id with other bytes)` : ''}`,
     `repeated   ${report.repeated}`,
