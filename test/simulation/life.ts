@@ -169,7 +169,7 @@ export class Life {
     );
     this.#closing.abort();
     await this.finish(
-      this.#running.then(() => this.journal.close()),
+      this.#running.then(() => this.journal.close()).catch((error: unknown) => this.#noteBadEnd(error)),
       'the end',
     );
     this.world.end('kill');
@@ -194,6 +194,12 @@ export class Life {
 
   #note(kind: string, message: string): void {
     if (!this.#isDead) this.world.trace.add(`  ${this.number} ${kind}: ${message}`);
+  }
+
+  /** A device that fails at the very end loses nothing that was acknowledged: the next start shows it. */
+  #noteBadEnd(error: unknown): void {
+    if (!this.world.isTroubled()) throw error;
+    this.#note('warn', `the end was not clean: ${String(error)}`);
   }
 
   #logError(message: string, details?: object): void {
