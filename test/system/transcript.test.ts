@@ -2,7 +2,7 @@
  * The main job, told with the clients that people have: the AWS CLI, boto3 and the JavaScript SDK against a running
  * server, from a new data directory to evidence that `aws cloudtrail validate-logs` and `snowtrail verify` accept.
  */
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -232,12 +232,13 @@ describe.skipIf(!isPossible)('the main job with one account', () => {
   });
 
   test('T9 T5 a log file that was changed, removed or added is named, with exit 1', async () => {
-    const copyOf = async () => {
+    const copyOf = async (folder: string) => {
       const copy = await mkdtemp(join(tmpdir(), 'snowtrail-copy-'));
-      const { cp } = await import('node:fs/promises');
-      await cp(join(server.dataDir, 'objects', BUCKET), copy, { recursive: true });
+      await cp(folder, copy, { recursive: true });
       return copy;
     };
+    const bucket = join(server.dataDir, 'objects', BUCKET);
+    const namesIn = async (folder: string) => (await readdir(folder, { recursive: true })).sort().join('\n');
     const keys = join(await mkdtemp(join(tmpdir(), 'snowtrail-keys-')), 'keys.json');
     await writeFile(
       keys,
@@ -248,19 +249,26 @@ describe.skipIf(!isPossible)('the main job with one account', () => {
     const vkey = `${keys}.vkey`;
     await writeFile(vkey, `${checkpointKey}\n`);
     const check = (folder: string) => runCli(['verify', `${folder}/`, '--offline', '--public-key', keys, vkey]);
-    const clean = await copyOf();
+    // A copy of a bucket in use may hold a receipt whose files are still on their way: it is made while nothing is delivered.
+    let clean = await copyOf(bucket);
+    for (let seen = ''; seen !== (await namesIn(bucket)) || seen !== (await namesIn(clean)); ) {
+      seen = await namesIn(bucket);
+      await rm(clean, { recursive: true });
+      clean = await copyOf(bucket);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
     const files = (await readdir(clean, { recursive: true }))
       .filter((name) => name.includes('/CloudTrail/') && name.endsWith('.gz'))
       .sort();
     const verdict = await check(clean);
     expect(verdict.exitCode, verdict.text).toBe(0);
 
-    const changed = await copyOf();
+    const changed = await copyOf(clean);
     const text = gunzipSync(await readFile(join(changed, files[0]!))).toString('utf8');
     await writeFile(join(changed, files[0]!), gzipSync(text.replace('"eventVersion"', '"eventVersioN"')));
-    const removed = await copyOf();
+    const removed = await copyOf(clean);
     await rm(join(removed, files[1]!));
-    const added = await copyOf();
+    const added = await copyOf(clean);
     const forged = files[0]!.replace(/_[A-Za-z0-9]{16}\.json\.gz$/, '_AAAAAAAAAAAAAAAA.json.gz');
     await writeFile(join(added, forged), gzipSync('{"Records":[]}'));
     for (const [folder, name] of [
