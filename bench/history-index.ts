@@ -16,13 +16,14 @@ import type { Call } from '../src/api/operation.ts';
 import type { KnownEvent } from '../src/event/types.ts';
 import { FoundEvents } from '../src/history/found-events.ts';
 import type { HistoryDeps } from '../src/history/history-deps.ts';
-import { eventOf, historyRow } from '../src/history/history-row.ts';
-import { type LookupEventsInput, lookupEvents } from '../src/history/lookup-events.ts';
+import { historyRow } from '../src/history/history-row.ts';
+import { LOOKUP_ATTRIBUTES, type LookupAttribute, type LookupEventsInput, lookupEvents } from '../src/history/lookup-events.ts';
 import { PageTokens } from '../src/history/page-token.ts';
 import { createSystemChance } from '../src/store/disk/chance.ts';
 import { createSystemClock } from '../src/store/disk/clock.ts';
 import { openDiskHistoryIndex } from '../src/store/disk/history-index/disk-history-index.ts';
 import { openDiskJournal } from '../src/store/disk/journal/disk-journal.ts';
+import { eventOf } from '../src/store/event-of.ts';
 import type { HistoryQuery, HistoryRow, HistoryScope } from '../src/store/history-index.ts';
 import type { Journal, JournalEntry, NewEvent } from '../src/store/journal.ts';
 import { randomOf, SyntheticEvents } from './synthetic-events.ts';
@@ -86,16 +87,7 @@ async function run(): Promise<void> {
   const operation = lookupEvents(deps);
   const intake = startIntake(journal, index);
   const all: number[] = [];
-  for (const key of [
-    'EventId',
-    'EventName',
-    'ReadOnly',
-    'Username',
-    'ResourceType',
-    'ResourceName',
-    'EventSource',
-    'AccessKeyId',
-  ] as const) {
+  for (const key of LOOKUP_ATTRIBUTES) {
     const asked = questions(key);
     const rounds: number[][] = [];
     for (let round = 0; round < ROUNDS; round += 1) rounds.push(await measure(asked, ({ call, input }) => operation.decide(call, input)));
@@ -165,10 +157,7 @@ function questions(key: Parameters<typeof attributeOf>[1]): Question[] {
   return asked;
 }
 
-function attributeOf(
-  event: KnownEvent,
-  key: 'EventId' | 'EventName' | 'ReadOnly' | 'Username' | 'ResourceType' | 'ResourceName' | 'EventSource' | 'AccessKeyId',
-): string | undefined {
+function attributeOf(event: KnownEvent, key: LookupAttribute): string | undefined {
   switch (key) {
     case 'EventId':
       return event.eventId;

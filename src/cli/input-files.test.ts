@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { UsageError } from './exit.ts';
 import { findInputFiles, readPieces, unpackIfGzip } from './input-files.ts';
 
@@ -93,6 +93,23 @@ describe('readPieces', () => {
 });
 
 describe('unpackIfGzip', () => {
+  test.each([
+    ['gzip', gzipSync(Buffer.alloc(5_000_000, 'x'), { level: 0 })],
+    ['plain', Buffer.alloc(5_000_000, 'x')],
+  ])('a reader that leaves ends a source that would go on for ever (%s)', async (_, bytes) => {
+    let isEnded = false;
+    const source = (async function* () {
+      try {
+        yield bytes.subarray(0, 1_000_000);
+        for (;;) yield bytes.subarray(1_000_000, 1_001_000);
+      } finally {
+        isEnded = true;
+      }
+    })();
+    for await (const chunk of unpackIfGzip(source)) if (chunk.length > 0) break;
+    await vi.waitFor(() => expect(isEnded).toBe(true));
+  });
+
   test.each([
     ['gzip', gzipSync('{"a":1}')],
     ['plain text', Buffer.from('{"a":1}')],

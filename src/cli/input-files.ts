@@ -3,9 +3,10 @@
  *
  * A folder is walked in the order of its names. Gzip is told by its first bytes, not by the name. Standard input is `-`.
  */
-import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { type RecordPiece, RecordSlicer } from '../event/slice-records.ts';
 import { UsageError } from './exit.ts';
@@ -76,7 +77,7 @@ function notEvents(path: string): string | undefined {
  */
 export async function* readPieces(file: InputFile): AsyncGenerator<readonly RecordPiece[], void, undefined> {
   const slicer = new RecordSlicer();
-  for await (const chunk of await openInput(file)) {
+  for await (const chunk of openInput(file)) {
     const pieces = slicer.push(chunk);
     if (pieces.length > 0) yield pieces;
   }
@@ -84,22 +85,11 @@ export async function* readPieces(file: InputFile): AsyncGenerator<readonly Reco
   if (rest.length > 0) yield rest;
 }
 
-async function openInput(file: InputFile): Promise<AsyncIterable<Uint8Array>> {
-  if (file.path === '-') return unpackIfGzip(process.stdin);
-  const handle = await open(file.path, 'r');
-  const isPacked = await startsAsGzip(handle).catch(async (error: unknown) => {
-    await handle.close();
-    throw error;
-  });
-  // It closes the handle at its end, and when the reader leaves.
-  const bytes = handle.createReadStream({ start: 0, highWaterMark: CHUNK_BYTES });
-  if (!isPacked) return bytes;
-  const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
-  bytes.on('error', (error) => gunzip.destroy(error));
-  return bytes.pipe(gunzip).on('close', () => bytes.destroy());
+function openInput(file: InputFile): AsyncIterable<Uint8Array> {
+  return unpackIfGzip(file.path === '-' ? process.stdin : createReadStream(file.path, { highWaterMark: CHUNK_BYTES }));
 }
 
-/** The bytes of a stream that cannot be read twice, uncompressed when they begin as gzip does. */
+/** The bytes of a stream, uncompressed when they begin as gzip does. The stream is ended when the reader leaves. */
 export async function* unpackIfGzip(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const chunks = input[Symbol.asyncIterator]();
   let head: Uint8Array = new Uint8Array();
@@ -109,19 +99,17 @@ export async function* unpackIfGzip(input: AsyncIterable<Uint8Array>): AsyncGene
     if (head.length >= GZIP_MAGIC.length) break;
   }
   const whole = (async function* () {
-    if (head.length > 0) yield head;
-    yield* { [Symbol.asyncIterator]: () => chunks };
+    try {
+      if (head.length > 0) yield head;
+      yield* { [Symbol.asyncIterator]: () => chunks };
+    } finally {
+      // The reader may leave at the head, before the rest is begun.
+      await chunks.return?.(undefined);
+    }
   })();
   if (!isGzip(head)) return yield* whole;
-  const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
-  const bytes = Readable.from(whole, { objectMode: false });
-  bytes.on('error', (error) => gunzip.destroy(error));
-  yield* bytes.pipe(gunzip);
-}
-
-async function startsAsGzip(handle: FileHandle): Promise<boolean> {
-  const { bytesRead, buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0);
-  return isGzip(buffer.subarray(0, bytesRead));
+  // What ends one of the two ends the other; why, the reader is told.
+  yield* pipeline(Readable.from(whole, { objectMode: false }), createGunzip({ chunkSize: CHUNK_BYTES }), () => undefined);
 }
 
 function isGzip(head: Uint8Array): boolean {

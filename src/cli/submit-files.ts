@@ -72,6 +72,8 @@ interface Sending {
   unanswered: number;
   /** It was read to its end, and can be done. */
   isRead: boolean;
+  /** It is done, and said so. */
+  isSettled: boolean;
 }
 
 interface Item {
@@ -90,7 +92,8 @@ export async function submitFiles(client: Client, paths: readonly string[], opti
   const tally = new Tally();
   const progress = new Progress(options.isQuiet, files.length);
   const settle = async (sending: Sending): Promise<void> => {
-    if (!sending.isRead || sending.unanswered > 0) return;
+    if (!sending.isRead || sending.unanswered > 0 || sending.isSettled) return;
+    sending.isSettled = true;
     await memory.saveDone(sending.file);
     progress.fileDone();
   };
@@ -113,7 +116,7 @@ export async function submitFiles(client: Client, paths: readonly string[], opti
       skipped += 1;
       continue;
     }
-    const sending: Sending = { file, unanswered: 0, isRead: false };
+    const sending: Sending = { file, unanswered: 0, isRead: false, isSettled: false };
     sending.isRead = await readFileInto(sending, { offsetMs, tally, batches, signal: options.signal });
     await settle(sending);
   }

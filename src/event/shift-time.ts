@@ -4,6 +4,7 @@
  * For samples and demonstrations (`snowtrail record --shift-to now`), before the record is sent: what is evidence is what
  * the server receives. Every other byte stays: order, spacing, numbers, times inside request and response.
  */
+import { JsonBytes } from './json-bytes.ts';
 import { PendingBytes } from './pending-bytes.ts';
 import { formatEventTime, parseEventTime } from './times.ts';
 import type { EpochMs } from './types.ts';
@@ -12,7 +13,6 @@ import { isWhiteSpace } from './white-space.ts';
 const QUOTE = 0x22;
 const COLON = 0x3a;
 const OPEN_BRACKET = 0x5b;
-const BACKSLASH = 0x5c;
 const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
@@ -47,6 +47,7 @@ export function shiftRecordTime(record: Uint8Array, offsetMs: number): Uint8Arra
  * A name written with escapes is not found.
  */
 function findTime(record: Uint8Array): { readonly from: number; readonly to: number } | undefined {
+  const json = new JsonBytes(record);
   let depth = 0;
   let found: { from: number; to: number } | undefined;
   for (let at = 0; at < record.length; at++) {
@@ -54,7 +55,7 @@ function findTime(record: Uint8Array): { readonly from: number; readonly to: num
     if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth++;
     else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth--;
     if (byte !== QUOTE) continue;
-    const end = endOfString(record, at);
+    const end = endOfString(json, at);
     const isName = depth === 1 && end - at === NAME.length + 2 && NAME.every((letter, index) => record[at + 1 + index] === letter);
     at = end - 1;
     if (!isName) continue;
@@ -65,18 +66,16 @@ function findTime(record: Uint8Array): { readonly from: number; readonly to: num
       found = undefined;
       continue;
     }
-    const valueEnd = endOfString(record, value);
+    const valueEnd = endOfString(json, value);
     found = { from: value + 1, to: valueEnd - 1 };
     at = valueEnd - 1;
   }
   return found;
 }
 
-/** Index after the closing quote of the string that begins at `from`, or the end of the bytes. */
-function endOfString(bytes: Uint8Array, from: number): number {
-  let at = from + 1;
-  while (at < bytes.length && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1;
-  return Math.min(at + 1, bytes.length);
+/** Index after the closing quote of the text that begins at `from`, or the end of the bytes. */
+function endOfString(json: JsonBytes, from: number): number {
+  return Math.min(json.endOfText(from + 1) + 1, json.bytes.length);
 }
 
 function skipWhiteSpace(bytes: Uint8Array, from: number): number {

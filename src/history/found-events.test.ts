@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { HistoryRig, record, sha256 } from '../../test/support/history-rig.ts';
+import { eventOf } from '../store/event-of.ts';
 import { JournalDamaged, type JournalEntry } from '../store/journal.ts';
 import { FoundEvents } from './found-events.ts';
-import { eventOf } from './history-row.ts';
 
 /** A journal of `count` events that counts what is fetched, and hands out entries as a disk does: without parsed events. */
 async function journalOf(count: number, padding = '') {

@@ -4,10 +4,11 @@
  * The same pages are asked for again and again (the newest events, the trail of one user), and reading an event from disk
  * costs more than all else that a look-up does with it. An entry never changes, so what is kept is never wrong.
  */
+
 import type { ParseTools } from '../event/parse-event.ts';
 import type { KnownEvent } from '../event/types.ts';
+import { eventOf } from '../store/event-of.ts';
 import type { Journal, JournalEntry } from '../store/journal.ts';
-import { eventOf } from './history-row.ts';
 
 /** What is looked at of an entry. */
 export type FoundEntry = Pick<JournalEntry, 'sequence' | 'source' | 'account' | 'region' | 'id' | 'receivedAtMs' | 'bytes'>;

@@ -6,8 +6,6 @@
  *
  * Source: spec/history.md "The layout"; cloudtrail.md §6.
  */
-import assert from 'node:assert/strict';
-import { type ParseTools, readKnownEvent } from '../event/parse-event.ts';
 import type { EpochMs, EventCategory, KnownEvent } from '../event/types.ts';
 import type { HistoryRow, HistoryScope, HistoryTerm } from '../store/history-index.ts';
 import type { JournalEntry } from '../store/journal.ts';
@@ -45,15 +43,6 @@ export function historyTime(entry: Pick<JournalEntry, 'receivedAtMs'>, event: Pi
  */
 export function unversionedName(eventName: string): string {
   return /^([A-Za-z]+)20\d{2}_?\d{2}_?\d{2}(?:v\d+)?$/.exec(eventName)?.[1] ?? eventName;
-}
-
-/** The event of an entry: the one in memory, else read again from the bytes. */
-export function eventOf(entry: JournalEntry, tools: ParseTools): KnownEvent {
-  if (entry.event !== undefined) return entry.event;
-  const event = readKnownEvent(entry.bytes, { account: entry.account, region: entry.region, nowMs: entry.receivedAtMs }, tools);
-  // INVARIANT: intake read the same bytes with the same code before the journal took them.
-  assert(event !== undefined, `journal entry ${entry.sequence} is an event that can be read`);
-  return event;
 }
 
 /** The row of an accepted event that is no conflicting repeat. */

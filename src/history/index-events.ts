@@ -9,15 +9,17 @@
  * Filtered: an event whose id belongs to another event of its account. Facts are skipped.
  * Source: DESIGN §1, §5; spec/history.md; reliability.md F11, P19.
  */
+
 import type { ParseTools } from '../event/parse-event.ts';
 import type { EpochMs } from '../event/types.ts';
 import type { Catalog, CatalogChange } from '../store/catalog.ts';
 import type { Clock } from '../store/clock.ts';
+import { eventOf } from '../store/event-of.ts';
 import type { Follower, HourCount } from '../store/follower.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
 import type { Journal, JournalEntry } from '../store/journal.ts';
 import { countEntries } from './count-entries.ts';
-import { eventOf, historyRow } from './history-row.ts';
+import { historyRow } from './history-row.ts';
 
 /** How long event history goes back: 90 days. */
 export const HISTORY_MS = 90 * 86_400_000;

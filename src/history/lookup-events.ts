@@ -44,9 +44,8 @@ export interface LookupEventsOutput {
   readonly NextToken?: string;
 }
 
-type LookupAttribute = Exclude<HistoryAttribute, 'SourceIpAddress' | 'ErrorCode'>;
-
-const ATTRIBUTES = new Set<string>([
+/** The attributes that LookupEvents knows (cloudtrail.md §6). */
+export const LOOKUP_ATTRIBUTES = [
   'EventId',
   'EventName',
   'ReadOnly',
@@ -55,7 +54,9 @@ const ATTRIBUTES = new Set<string>([
   'ResourceName',
   'EventSource',
   'AccessKeyId',
-] satisfies LookupAttribute[]);
+] as const satisfies readonly HistoryAttribute[];
+export type LookupAttribute = (typeof LOOKUP_ATTRIBUTES)[number];
+const ATTRIBUTES: ReadonlySet<string> = new Set(LOOKUP_ATTRIBUTES);
 const VALUE_LENGTH_MAX = 2_000;
 const RESULTS_MAX = 50;
 

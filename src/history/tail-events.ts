@@ -6,11 +6,11 @@
  */
 import type { Call, Operation } from '../api/operation.ts';
 import type { JsonObject } from '../event/types.ts';
+import { eventOf } from '../store/event-of.ts';
 import { type EventFilter, matchesFilter, maySee, readFilter } from './event-filter.ts';
 import { type EventView, viewEvent } from './event-view.ts';
 import type { FoundEvent } from './found-events.ts';
 import type { HistoryDeps } from './history-deps.ts';
-import { eventOf } from './history-row.ts';
 import { readCount, readSequence } from './read-input.ts';
 
 export interface TailOutput {

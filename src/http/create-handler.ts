@@ -166,11 +166,9 @@ class Exchange {
   async #runOperation(service: Service, authorization: Authorization): Promise<void> {
     const { request, response, limits } = this.#source;
     const claim = readPayloadClaim(authorization, 'whole');
-    const held = await holdBody(this.#source, limits.controlBodyBytes);
-    try {
-      const { call } = await this.#authenticate(authorization, hashOf(claim, held.bytes), claim, held.bytes);
+    await this.#withHeldBody(authorization, claim, limits.controlBodyBytes, async (call, bytes) => {
       const coding = contentCoding(request.headers['content-encoding']);
-      const body = coding === undefined ? held.bytes : await decompress(held.bytes, limits.controlBodyBytes);
+      const body = coding === undefined ? bytes : await decompress(bytes, limits.controlBodyBytes);
       const named = nameOperation(service, this.#parts, (name) => single(request.headers[name]), body);
       const output = await runOperation(this.#recording(), service, call, named, body);
       const contentType = service.protocol === 'aws-json' ? 'application/x-amz-json-1.1' : 'application/json';
@@ -182,6 +180,20 @@ class Exchange {
         headers: { 'content-type': 'text/xml' },
         body: xmlDocument(`${named.name}Response`, document, service.namespace),
       });
+    });
+  }
+
+  /** Hands on a body that is held whole: nothing may be acted on before the last byte was seen and its hash was signed. */
+  async #withHeldBody<T>(
+    authorization: Authorization,
+    claim: PayloadClaim,
+    bytesMax: number,
+    act: (call: Call, bytes: Buffer) => Promise<T>,
+  ): Promise<T> {
+    const held = await holdBody(this.#source, bytesMax);
+    try {
+      const { call } = await this.#authenticate(authorization, hashOf(claim, held.bytes), claim, held.bytes);
+      return await act(call, held.bytes);
     } finally {
       held.release();
     }
@@ -191,15 +203,11 @@ class Exchange {
   async #refuseService(authorization: Authorization): Promise<never> {
     checkTime(authorization, this.#ports.signatureTimeMs());
     const claim = readPayloadClaim(authorization, 'whole');
-    const held = await holdBody(this.#source, this.#source.limits.controlBodyBytes);
-    try {
-      await this.#authenticate(authorization, hashOf(claim, held.bytes), claim, held.bytes);
-    } finally {
-      held.release();
-    }
-    const there = [...this.#ports.services.keys(), 's3'].sort().join(', ');
-    const message = `this endpoint has no service \`${authorization.scope.service}\`; it has ${there}`;
-    throw new ApiError(this.#context.family === 'query' ? 'InvalidAction' : 'UnsupportedOperationException', message, { status: 400 });
+    return this.#withHeldBody(authorization, claim, this.#source.limits.controlBodyBytes, async () => {
+      const there = [...this.#ports.services.keys(), 's3'].sort().join(', ');
+      const message = `this endpoint has no service \`${authorization.scope.service}\`; it has ${there}`;
+      throw new ApiError(this.#context.family === 'query' ? 'InvalidAction' : 'UnsupportedOperationException', message, { status: 400 });
+    });
   }
 
   async #runStream(service: Service, route: StreamRoute, authorization: Authorization): Promise<void> {
@@ -211,15 +219,10 @@ class Exchange {
       const body = this.#decodeChunks(authorization, claim, verified, route.bodyBytesMax, new Map());
       return this.#handOver(service, route, verified.call, coding === undefined ? body : decompressStream(body, route.bodyBytesMax));
     }
-    // One hash over all of it: nothing may be acted on before the last byte was seen.
-    const held = await holdBody(this.#source, route.bodyBytesMax);
-    try {
-      const { call } = await this.#authenticate(authorization, hashOf(claim, held.bytes), claim, held.bytes);
-      const body = once(held.bytes);
+    await this.#withHeldBody(authorization, claim, route.bodyBytesMax, async (call, bytes) => {
+      const body = once(bytes);
       await this.#handOver(service, route, call, coding === undefined ? body : decompressStream(body, route.bodyBytesMax));
-    } finally {
-      held.release();
-    }
+    });
   }
 
   async #handOver(service: Service, route: StreamRoute, call: Call, body: AsyncIterable<Uint8Array>): Promise<void> {

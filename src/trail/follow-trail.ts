@@ -102,9 +102,7 @@ export class TrailFollower {
    * What is done of the pending step in this process: a bucket that refuses now and then is got by with, a few requests
    * at each try.
    */
-  #progress = { step: -1, alreadyPut: new Set<string>(), allowedAtMs: Number.NEGATIVE_INFINITY };
-  /** Objects put of the pending step when a try failed last. */
-  #putAtFailure = 0;
+  #progress = newProgress(-1);
   /** Tries in a row that put nothing. */
   #fruitless = 0;
   /** Deliver up to here without waiting: the journal's head when the flush became due. */
@@ -637,10 +635,7 @@ export class TrailFollower {
 
   /** Completes the pending step. Everything in it may have been done before. */
   async #finish(loaded: LoadedTrail, state: TrailState, pending: PendingStep): Promise<void> {
-    if (this.#progress.step !== pending.number) {
-      this.#progress = { step: pending.number, alreadyPut: new Set(), allowedAtMs: Number.NEGATIVE_INFINITY };
-      this.#putAtFailure = 0;
-    }
+    if (this.#progress.step !== pending.number) this.#progress = newProgress(pending.number);
     await this.#appendReceipt(pending);
     if (this.#deps.clock.monotonicMs() - this.#progress.allowedAtMs >= ACCESS_MS) {
       await this.#requireAccess(pending.target);
@@ -883,8 +878,8 @@ export class TrailFollower {
     const nowMs = clock.monotonicMs();
     this.#failingSinceMs ??= nowMs;
     const put = this.#progress.alreadyPut.size;
-    this.#fruitless = put > this.#putAtFailure ? 1 : this.#fruitless + 1;
-    this.#putAtFailure = put;
+    this.#fruitless = put > this.#progress.putAtFailure ? 1 : this.#fruitless + 1;
+    this.#progress.putAtFailure = put;
     const longestMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(this.#fruitless, 10));
     const retryInMs = RETRY_MIN_MS + Math.floor((longestMs - RETRY_MIN_MS) * this.#deps.chance.fraction());
     this.#retryAtMs = nowMs + retryInMs;
@@ -1010,4 +1005,15 @@ function keyFile(key: PublicKeyInfo, origin: string): Uint8Array {
   const { use, fingerprint, publicKey, validFromMs } = key;
   const file = { version: 1, origin, use, fingerprint, publicKey: toBase64(publicKey), validFrom: formatEventTime(validFromMs) };
   return utf8(`${JSON.stringify(file)}\n`);
+}
+
+function newProgress(step: number) {
+  return {
+    step,
+    alreadyPut: new Set<string>(),
+    /** When the bucket was found open last, by the monotonic clock. */
+    allowedAtMs: Number.NEGATIVE_INFINITY,
+    /** Objects that were put when a try failed last. */
+    putAtFailure: 0,
+  };
 }

@@ -6,9 +6,9 @@
  * everything of other accounts. Each of these counts as filtered.
  * Source: DESIGN §2; cloudtrail.md §2.3, §4.2.
  */
-import assert from 'node:assert/strict';
-import { parseEvent } from '../event/parse-event.ts';
+
 import { type EventBrief, readBrief } from '../event/read-brief.ts';
+import { eventOf } from '../store/event-of.ts';
 import type { JournalEntry } from '../store/journal.ts';
 import type { Sha256 } from '../tlog/hash.ts';
 import type { TrailScope } from './trail.ts';
@@ -24,15 +24,8 @@ const GLOBAL_REGION = 'us-east-1';
 export function selectEvent(scope: TrailScope, entry: JournalEntry, sha256: Sha256): EventBrief | undefined {
   if (entry.kind !== 'event' || entry.source === 'import' || entry.isConflicting || entry.account !== scope.account) return undefined;
   if (!scope.isMultiRegionTrail && entry.region !== scope.homeRegion) return undefined;
-  const event = entry.event ?? readBrief(entry.bytes) ?? parseEntry(entry, sha256);
+  const event = entry.event ?? readBrief(entry.bytes) ?? eventOf(entry, { sha256 });
   if (event.category !== 'Management') return undefined;
   const isGlobal = entry.region === GLOBAL_REGION && GLOBAL_SERVICES.has(event.eventSource);
   return isGlobal && !scope.includeGlobalServiceEvents ? undefined : event;
-}
-
-function parseEntry(entry: JournalEntry, sha256: Sha256): EventBrief {
-  const { account, region, receivedAtMs: nowMs } = entry;
-  const outcome = parseEvent(entry.bytes, { account, region, nowMs }, { sha256 });
-  assert(outcome.kind === 'event', `journal entry ${entry.sequence} was accepted as an event and must be readable as one`);
-  return outcome.event;
 }

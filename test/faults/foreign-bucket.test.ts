@@ -23,11 +23,12 @@ import { Client } from '../../src/cli/client.ts';
 import { findServer, type ServerAccess } from '../../src/cli/find-server.ts';
 import { clientEnvironment, findAwsCli, run } from '../support/clients.ts';
 import { FaultProxy, type SeenRequest } from '../support/fault-proxy.ts';
-import { LEDGER_ACCOUNT, LEDGER_FLAGS, Ledger, newIds, sendBatch, trailPolicy, untilAcknowledged } from '../support/ledger.ts';
+import { LEDGER_ACCOUNT, LEDGER_FLAGS, Ledger, newIds, sendBatch, untilAcknowledged } from '../support/ledger.ts';
 import { runCli } from '../support/run-cli.ts';
 import { randomFrom } from '../support/simulated-files.ts';
 import { type StartedServer, startServer } from '../support/start-server.ts';
 import { freePort, hasCommands, startTool, type Tool, untilAnswers } from '../support/start-tool.ts';
+import { bucketPolicy } from '../support/trail-rig.ts';
 
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
 
@@ -79,7 +80,7 @@ describe.skipIf(!hasMoto || aws === undefined)('trails into buckets behind a fau
     for (const trail of TRAILS) {
       const Bucket = bucketOf(trail);
       await s3.send(new CreateBucketCommand({ Bucket }));
-      await s3.send(new PutBucketPolicyCommand({ Bucket, Policy: JSON.stringify(trailPolicy(Bucket)) }));
+      await s3.send(new PutBucketPolicyCommand({ Bucket, Policy: JSON.stringify(bucketPolicy(Bucket, LEDGER_ACCOUNT)) }));
       const proxy = await FaultProxy.start(endpoint);
       proxies.set(trail, proxy);
       buckets[Bucket] = { endpoint: proxy.url, region: 'us-east-1', credentials };

@@ -150,60 +150,49 @@ describe.skipIf(!hasStrace)('a server whose system calls are tampered with', () 
     expect(deaths, 'starts that strace killed').toBeGreaterThanOrEqual(RECOVERIES);
   });
 
-  test('one sync of the journal fails with EIO (F10): ends by itself, acknowledges nothing of it, and starts clean', async () => {
+  /**
+   * Lets a fault hit a server under load: it ends by itself with 1 in time, and what it acknowledged is there after a start.
+   * @returns what it wrote to stderr.
+   */
+  async function endUnderLoad(
+    hit: (server: StartedServer, dataDir: string) => ReturnType<typeof attach>,
+    withinMs = 10_000,
+  ): Promise<string> {
     const { dataDir, ledger } = await copyOfBase();
     const server = await startServer({ dataDir, flags: LEDGER_FLAGS });
-    const strace = await tamper(server, 'fdatasync:error=EIO:when=3', await activeSegment(dataDir));
+    const strace = await hit(server, dataDir);
     const load = await startLoad(server, ledger, SEED);
-    const code = await exitCodeWithin(10_000, server);
+    const code = await exitCodeWithin(withinMs, server);
     await load.stop();
     await server.kill();
     await strace.stop();
     expect(code, server.stderr()).toBe(1);
-    expect(server.stderr()).toContain('the server stops');
     expect(await recover(dataDir, ledger)).toEqual([]);
+    return server.stderr();
+  }
+
+  test('one sync of the journal fails with EIO (F10): ends by itself, acknowledges nothing of it, and starts clean', async () => {
+    const stderr = await endUnderLoad(async (server, dataDir) =>
+      tamper(server, 'fdatasync:error=EIO:when=3', await activeSegment(dataDir)),
+    );
+    expect(stderr).toContain('the server stops');
   });
 
   test('a write of the journal fails while the catalog is in a transaction (F10): the process ends all the same', async () => {
-    const { dataDir, ledger } = await copyOfBase();
-    const server = await startServer({ dataDir, flags: LEDGER_FLAGS });
     // Of the two only the catalog uses `writev`. While it is slow, transactions wait for the main thread most of the time.
     const inject = ['-e', 'inject=writev:delay_enter=700000', '-e', 'inject=pwritev:error=EIO:when=3'];
-    const paths = ['-P', join(dataDir, 'catalog/data.mdb'), '-P', await activeSegment(dataDir)];
-    const strace = await attach(server, ['-f', '-o', '/dev/null', '-e', 'trace=writev,pwritev', ...inject, ...paths]);
-    const load = await startLoad(server, ledger, SEED);
-    const code = await exitCodeWithin(10_000, server);
-    await load.stop();
-    await server.kill();
-    await strace.stop();
-    expect(code, server.stderr()).toBe(1);
-    expect(await recover(dataDir, ledger)).toEqual([]);
+    await endUnderLoad(async (server, dataDir) => {
+      const paths = ['-P', join(dataDir, 'catalog/data.mdb'), '-P', await activeSegment(dataDir)];
+      return attach(server, ['-f', '-o', '/dev/null', '-e', 'trace=writev,pwritev', ...inject, ...paths]);
+    });
   });
 
   test('every sync fails from some moment on, as on a device that died (F12): the process ends, and what it acknowledged is there', async () => {
-    const { dataDir, ledger } = await copyOfBase();
-    const server = await startServer({ dataDir, flags: LEDGER_FLAGS });
-    const strace = await attach(server, injecting('fdatasync,fsync:error=EIO:when=3+'));
-    const load = await startLoad(server, ledger, SEED);
-    const code = await exitCodeWithin(10_000, server);
-    await load.stop();
-    await server.kill();
-    await strace.stop();
-    expect(code, server.stderr()).toBe(1);
-    expect(await recover(dataDir, ledger)).toEqual([]);
+    await endUnderLoad((server) => attach(server, injecting('fdatasync,fsync:error=EIO:when=3+')));
   });
 
   test('the catalog’s device fails and the journal’s does not (F12): the process ends, and starts clean', async () => {
-    const { dataDir, ledger } = await copyOfBase();
-    const server = await startServer({ dataDir, flags: LEDGER_FLAGS });
-    const strace = await tamper(server, 'fdatasync:error=EIO:when=1', join(dataDir, 'catalog/data.mdb'));
-    const load = await startLoad(server, ledger, SEED);
-    const code = await exitCodeWithin(15_000, server);
-    await load.stop();
-    await server.kill();
-    await strace.stop();
-    expect(code, server.stderr()).toBe(1);
-    expect(await recover(dataDir, ledger)).toEqual([]);
+    await endUnderLoad((server, dataDir) => tamper(server, 'fdatasync:error=EIO:when=1', join(dataDir, 'catalog/data.mdb')), 15_000);
   });
 
   test('the disk is full for a while (F13): refuses so that clients try again, answers reads, and goes on by itself', async () => {

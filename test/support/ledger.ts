@@ -20,6 +20,7 @@ import { signRequest } from '../../src/http/sign-request.ts';
 import { runCli } from './run-cli.ts';
 import { randomFrom } from './simulated-files.ts';
 import type { StartedServer } from './start-server.ts';
+import { bucketPolicy } from './trail-rig.ts';
 
 export const LEDGER_ACCOUNT = '123837392027';
 const LEDGER_BUCKET = 'ledger-trail-bucket';
@@ -175,23 +176,6 @@ export async function untilAcknowledged(ledger: Ledger, more: number, limitMs = 
     if (performance.now() > endMs) throw new Error(`${ledger.acknowledged.size} of ${wanted} ids were acknowledged in ${limitMs} ms`);
 }
 
-/** The policy that lets trails of the ledger's account deliver to a bucket. */
-export function trailPolicy(bucket: string): object {
-  const Principal = { Service: 'cloudtrail.amazonaws.com' };
-  const Resource = `arn:aws:s3:::${bucket}`;
-  const putOnly = {
-    Resource: `${Resource}/AWSLogs/${LEDGER_ACCOUNT}/*`,
-    Condition: { StringEquals: { 's3:x-amz-acl': 'bucket-owner-full-control' } },
-  };
-  return {
-    Version: '2012-10-17',
-    Statement: [
-      { Sid: 'AWSCloudTrailAclCheck20150319', Effect: 'Allow', Principal, Action: 's3:GetBucketAcl', Resource },
-      { Sid: 'AWSCloudTrailWrite20150319', Effect: 'Allow', Principal, Action: 's3:PutObject', ...putOnly },
-    ],
-  };
-}
-
 /** Makes a bucket and a trail on a server of the ledger, and starts it. */
 export async function prepareTrail(dataDir: string): Promise<void> {
   const client = new Client(await findServer({ dataDir }));
@@ -200,7 +184,7 @@ export async function prepareTrail(dataDir: string): Promise<void> {
     if (answer.status >= 300) throw new Error(`${path}: ${answer.status} ${new TextDecoder().decode(answer.body)}`);
   };
   await put(`/${LEDGER_BUCKET}`, '');
-  await put(`/${LEDGER_BUCKET}?policy`, JSON.stringify(trailPolicy(LEDGER_BUCKET)));
+  await put(`/${LEDGER_BUCKET}?policy`, JSON.stringify(bucketPolicy(LEDGER_BUCKET, LEDGER_ACCOUNT)));
   await client.cloudtrail('CreateTrail', { Name: 'main', S3BucketName: LEDGER_BUCKET, EnableLogFileValidation: true });
   await client.cloudtrail('StartLogging', { Name: 'main' });
 }

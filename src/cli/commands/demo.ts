@@ -2,7 +2,8 @@
  * `snowtrail demo`: a server with a sample incident in it, and the commands to try.
  *
  * History covers 90 days and three accounts; the last seven days of the first account are delivered by a trail, hour by
- * hour, on a clock that is moved. That waits for the disk most of the time, so all the rest is sent meanwhile. Without a terminal, or with `--once`, it prints everything and exits.
+ * hour, on a clock that is moved. That waits for the disk most of the time, so all the rest is sent meanwhile. Without a
+ * terminal, or with `--once`, it prints everything and exits.
  */
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -48,7 +49,7 @@ export function addDemo(program: Command): void {
 
 async function demo(options: Options): Promise<void> {
   // Loaded here, so that every other command starts without the server's code.
-  const { MovedClock, readSettings, startServer } = await import('../../server/start.ts');
+  const { endProcess, MovedClock, readSettings, startServer } = await import('../../server/start.ts');
   const count = Number(options.events);
   if (!Number.isInteger(count) || count < 1_000 || count > 1_000_000)
     throw new UsageError('--events takes a whole number from 1000 to 1000000');
@@ -94,12 +95,8 @@ async function demo(options: Options): Promise<void> {
     },
   });
 
-  if (!isAttended) {
-    await running.stop();
-    return;
-  }
-  await untilQuit();
-  await running.stop();
+  if (isAttended) await untilQuit();
+  if (!(await running.stop())) endProcess(EXIT.ok, false);
 }
 
 /** The demo's folder is made anew; any other folder is left alone. */

@@ -70,9 +70,7 @@ export function addVerify(program: Command): void {
 }
 
 async function run(target: string | undefined, options: Options, shared: GlobalOptions): Promise<number> {
-  const targets = await targetsOf(target, options, shared);
-  // All of the server: its journal belongs to it. Of several keys only the administrator's is told of damage.
-  const findings = target === undefined ? (await Promise.all((await clientsOf(shared)).map(findJournalDamage))).flat() : [];
+  const { targets, findings } = await workOf(target, options, shared);
   const reports = await runAll(targets, findings, options, shared);
   print(reports, shared, options);
   // Without a trail there is no report to hold them.
@@ -82,14 +80,23 @@ async function run(target: string | undefined, options: Options, shared: GlobalO
   return codes.includes(1) || findings.length > 0 ? 1 : codes.includes(INCOMPLETE) || codes.length === 0 ? INCOMPLETE : 0;
 }
 
-async function targetsOf(target: string | undefined, options: Options, shared: GlobalOptions): Promise<readonly Target[]> {
-  if (target?.startsWith('s3://')) return [await bucketTarget(target, options, shared)];
+/** What is to be verified, and what the server says of its journal when all of it is. */
+interface Work {
+  readonly targets: readonly Target[];
+  readonly findings: readonly Finding[];
+}
+
+async function workOf(target: string | undefined, options: Options, shared: GlobalOptions): Promise<Work> {
+  if (target?.startsWith('s3://')) return { targets: [await bucketTarget(target, options, shared)], findings: [] };
   if (target !== undefined && (target.includes('/') || target === '.') && !target.startsWith('arn:')) {
-    return [{ title: target, options: { source: await folderSource(target), ...(options.offline ? {} : await serverOf(shared)) } }];
+    const server = options.offline ? {} : await serverOf(shared);
+    return { targets: [{ title: target, options: { source: await folderSource(target), ...server } }], findings: [] };
   }
   const clients = await clientsOf(shared);
-  const found = await Promise.all(clients.map((client) => trailTargets(client, target)));
-  return found.flat();
+  const targets = await Promise.all(clients.map((client) => trailTargets(client, target)));
+  // Of several keys only the administrator's is told of damage.
+  const findings = target === undefined ? await Promise.all(clients.map(findJournalDamage)) : [];
+  return { targets: targets.flat(), findings: findings.flat() };
 }
 
 /** The server's word beside a folder, when one was named; a folder alone is verified offline. */

@@ -1,5 +1,5 @@
 /**
- * The blocks of sealed segments that were read last, inflated and decoded, up to a number of bytes.
+ * The blocks of sealed segments that were read last, inflated, up to a number of bytes.
  *
  * A block that is being read is in it as well, so that a hundred readers of one block read it once.
  */

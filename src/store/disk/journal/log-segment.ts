@@ -4,7 +4,7 @@
  * Knows where each of its entries begins. Every read checks length, CRC and sequence again.
  */
 import { type JournalDamage, JournalDamaged, type JournalEntry } from '../../journal.ts';
-import { errorCode, type OpenFile, readFully } from '../files.ts';
+import { type OpenFile, readFully } from '../files.ts';
 import { checkFrame, decodeFrame } from './frame.ts';
 import { newScanSummary, scanFrames } from './scan-frames.ts';
 import { damageOf, findDamage, type Segment } from './segment.ts';
@@ -121,11 +121,8 @@ export class LogSegment implements Segment {
   /** A single entry is mostly one of many that are fetched at once: the reader takes those together. */
   async #readBytes(position: number, length: number, isSingle: boolean): Promise<Buffer> {
     if (isSingle && this.#reader !== undefined) {
-      const piece = await this.#reader.read(this.#readerFile, position, length).catch((error: unknown) => {
-        // Sealed meanwhile, and removed: the handle of this segment still reads it.
-        if (errorCode(error) === 'ENOENT') return undefined;
-        throw error;
-      });
+      // Sealed meanwhile and removed, or no file can be opened for now: the handle of this segment reads it, or says why not.
+      const piece = await this.#reader.read(this.#readerFile, position, length).catch(() => undefined);
       if (piece instanceof Buffer) return piece;
     }
     const bytes = Buffer.allocUnsafeSlow(length);

@@ -10,7 +10,7 @@ import { NONCE_KEY_BYTES } from './nonces.ts';
 import { SEALED_HEAD_BYTES } from './seal-segment.ts';
 import { IdColumns, type IndexContent } from './segment-index.ts';
 import { PREAMBLE_BYTES } from './segment-name.ts';
-import { BLOCK_HEAD_BYTES, BlockDamaged, decodeBlockHead, type Packing, UnpackedBlock, unpackBlock } from './unpack-block.ts';
+import { BLOCK_HEAD_BYTES, decodeBlockHead, isBlockDamage, type Packing, UnpackedBlock, unpackBlock } from './unpack-block.ts';
 
 const WINDOW_BYTES = 1_048_576;
 
@@ -119,9 +119,9 @@ async function readEntries(file: OpenFile, { position, bytes }: FoundBlock, cont
   const block = Buffer.allocUnsafeSlow(bytes);
   const count = await readFully(file, block, position);
   try {
-    return new UnpackedBlock(unpackBlock(block.subarray(0, count), 0, context), context).entries();
+    return new UnpackedBlock(unpackBlock(block.subarray(0, count), context), context).entries();
   } catch (error) {
-    if (error instanceof BlockDamaged || error instanceof RangeError) return error.message;
+    if (isBlockDamage(error)) return error.message;
     throw error;
   }
 }

@@ -15,6 +15,7 @@ import {
   DERIVED_NONCES,
   ID_IN_CONTENT,
   ID_MEMBER,
+  type Packing,
   QUOTE,
   SAME_HEAD,
   UnpackedBlock,
@@ -27,13 +28,8 @@ const BLOCK_BYTES = 16_384;
 /** Most frames a block can have: the smallest are 44 bytes. */
 const BLOCK_ENTRIES_MAX = 1_024;
 
-export interface BlockContext {
-  readonly salt: number;
-  /** First sequence of the segment. */
-  readonly firstSequence: number;
-  readonly dictionary: Uint8Array;
-  /** Nonces that follow from this key are not stored. */
-  readonly nonceKey: Uint8Array;
+/** Nonces that follow from its key are not stored. */
+export interface BlockContext extends Packing {
   /** 1 to 9. */
   readonly level: number;
 }
@@ -106,7 +102,7 @@ export class BlockBuilder {
     block.writeUIntLE(this.#firstReceivedAtMs, 24, 6);
     block.writeUInt16LE(flags, 30);
     block.writeUInt32LE(crc32(block.subarray(4, BLOCK_HEAD_BYTES), salt), 0);
-    new UnpackedBlock(unpackBlock(block, 0, this.#context), this.#context).entries();
+    new UnpackedBlock(unpackBlock(block, this.#context), this.#context).entries();
     this.#firstRow += this.count;
     this.#metas.clear();
     this.#contents = [];

@@ -26,7 +26,7 @@ import {
 } from './segment-index.ts';
 import { readPreamble, segmentFileName, temporaryName } from './segment-name.ts';
 import type { SegmentFile, SegmentReader } from './segment-reader.ts';
-import { BlockDamaged, UnpackedBlock } from './unpack-block.ts';
+import { isBlockDamage, UnpackedBlock } from './unpack-block.ts';
 
 /** More pages than an index has: a segment has at most a million ids. */
 const PAGES_MAX = 8_192;
@@ -266,7 +266,7 @@ export class SealedSegment implements Segment {
     try {
       return block.entry(sequence);
     } catch (error) {
-      if (!isDamage(error)) throw error;
+      if (!isBlockDamage(error)) throw error;
       return new JournalDamaged(damageOf(this.path, sequence, sequence, error.message));
     }
   }
@@ -290,7 +290,7 @@ export class SealedSegment implements Segment {
       const block = new UnpackedBlock(outcome, { salt, firstSequence: this.first });
       return block.first === first && block.last === last ? block : 'another block lies in its place';
     } catch (error) {
-      if (isDamage(error)) return error.message;
+      if (isBlockDamage(error)) return error.message;
       throw error;
     }
   }
@@ -377,11 +377,6 @@ async function readWhole(files: Files, path: string): Promise<Buffer | undefined
   } finally {
     await file.close();
   }
-}
-
-/** What is wrong with a block's content shows itself so. */
-function isDamage(error: unknown): error is Error {
-  return error instanceof BlockDamaged || error instanceof RangeError;
 }
 
 /** Index of the last value that is at most `wanted`; 0 when there is none. */

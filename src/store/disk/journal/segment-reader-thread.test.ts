@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterAll, expect, test, vi } from 'vitest';
+import type { AccountId, Region } from '../../../event/types.ts';
+import type { NewEvent } from '../../journal.ts';
 import { encodeFrame, frameBytes } from './frame.ts';
 import { BlockBuilder } from './sealed-block.ts';
 import { SegmentReaderThread } from './segment-reader-thread.ts';
@@ -25,15 +27,15 @@ const dictionary = new Uint8Array(new SharedArrayBuffer(0));
 
 /** A block with one entry. */
 function blockOf(text: string): Buffer {
-  const entry = {
+  const entry: NewEvent = {
     kind: 'event',
     source: 'record',
-    account: '111111111111',
-    region: 'us-east-1',
+    account: '111111111111' as AccountId,
+    region: 'us-east-1' as Region,
     eventId: text,
     receivedAtMs: 1,
     bytes: Buffer.from(text),
-  } as never;
+  };
   const frame = Buffer.alloc(frameBytes(entry));
   encodeFrame(frame, 0, entry, { salt: SALT, sequence: 1, isConflicting: false, nonce: new Uint8Array(16) });
   const builder = new BlockBuilder({ salt: SALT, firstSequence: 1, dictionary, nonceKey: NONCE_KEY, level: 3 });

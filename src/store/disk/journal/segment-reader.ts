@@ -52,7 +52,7 @@ export class ReadInPlace implements SegmentReader {
 export function unpackPiece(bytes: Buffer, { packing }: Pick<SegmentFile, 'packing'>): Buffer | string {
   if (packing === undefined) return bytes;
   try {
-    return unpackBlock(bytes, 0, packing);
+    return unpackBlock(bytes, packing);
   } catch (error) {
     if (error instanceof BlockDamaged) return error.message;
     throw error;

@@ -67,6 +67,11 @@ export class BlockDamaged extends Error {
   override readonly name = 'BlockDamaged';
 }
 
+/** Whether an error says that the bytes of a block are wrong: a range that they name may lie outside of them. */
+export function isBlockDamage(error: unknown): error is Error {
+  return error instanceof BlockDamaged || error instanceof RangeError;
+}
+
 /** What the blocks of a segment are unpacked with. */
 export interface Packing {
   readonly salt: number;
@@ -79,14 +84,14 @@ export interface Packing {
 }
 
 /**
- * The block at `at`, checked: its head, the nonce and CRC of each entry, whether or not nonces are stored, and the
+ * The block that `bytes` begin with, checked: its head, the nonce and CRC of each entry, whether or not nonces are stored, and the
  * content inflated.
  * @throws BlockDamaged when a byte of it is not the one that was written.
  */
-export function unpackBlock(bytes: Buffer, at: number, context: Packing): Buffer {
-  const head = decodeBlockHead(bytes, at, context.salt);
+export function unpackBlock(bytes: Buffer, context: Packing): Buffer {
+  const head = decodeBlockHead(bytes, 0, context.salt);
   if (head === undefined) throw new BlockDamaged('the head of a block fails its check');
-  const body = bytes.subarray(at + BLOCK_HEAD_BYTES, at + BLOCK_HEAD_BYTES + head.bodyBytes);
+  const body = bytes.subarray(BLOCK_HEAD_BYTES, BLOCK_HEAD_BYTES + head.bodyBytes);
   if (body.length !== head.bodyBytes) throw new BlockDamaged('the file ends within a block');
   if (crc32(body, context.salt) !== head.bodyCrc) throw new BlockDamaged('the CRC of a block differs');
   const storedBytes = head.count * storedRandomBytes(head);
@@ -94,7 +99,7 @@ export function unpackBlock(bytes: Buffer, at: number, context: Packing): Buffer
   const contentAt = BLOCK_HEAD_BYTES + head.count * RANDOM_BYTES;
   // Memory of its own, so that another thread can give it away.
   const unpacked = Buffer.allocUnsafeSlow(contentAt + content.length);
-  bytes.copy(unpacked, 0, at, at + BLOCK_HEAD_BYTES);
+  bytes.copy(unpacked, 0, 0, BLOCK_HEAD_BYTES);
   copyRandoms(body, unpacked, head, context);
   content.copy(unpacked, contentAt);
   return unpacked;
