@@ -166,7 +166,9 @@ describe.skipIf(!hasStrace)('a server whose system calls are tampered with', () 
     await load.stop();
     await server.kill();
     await strace.stop();
-    expect(code, server.stderr()).toBe(1);
+    // A process whose catalog does not close in time kills itself, and says so first.
+    if (code === null) expect(server.stderr()).toContain('closing the catalog did not end');
+    else expect(code, server.stderr()).toBe(1);
     expect(await recover(dataDir, ledger)).toEqual([]);
     return server.stderr();
   }
@@ -198,7 +200,7 @@ describe.skipIf(!hasStrace)('a server whose system calls are tampered with', () 
   test('the disk is full for a while (F13): refuses so that clients try again, answers reads, and goes on by itself', async () => {
     const { dataDir, ledger } = await copyOfBase();
     const server = await startServer({ dataDir, flags: LEDGER_FLAGS });
-    const strace = await tamper(server, 'pwrite64,pwritev,write,writev:error=ENOSPC:when=3..8', await activeSegment(dataDir));
+    const strace = await tamper(server, 'pwrite64,pwritev,write,writev:error=ENOSPC:when=3+', await activeSegment(dataDir));
     const access = await findServer({ dataDir });
     const refused: { readonly status: number; readonly body: string }[] = [];
     for (const endMs = performance.now() + 30_000; refused.length === 0 && performance.now() < endMs; ) {
@@ -208,13 +210,13 @@ describe.skipIf(!hasStrace)('a server whose system calls are tampered with', () 
     expect(refused).toHaveLength(1);
     expect(refused[0]!.status).toBe(503);
     expect(await new Client(access).call('GetEvent', { EventId: [...before.acknowledged.keys()][0]! })).toHaveProperty('Event');
-    // Six failures in all, for each thread that writes; then there is space again.
+    await strace.stop();
+    // Now there is space again.
     const load = await startLoad(server, ledger, SEED, 1);
     await untilAcknowledged(ledger, 200);
     await load.stop();
     expect((await checkLedger(server, ledger)).faults).toEqual([]);
     expect(await server.stop()).toBe(0);
-    await strace.stop();
     expect(await recover(dataDir, ledger)).toEqual([]);
   });
 

@@ -195,5 +195,29 @@ export function describeCatalog(name: string, open: () => Promise<CatalogRig>): 
       expect(await again.list(['a'])).toEqual([{ key: ['a', '2'], value: { n: 2 }, version: 1 }]);
       await again.close();
     });
+
+    test('closing ends while commits are asked for without a pause; what resolved before is kept, and the rest is refused', async () => {
+      const { catalog, reopen } = await open();
+      const written = new Map<string, number>();
+      const writer = async (name: string) => {
+        for (let value = 1; ; value++) {
+          const isWritten = await catalog.commit([{ key: ['w', name], value, expected: 'any' }]).then(
+            () => true,
+            () => false,
+          );
+          if (!isWritten) return;
+          written.set(name, value);
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      };
+      const writing = [writer('a'), writer('b'), writer('c')];
+      while (written.size < 3) await new Promise((resolve) => setTimeout(resolve, 1));
+      await catalog.close();
+      await Promise.all(writing);
+      if (reopen === undefined) return;
+      const again = await reopen();
+      for (const [name, value] of written) expect((await again.get(['w', name]))?.value).toBe(value);
+      await again.close();
+    });
   });
 }

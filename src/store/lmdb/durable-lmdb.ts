@@ -35,6 +35,9 @@ export class DurableLmdb {
   readonly #root: RootDatabase<Uint8Array, Uint8Array>;
   /** Set once, by the first transaction that the device refused. */
   #failure: LmdbFailed | undefined;
+  #isClosing = false;
+  /** Transactions that have not settled. */
+  readonly #underWay = new Set<Promise<unknown>>();
 
   /** @param folder Made when it is missing; holds nothing else. One process uses it at a time. */
   static async open(folder: string): Promise<DurableLmdb> {
@@ -72,8 +75,11 @@ export class DurableLmdb {
    */
   async transact<T>(change: () => T): Promise<T> {
     if (this.#failure !== undefined) throw this.#failure;
+    if (this.#isClosing) throw new LmdbFailed(`\`${this.#folder}\` is closed`);
+    const transaction = this.#root.transaction(change);
+    this.#underWay.add(transaction);
     try {
-      return await this.#root.transaction(change);
+      return await transaction;
     } catch (error) {
       const commitError = (error as { commitError?: PromiseLike<unknown> }).commitError;
       if (commitError === undefined) throw error;
@@ -84,6 +90,8 @@ export class DurableLmdb {
       if (await this.#isDiskFull()) throw new LmdbFull(`the disk of \`${this.#folder}\` is full; free some space`, { cause });
       this.#failure ??= new LmdbFailed(`\`${this.#folder}\` cannot be written; the server must start anew`, { cause });
       throw this.#failure;
+    } finally {
+      this.#underWay.delete(transaction);
     }
   }
 
@@ -92,8 +100,10 @@ export class DurableLmdb {
     return this.#failure;
   }
 
-  /** Waits for transactions under way. */
+  /** Waits for transactions under way, and takes no more: lmdb-js never ends closing while transactions go on. */
   async close(): Promise<void> {
+    this.#isClosing = true;
+    await Promise.allSettled(this.#underWay);
     await this.#root.close();
   }
 
