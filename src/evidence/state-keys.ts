@@ -47,9 +47,14 @@ export async function rotateKey(options: KeyStatementOptions, use: SigningKeyUse
   return key;
 }
 
+/** Id of the fact that states a key. */
+export function keyFactId({ use, fingerprint }: Pick<PublicKeyInfo, 'use' | 'fingerprint'>): string {
+  return `key/${use}/${fingerprint}`;
+}
+
 async function stateKey(options: KeyStatementOptions, key: PublicKeyInfo, previous: PublicKeyInfo | undefined): Promise<void> {
   const { journal, clock, account, region } = options;
-  const factId = `key/${key.use}/${key.fingerprint}`;
+  const factId = keyFactId(key);
   if ((await journal.find(account, factId)) !== undefined) return;
   const statement: KeyStatement = {
     use: key.use,

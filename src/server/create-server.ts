@@ -15,6 +15,7 @@ import { decodeInput, encodeOutput, type ModelObject } from '../api/validate-inp
 import type { AccountId, Region } from '../event/types.ts';
 import { createTreeFollower, type TreeFollower } from '../evidence/grow-tree.ts';
 import { evidenceOperations } from '../evidence/operations.ts';
+import { keyStatementReader } from '../evidence/read-key-statement.ts';
 import { stateKeys } from '../evidence/state-keys.ts';
 import { watchClock } from '../evidence/watch-clock.ts';
 import { openHistoryFollower } from '../history/index-events.ts';
@@ -107,6 +108,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     clock,
     chance,
     evidence: tree,
+    keyStatement: keyStatementReader(keyStatements),
     sha256,
     gzip: options.gzip,
     origin,

@@ -64,6 +64,8 @@ const REST_MAX_MS = 5_000;
 const DIGESTS_IN_ROW_MAX = 16;
 /** The newest checkpoint keys, which can sign: the current one, and the one before for as long as it is not replaced twice. */
 const KEYS_ABLE = 2;
+/** Statements in the key file of a checkpoint key: its own and those of the keys before it. Readers take no more. */
+const KEY_STATEMENTS_MAX = 400;
 /** Length of one catalog document of a pending digest, in characters. */
 const PART_LENGTH = 600_000;
 
@@ -744,24 +746,51 @@ export class TrailFollower {
     for (const use of uses) {
       const keys = await this.#deps.keys.list(use);
       const stated = keys.findIndex((key) => key.fingerprint === state.statedKeys[use]);
-      const key = keys[stated]!;
-      if (stated < 0 || stated < keys.length - 1) {
-        // A checkpoint key that was replaced twice by now can sign nothing, not even that it was there: it is passed over.
-        const oldestAble = use === 'checkpoint' ? keys.length - KEYS_ABLE : 0;
-        const next = stated < 0 ? keys.length - 1 : Math.max(stated + 1, oldestAble);
-        await this.#stateKey(loaded, state, target, keys[next]!, keys[next - 1]);
-        return true;
-      }
-      const file = `${evidenceFolder(this.id, target.prefix ?? undefined)}keys/${use}-${key.fingerprint}.json` as ObjectKey;
-      if (state.keyFiles[use] !== `${target.bucket}/${file}`) {
-        await this.#requireAccess(target);
-        const body = keyFile(key, this.#deps.origin);
-        await putObject(this.#putDeps(), { bucket: target.bucket, key: file, body, options: { contentType: 'application/json' } });
-        await this.#commit(loaded, { state: { ...state, keyFiles: { ...state.keyFiles, [use]: `${target.bucket}/${file}` } } });
-        return true;
-      }
+      const isStated = stated >= 0 && stated === keys.length - 1;
+      // A checkpoint key that was replaced twice by now can sign nothing, not even that it was there: it is passed over.
+      const oldestAble = use === 'checkpoint' ? keys.length - KEYS_ABLE : 0;
+      const due = isStated || stated < 0 ? keys.length - 1 : Math.max(stated + 1, oldestAble);
+      const place = keyFilePlace(this.id, target, keys[due]!);
+      if (isStated && state.keyFiles[use] === place) continue;
+      const statements = use === 'checkpoint' ? await this.#statementsUpTo(keys, due) : [];
+      // A key that is being made is stated as soon as the journal states it.
+      if (statements === undefined) continue;
+      // The file comes first: it says who vouches for the key of the receipt.
+      if (state.keyFiles[use] !== place) await this.#putKeyFile(loaded, state, target, keys[due]!, statements);
+      else await this.#stateKey(loaded, state, target, keys[due]!, keys[due - 1]);
+      return true;
     }
     return false;
+  }
+
+  /** Puts a key's public half where the receipts are. */
+  async #putKeyFile(
+    loaded: LoadedTrail,
+    state: TrailState,
+    target: TrailTarget,
+    key: PublicKeyInfo,
+    statements: readonly string[],
+  ): Promise<void> {
+    await this.#requireAccess(target);
+    const file = keyFileKey(this.id, target, key);
+    const body = keyFile(key, statements, this.#deps.origin);
+    await putObject(this.#putDeps(), { bucket: target.bucket, key: file, body, options: { contentType: 'application/json' } });
+    const keyFiles = { ...state.keyFiles, [key.use]: keyFilePlace(this.id, target, key) };
+    await this.#commit(loaded, { state: { ...state, keyFiles } });
+  }
+
+  /**
+   * What the journal says of a checkpoint key and of those before it, oldest first: a reader who knows any of them comes
+   * to this one. The first key needs no word of another. `undefined` while the key itself is not stated yet.
+   */
+  async #statementsUpTo(keys: readonly PublicKeyInfo[], index: number): Promise<readonly string[] | undefined> {
+    const notes: string[] = [];
+    for (const key of keys.slice(Math.max(1, index + 1 - KEY_STATEMENTS_MAX), index + 1)) {
+      const found = await this.#deps.keyStatement(key);
+      if (found.kind === 'unstated' && key === keys[index]) return undefined;
+      if (found.kind === 'stated') notes.push(found.note);
+    }
+    return notes;
   }
 
   async #stateKey(
@@ -1000,10 +1029,27 @@ function asChainName({ account, region }: PreparedFile['object']): Pick<DigestCh
   return { account, region } as Pick<DigestChain, 'account' | 'region'>;
 }
 
+function keyFileKey(trail: TrailId, target: TrailTarget, { use, fingerprint }: PublicKeyInfo): ObjectKey {
+  return `${evidenceFolder(trail, target.prefix ?? undefined)}keys/${use}-${fingerprint}.json` as ObjectKey;
+}
+
+/** The file's key with its bucket, as the trail's state keeps it. */
+function keyFilePlace(trail: TrailId, target: TrailTarget, key: PublicKeyInfo): string {
+  return `${target.bucket}/${keyFileKey(trail, target, key)}`;
+}
+
 /** A public key as readers of the bucket find it. The same for ever: it does not say how long the key is valid. */
-function keyFile(key: PublicKeyInfo, origin: string): Uint8Array {
+function keyFile(key: PublicKeyInfo, statements: readonly string[], origin: string): Uint8Array {
   const { use, fingerprint, publicKey, validFromMs } = key;
-  const file = { version: 1, origin, use, fingerprint, publicKey: toBase64(publicKey), validFrom: formatEventTime(validFromMs) };
+  const file = {
+    version: 1,
+    origin,
+    use,
+    fingerprint,
+    publicKey: toBase64(publicKey),
+    validFrom: formatEventTime(validFromMs),
+    ...(statements.length > 0 && { statements }),
+  };
   return utf8(`${JSON.stringify(file)}\n`);
 }
 

@@ -5,7 +5,7 @@ import type { AccountId, EpochMs, Region } from '../event/types.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import type { Journal } from '../store/journal.ts';
-import type { Keys } from '../store/keys.ts';
+import type { Keys, PublicKeyInfo } from '../store/keys.ts';
 import type { Objects } from '../store/objects.ts';
 import type { Sha256 } from '../tlog/hash.ts';
 
@@ -16,6 +16,14 @@ export interface TrailEvidence {
   /** RFC 6962 consistency proof between two sizes; empty when there is nothing to prove. */
   consistency(fromSize: bigint, toSize: bigint): Promise<readonly Uint8Array[]>;
 }
+
+/**
+ * The journal's statement of a checkpoint key: a note that the key and the one before it signed. `unstated` while the key
+ * is being made.
+ */
+export type FindKeyStatement = (
+  key: Pick<PublicKeyInfo, 'use' | 'fingerprint'>,
+) => Promise<{ readonly kind: 'stated'; readonly note: string } | { readonly kind: 'unstated' | 'unreadable' }>;
 
 /** Amounts that tests and small machines change. */
 export interface TrailSettings {
@@ -47,6 +55,7 @@ export interface TrailDeps {
   readonly clock: Clock;
   readonly chance: Pick<Chance, 'fraction'>;
   readonly evidence: TrailEvidence;
+  readonly keyStatement: FindKeyStatement;
   readonly sha256: Sha256;
   /** Deterministic, one member (`compress.ts`). */
   readonly gzip: (content: Uint8Array) => Promise<Uint8Array>;

@@ -8,6 +8,7 @@ import { type Checkpoint, parseCheckpoint } from '../tlog/checkpoint.ts';
 import { type Note, parseNote } from '../tlog/note.ts';
 import { toBase64 } from '../tlog/text.ts';
 import { verifyConsistency } from '../tlog/tree.ts';
+import type { KeyLink } from './key-link.ts';
 import type { CheckpointReport, FindingLevel } from './report.ts';
 import type { Run } from './run.ts';
 import type { ServerEvidence } from './server-evidence.ts';
@@ -30,6 +31,8 @@ export interface ToHold {
   readonly aside: readonly TrailResult[];
   readonly state: VerifyState;
   readonly server: ServerEvidence | undefined;
+  /** Key statements that the server passes on; checked as any other. */
+  readonly serverLinks: readonly KeyLink[];
 }
 
 /** A checkpoint with its note. */
@@ -39,8 +42,8 @@ interface Signed {
   readonly from: CheckpointReport['from'];
 }
 
-export async function holdAgainst(run: Run, { results, aside, state, server }: ToHold): Promise<Held> {
-  followKeys(run, [...results, ...aside]);
+export async function holdAgainst(run: Run, { results, aside, state, server, serverLinks }: ToHold): Promise<Held> {
+  followKeys(run, [...serverLinks, ...[...results, ...aside].flatMap(({ keyLinks }) => keyLinks)]);
   // A trail whose receipts nobody signed could claim forged log files as its own: those aside are checked, too.
   for (const result of [...results, ...aside]) checkAnchors(run, result);
   const carried = newestCarried(run, results);
@@ -70,9 +73,12 @@ export async function holdAgainst(run: Run, { results, aside, state, server }: T
 }
 
 /** Goes from trusted keys to the keys that they vouch for, as far as it leads. */
-function followKeys({ trust }: Run, results: readonly TrailResult[]): void {
-  const receipts = results.flatMap(({ keyReceipts }) => keyReceipts);
-  while (receipts.some(({ note, key }) => trust.follow(note, key)));
+function followKeys({ trust }: Run, links: readonly KeyLink[]): void {
+  let isNews = true;
+  while (isNews) {
+    isNews = false;
+    for (const { note, key } of links) if (trust.follow(note, key)) isNews = true;
+  }
 }
 
 function checkAnchors(run: Run, { chain, report: { trailARN } }: TrailResult): void {

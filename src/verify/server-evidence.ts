@@ -8,6 +8,7 @@
 import type { NoteKey } from '../tlog/note.ts';
 import { parseNoteKey } from '../tlog/note.ts';
 import { fromBase64 } from '../tlog/text.ts';
+import { type KeyLink, readKeyLink } from './key-link.ts';
 import { digestFingerprint, type PinnedKeys, sha256 } from './trust.ts';
 
 /**
@@ -40,26 +41,29 @@ export class ServerEvidence {
     this.#call = call;
   }
 
-  /** All keys in use, from `ListEvidenceKeys`. */
-  async keys(): Promise<PinnedKeys> {
+  /** All keys in use, from `ListEvidenceKeys`, and the statements that lead from one checkpoint key to the next. */
+  async keys(): Promise<{ readonly keys: PinnedKeys; readonly links: readonly KeyLink[] }> {
     const answer = asMembers(await this.#call('ListEvidenceKeys', {}), 'ListEvidenceKeys');
     const list = answer['Keys'];
     if (!Array.isArray(list)) throw new BadAnswer('ListEvidenceKeys answered without `Keys`');
     const checkpoint: NoteKey[] = [];
     const digest: PinnedKeys['digest'][number][] = [];
+    const links: KeyLink[] = [];
     for (const item of list as readonly unknown[]) {
       const key = asMembers(item, 'a key of ListEvidenceKeys');
       if (key['Use'] === 'checkpoint') {
         const parsed = parseNoteKey(sha256, String(key['VerifierKey']));
         if (parsed.kind === 'malformed') throw new BadAnswer(`ListEvidenceKeys answered with a key that is none: ${parsed.reason}`);
         checkpoint.push(parsed.value);
+        const link = typeof key['Statement'] === 'string' ? readKeyLink(key['Statement']) : undefined;
+        if (link !== undefined) links.push(link);
       } else if (key['Use'] === 'digest') {
         const publicKey = fromBase64(String(key['PublicKey']));
         if (publicKey === undefined) throw new BadAnswer('ListEvidenceKeys answered with a key that is not base64');
         digest.push({ fingerprint: digestFingerprint(publicKey), publicKey });
       }
     }
-    return { checkpoint, digest };
+    return { keys: { checkpoint, digest }, links };
   }
 
   /** The newest checkpoint, as a note. `undefined` before the first. */

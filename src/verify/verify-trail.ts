@@ -5,12 +5,13 @@
  * receipts are signed by somebody who is trusted is decided by the caller, when the keys of all trails are known.
  */
 import type { Checkpoint } from '../tlog/checkpoint.ts';
-import { keyHash, type Note, type NoteKey } from '../tlog/note.ts';
+import type { Note } from '../tlog/note.ts';
 import { RECEIPT_BYTES_MAX, type Receipt, type ReceiptDigest, type ReceiptObject } from '../tlog/receipt.ts';
 import { checkObject, faultsOfDigest, type ObjectOutcome } from './check-object.ts';
 import { DigestLedger } from './digest-ledger.ts';
 import { KEY_FILE_BYTES_MAX, readEvidenceKey } from './evidence-key-file.ts';
 import { inOrder } from './job-limit.ts';
+import { type KeyLink, keyLink } from './key-link.ts';
 import { prefixOf, receiptKey, type ScopeId, type TrailName } from './layout.ts';
 import { type ReadReceipt, ReceiptChain, readReceipt } from './receipt-chain.ts';
 import type { FileKind, TrailReport } from './report.ts';
@@ -18,12 +19,15 @@ import { type FoundReceipts, type Run, wantsRegion, wantsTime } from './run.ts';
 import type { ServerTrail } from './server-evidence.ts';
 import type { Fetched } from './source.ts';
 import type { TrailState } from './state-file.ts';
-import { digestFingerprint, sha256 } from './trust.ts';
+import { digestFingerprint } from './trust.ts';
 
 /** Receipts that are missing in one gap and are named one by one; the rest of a larger gap is named as a range. */
 const MISSING_NAMED_MAX = 1_000;
 /** Receipts that may appear while the source is being read. */
 const NEW_RECEIPTS_MAX = 10_000;
+
+/** Links between keys that are kept for one trail; a server whose key was rotated more often than that is none. */
+const KEY_LINKS_MAX = 10_000;
 
 const MISSING = 'this receipt is missing: receipts are numbered without gaps';
 
@@ -43,8 +47,8 @@ export interface TrailKnowledge {
 export interface TrailResult {
   readonly trail: TrailName;
   readonly chain: ReceiptChain;
-  /** Receipts that state a checkpoint key. */
-  readonly keyReceipts: readonly { readonly note: Note; readonly key: NoteKey }[];
+  /** From one checkpoint key to the next, by key receipts and the statements in key files. */
+  readonly keyLinks: readonly KeyLink[];
   readonly report: TrailReport;
   /** End and length of the newest standard digest's interval; absent when there is none since logging began. */
   readonly newestInterval: { readonly endMs: number; readonly lengthMs: number } | undefined;
@@ -78,7 +82,8 @@ class TrailVerification {
   readonly #known: TrailKnowledge;
   readonly #chain: ReceiptChain;
   readonly #ledger = new DigestLedger();
-  readonly #keyReceipts: { note: Note; key: NoteKey }[] = [];
+  /** By what they say: the file of each key repeats those of the keys before it. */
+  readonly #keyLinks = new Map<string, KeyLink>();
   readonly #absent: Absent[] = [];
   #arn: string | undefined;
   #bucket: string | null = null;
@@ -117,7 +122,7 @@ class TrailVerification {
     return {
       trail: this.#trail,
       chain: this.#chain,
-      keyReceipts: this.#keyReceipts,
+      keyLinks: [...this.#keyLinks.values()],
       report: this.#report(),
       newestInterval: this.#newestInterval,
       digests: this.#digests,
@@ -142,7 +147,10 @@ class TrailVerification {
           continue;
         }
         const read = readEvidenceKey(key.slice(key.lastIndexOf('/') + 1), fetched.bytes);
-        if (read.kind === 'checkpoint') this.#run.trust.addEvidenceKey(read.key);
+        if (read.kind === 'checkpoint') {
+          this.#run.trust.addEvidenceKey(read.key);
+          for (const link of read.links) this.#addLink(link);
+        }
         const isUsable = read.kind === 'digest' ? this.#run.trust.addDigestKey(read.publicKey, 'evidence') : read.kind === 'checkpoint';
         if (isUsable) this.#file(key, 'key', 'valid');
         else this.#file(key, 'key', 'tampered', 'key-file', read.kind === 'malformed' ? `it ${read.reason}` : 'it is not an RSA key');
@@ -309,14 +317,18 @@ class TrailVerification {
       if (!isRight) this.#file(at, 'receipt', 'tampered', 'key-identity', 'the key that it states is not the one of its fingerprint');
       return;
     }
-    const name = note.signatures.find((signature) => signature.keyHash === fingerprint)?.name;
-    if (name === undefined || publicKey.length !== 32 || keyHash(sha256, name, publicKey) !== fingerprint) {
+    const link = keyLink(note, receipt.key);
+    if (link === undefined) {
       this.#file(at, 'receipt', 'tampered', 'key-identity', 'the key that it states is not the one of its fingerprint, or did not sign it');
       return;
     }
-    const key = { name, keyHash: fingerprint, publicKey };
-    this.#run.trust.addEvidenceKey(key);
-    this.#keyReceipts.push({ note, key });
+    this.#run.trust.addEvidenceKey(link.key);
+    this.#addLink(link);
+  }
+
+  #addLink(link: KeyLink): void {
+    if (this.#keyLinks.size < KEY_LINKS_MAX)
+      this.#keyLinks.set(`${link.note.text}${JSON.stringify(link.note.signatures.map(({ keyHash }) => keyHash))}`, link);
   }
 
   async #takeLogFile(receipt: Receipt, object: ReceiptObject, scope: ScopeId): Promise<void> {

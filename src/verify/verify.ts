@@ -8,9 +8,10 @@
  */
 import { verifyByAwsRules } from './aws-rules.ts';
 import { isTrail } from './check-object.ts';
-import { holdAgainst } from './hold-against.ts';
+import { holdAgainst, type ToHold } from './hold-against.ts';
 import { Inspector } from './inspector.ts';
 import { JobLimit } from './job-limit.ts';
+import type { KeyLink } from './key-link.ts';
 import { NumberSet, parseTrailArn, placeOf, regionOf, type ScopeId, type TrailName, trailId } from './layout.ts';
 import { type Finding, ReportBuilder, type VerifyReport } from './report.ts';
 import { type FoundReceipts, type FoundTrail, type Inventory, type Run, type Selection, wantsRegion } from './run.ts';
@@ -101,25 +102,26 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   } finally {
     await inspector.close();
   }
-  return conclude(run, options, { ...results, state, server });
+  return conclude(run, options, { ...results, state, server, serverLinks: serverWord.links });
 }
 
 /** What the server says before anything is listed: what it has put by now must be found. */
 interface ServerWord {
   readonly keys: PinnedKeys;
+  readonly links: readonly KeyLink[];
   readonly trails: readonly ServerTrail[];
 }
 
 async function askServer(server: ServerEvidence | undefined, { source }: VerifyOptions, report: ReportBuilder): Promise<ServerWord> {
-  if (server === undefined) return { keys: NO_KEYS, trails: [] };
+  if (server === undefined) return { keys: NO_KEYS, links: [], trails: [] };
   try {
-    const keys = await server.keys();
+    const { keys, links } = await server.keys();
     const trails = await server.trails();
     const isHere = ({ bucket, evidencePrefix }: ServerTrail) => bucket === source.bucket && evidencePrefix.startsWith(source.prefix ?? '');
-    return { keys, trails: trails.filter((trail) => source.kind === 'folder' || isHere(trail)) };
+    return { keys, links, trails: trails.filter((trail) => source.kind === 'folder' || isHere(trail)) };
   } catch (error) {
     report.add({ level: 'incomplete', code: 'server', message: `the server does not say what it delivered: ${(error as Error).message}` });
-    return { keys: NO_KEYS, trails: [] };
+    return { keys: NO_KEYS, links: [], trails: [] };
   }
 }
 
@@ -283,15 +285,11 @@ async function verifyUnnamed(run: Run): Promise<void> {
   for (const [scope, keys] of others) await verifyByAwsRules(run, scope, keys);
 }
 
-async function conclude(
-  run: Run,
-  options: VerifyOptions,
-  { results, aside, state, server }: TrailResults & { readonly state: VerifyState; readonly server: ServerEvidence | undefined },
-): Promise<VerifyReport> {
+async function conclude(run: Run, options: VerifyOptions, { results, aside, state, server, serverLinks }: ToHold): Promise<VerifyReport> {
   const { report, source, selection } = run;
   const isPartial =
     selection.from !== undefined || selection.to !== undefined || selection.regions !== undefined || options.trails !== undefined;
-  const held = await holdAgainst(run, { results, aside, state, server });
+  const held = await holdAgainst(run, { results, aside, state, server, serverLinks });
   if (results.every(({ digests }) => digests === 0) && !report.isIncomplete) {
     report.add({ level: 'incomplete', code: 'no-digests', message: 'no digests found' });
   }

@@ -7,8 +7,11 @@
 import { createHash } from 'node:crypto';
 import type { Call, Operation } from '../../src/api/operation.ts';
 import type { AccountId, BucketName, Region } from '../../src/event/types.ts';
+import { keyStatementReader } from '../../src/evidence/read-key-statement.ts';
+import { rotateKey } from '../../src/evidence/state-keys.ts';
 import type { Catalog } from '../../src/store/catalog.ts';
 import type { Journal, NewEntry } from '../../src/store/journal.ts';
+import type { SigningKeyUse } from '../../src/store/keys.ts';
 import { createMemoryCatalog } from '../../src/store/memory/catalog.ts';
 import { createManualClock, createSeededChance } from '../../src/store/memory/clock.ts';
 import { createMemoryJournal } from '../../src/store/memory/journal.ts';
@@ -21,6 +24,8 @@ import type { TrailDeps, TrailTrouble } from '../../src/trail/trail-deps.ts';
 
 export const TRAIL_ACCOUNT = '123837392027' as AccountId;
 export const STRANGER = '999999999999' as AccountId;
+/** Facts of the installation belong to it. */
+export const INSTALLATION = '000000000000' as AccountId;
 export const HOME = 'eu-central-1' as Region;
 export const BUCKET = 'evidence-bucket' as BucketName;
 /** Not a multiple of any interval. */
@@ -88,6 +93,7 @@ export class TrailRig {
       keys: this.keys,
       clock: this.clock,
       chance: this.chance,
+      keyStatement: keyStatementReader({ journal: this.journal, account: INSTALLATION }),
       evidence: { latestCheckpoint: () => undefined, consistency: async () => [] },
       sha256: (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest()),
       gzip: gzipInline,
@@ -172,6 +178,12 @@ export class TrailRig {
     const entry: NewEntry = { kind: 'event', source, eventId, account, region, receivedAtMs: this.clock.nowMs(), bytes };
     await this.journal.append([entry]);
     return eventId;
+  }
+
+  /** Makes a new current key, which the journal states. */
+  async rotateKey(use: SigningKeyUse): Promise<void> {
+    const { journal, keys, clock } = this;
+    await rotateKey({ journal, keys, clock, origin: 'snowtrail/rig', account: INSTALLATION, region: HOME }, use);
   }
 
   /** Lets time pass in small pieces, and the trails work in each. */

@@ -8,16 +8,19 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { BucketName, Region } from '../../src/event/types.ts';
 import { createTreeFollower, type TreeFollower } from '../../src/evidence/grow-tree.ts';
+import { listEvidenceKeys } from '../../src/evidence/list-evidence-keys.ts';
 import { createMemoryTreeHashes } from '../../src/store/memory/tree-hashes.ts';
 import { hashNode, type Sha256 } from '../../src/tlog/hash.ts';
 import { formatNoteKey } from '../../src/tlog/note.ts';
 import type { Trails } from '../../src/trail/create-trails.ts';
 import { trailArn } from '../../src/trail/trail.ts';
+import type { VerifyReport } from '../../src/verify/report.ts';
+import type { CallServer } from '../../src/verify/server-evidence.ts';
 import { parsePinnedKeys } from '../../src/verify/trust.ts';
 import { verify } from '../../src/verify/verify.ts';
 import { validateLogs, whyNoAwsCli } from '../support/aws-validate-logs.ts';
 import { type EvidenceBuilder, MemoryBucket } from '../support/evidence-builder.ts';
-import { BUCKET, DIGEST_MS, FLUSH_MS, HOME, TRAIL_ACCOUNT, TrailRig } from '../support/trail-rig.ts';
+import { BUCKET, DIGEST_MS, FLUSH_MS, HOME, INSTALLATION, TRAIL_ACCOUNT, TrailRig } from '../support/trail-rig.ts';
 
 const WEST = 'us-west-2' as Region;
 const sha256: Sha256 = (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest());
@@ -76,6 +79,8 @@ interface Story {
   readonly what: string;
   /** Digests of both chains, so that a story in which nothing happens does not pass. */
   readonly digestsMin: number;
+  /** Happens before there is a trail. */
+  readonly before?: (it: Installation) => Promise<void>;
   readonly happens: (it: Installation) => Promise<void>;
 }
 
@@ -184,8 +189,51 @@ const stories: readonly Story[] = [
       for (const use of ['digest', 'checkpoint', 'digest', 'checkpoint'] as const) {
         await it.rig.record(HOME);
         await it.pass(DIGEST_MS);
-        await it.rig.keys.rotate(use, it.rig.clock.nowMs());
+        await it.rig.rotateKey(use);
       }
+      await it.pass(2 * DIGEST_MS);
+    },
+  },
+  {
+    what: 'the checkpoint key rotated three times while the bucket was away (F36)',
+    digestsMin: 4,
+    happens: async (it) => {
+      await it.rig.record(HOME);
+      await it.pass(DIGEST_MS);
+      it.rig.outage = 'ServiceUnavailable';
+      await it.rig.record(HOME);
+      await it.pass(DIGEST_MS);
+      for (let count = 0; count < 3; count++) await it.rig.rotateKey('checkpoint');
+      await it.pass(DIGEST_MS);
+      it.rig.outage = undefined;
+      await it.pass(2 * DIGEST_MS);
+    },
+  },
+  {
+    what: 'the checkpoint key rotated three times while the trail was off, and once more when it logs again (F36)',
+    digestsMin: 4,
+    happens: async (it) => {
+      await it.rig.record(HOME);
+      await it.pass(DIGEST_MS);
+      await it.send('StopLogging');
+      await it.work();
+      for (let count = 0; count < 3; count++) await it.rig.rotateKey('checkpoint');
+      await it.pass(DIGEST_MS);
+      await it.send('StartLogging');
+      await it.rig.record(HOME);
+      await it.pass(2 * DIGEST_MS);
+      await it.rig.rotateKey('checkpoint');
+      await it.pass(DIGEST_MS);
+    },
+  },
+  {
+    what: 'the checkpoint key rotated three times before there was a trail (F36)',
+    digestsMin: 2,
+    before: async (it) => {
+      for (let count = 0; count < 3; count++) await it.rig.rotateKey('checkpoint');
+    },
+    happens: async (it) => {
+      await it.rig.record(HOME);
       await it.pass(2 * DIGEST_MS);
     },
   },
@@ -222,6 +270,7 @@ async function tell(story: Story): Promise<Installation> {
   const it = new Installation();
   await it.rig.createBucket();
   await it.open();
+  await story.before?.(it);
   await it.send('CreateTrail', { S3BucketName: BUCKET, EnableLogFileValidation: true, IsMultiRegionTrail: true });
   await it.send('StartLogging');
   await it.work();
@@ -250,17 +299,8 @@ describe('what a trail has delivered', () => {
     test(`${story.what}: the verifier finds it complete and consistent`, async () => {
       const it = await tell(story);
       const bucket = await readBucket(it);
-      const [first] = await it.rig.keys.list('checkpoint');
-      const key = { name: 'snowtrail/rig', keyHash: first!.fingerprint, publicKey: first!.publicKey };
-      const report = await verify({
-        source: bucket.source(),
-        pinnedKeys: parsePinnedKeys(formatNoteKey(key)),
-        nowMs: it.rig.clock.nowMs(),
-        threads: 0,
-        callServer: (operation, input) => answerOf(it, operation, input),
-      });
-      const deciding = report.findings.filter(({ level }) => level === 'tampered' || level === 'incomplete');
-      expect(deciding).toEqual([]);
+      const report = await verifyUnderFirstKey(it, bucket, (operation, input) => answerOf(it, operation, input));
+      expect(deciding(report)).toEqual([]);
       expect(report.exitCode).toBe(0);
       expect(report.counts.digest.valid + report.counts['backfill-digest'].valid).toBeGreaterThanOrEqual(story.digestsMin);
     });
@@ -277,6 +317,71 @@ describe('what a trail has delivered', () => {
   }
 });
 
+describe('trust goes on from a pinned checkpoint key', () => {
+  const outage = stories.find(({ what }) => what.includes('three times while the bucket was away'))!;
+  const untrusted = ['untrusted-key', 'checkpoint-signature'];
+  const codes = (report: VerifyReport) => deciding(report).map(({ code }) => code);
+
+  test('over the statements in key files, in a bucket alone', async () => {
+    const it = await tell(outage);
+    const report = await verifyUnderFirstKey(it, await readBucket(it));
+    expect(deciding(report)).toEqual([]);
+    expect(report.trust).toMatchObject({ by: 'pinned', checkpointKeys: expect.objectContaining({ length: 4 }) });
+  });
+
+  test('over the statements that the server passes on, before any receipt states the new key', async () => {
+    const it = await tell(stories[0]!);
+    const bucket = await readBucket(it);
+    for (let count = 0; count < 3; count++) await it.rig.rotateKey('checkpoint');
+    await it.tree.checkpointNow();
+    const report = await verifyUnderFirstKey(it, bucket, (operation, input) => answerOf(it, operation, input));
+    expect(deciding(report)).toEqual([]);
+  });
+
+  test('and over no statement that is missing, or that the key before it did not sign', async () => {
+    const it = await tell(outage);
+    const keys = await it.rig.keys.list('checkpoint');
+    const file = `checkpoint-${keys[2]!.fingerprint}.json`;
+    const change = async (statements: (notes: string[]) => unknown): Promise<VerifyReport> => {
+      const bucket = await readBucket(it);
+      for (const key of bucket.keys('/keys/checkpoint-')) {
+        const content = JSON.parse(Buffer.from(bucket.objects.get(key)!.body).toString());
+        if (content.statements !== undefined)
+          bucket.put(key, Buffer.from(JSON.stringify({ ...content, statements: statements(content.statements) })));
+      }
+      expect(bucket.keys(file)).toHaveLength(1);
+      return verifyUnderFirstKey(it, bucket);
+    };
+    expect(codes(await change((notes) => notes))).toEqual([]);
+    expect(codes(await change((notes) => notes.slice(1)))).toEqual(untrusted);
+    const signedBySuccessorAlone = (note: string) => `${note.trimEnd().split('\n').slice(0, -1).join('\n')}\n`;
+    expect(codes(await change(([first, ...more]) => [signedBySuccessorAlone(first!), ...more]))).toEqual(untrusted);
+    const swapped = ([first, second, ...more]: string[]) => {
+      const [, signatures] = first!.split('\n\n');
+      return [`${second!.split('\n\n')[0]}\n\n${signatures}`, second, ...more];
+    };
+    expect(codes(await change(swapped))).toContain('untrusted-key');
+  });
+});
+
+/** Findings that decide the verdict. */
+function deciding({ findings }: VerifyReport): VerifyReport['findings'] {
+  return findings.filter(({ level }) => level === 'tampered' || level === 'incomplete');
+}
+
+/** Verifies with nothing pinned but the installation's first checkpoint key. */
+async function verifyUnderFirstKey({ rig }: Installation, bucket: MemoryBucket, callServer?: CallServer): Promise<VerifyReport> {
+  const [first] = await rig.keys.list('checkpoint');
+  const key = { name: 'snowtrail/rig', keyHash: first!.fingerprint, publicKey: first!.publicKey };
+  return verify({
+    source: bucket.source(),
+    pinnedKeys: parsePinnedKeys(formatNoteKey(key)),
+    nowMs: rig.clock.nowMs(),
+    threads: 0,
+    ...(callServer !== undefined && { callServer }),
+  });
+}
+
 /** The operations that the verifier asks for, as the server answers them. */
 async function answerOf(it: Installation, operation: string, input: object): Promise<unknown> {
   const { rig, tree } = it;
@@ -286,15 +391,9 @@ async function answerOf(it: Installation, operation: string, input: object): Pro
     case 'GetCheckpoint':
       return { Checkpoint: tree.latestCheckpoint()!.note };
     case 'ListEvidenceKeys': {
-      const checkpoint = (await rig.keys.list('checkpoint')).map(({ fingerprint, publicKey }) => ({
-        Use: 'checkpoint',
-        VerifierKey: formatNoteKey({ name: 'snowtrail/rig', keyHash: fingerprint, publicKey }),
-      }));
-      const digest = (await rig.keys.list('digest')).map(({ publicKey }) => ({
-        Use: 'digest',
-        PublicKey: Buffer.from(publicKey).toString('base64'),
-      }));
-      return { Keys: [...checkpoint, ...digest] };
+      const { keys, journal } = rig;
+      const list = listEvidenceKeys({ keys, journal, account: INSTALLATION, origin: 'snowtrail/rig' });
+      return (await list.decide(rig.call(), {})).output;
     }
     case 'GetConsistencyProof': {
       const { FromSize, ToSize } = input as { FromSize: string; ToSize: string };
