@@ -15,8 +15,8 @@ import { openDiskJournal } from '../../src/store/disk/journal/disk-journal.ts';
 import { FakeTime, hasFakeTime } from '../support/fake-time.ts';
 import { checkLedger, digestsOf, LEDGER_FLAGS, Ledger, type Load, prepareTrail, startLoad, untilAcknowledged } from '../support/ledger.ts';
 import { type StartedServer, startServer } from '../support/start-server.ts';
+import { IS_SWEEP } from '../support/sweep.ts';
 
-const IS_SWEEP = process.env['SNOWTRAIL_SWEEP'] === '1';
 const PAUSE_MS = IS_SWEEP ? 600_000 : 8_000;
 /** Three intervals and a half. */
 const DOWN_MS = IS_SWEEP ? 180_000 : 17_500;

@@ -28,11 +28,11 @@ import { runCli } from '../support/run-cli.ts';
 import { randomFrom } from '../support/simulated-files.ts';
 import { type StartedServer, startServer } from '../support/start-server.ts';
 import { freePort, hasCommands, startTool, type Tool, untilAnswers } from '../support/start-tool.ts';
+import { IS_SWEEP } from '../support/sweep.ts';
 import { bucketPolicy } from '../support/trail-rig.ts';
 
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
 
-const IS_SWEEP = process.env['SNOWTRAIL_SWEEP'] === '1';
 /** Four hours, sixty times faster, in the sweep. */
 const OUTAGE_MS = IS_SWEEP ? 240_000 : 12_000;
 /** How long every second request is refused. */

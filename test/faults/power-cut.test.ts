@@ -2,7 +2,7 @@
  * The power of the server's disk is cut under load (F05, F45): what was acknowledged survives.
  *
  * A control that writes without a sync runs on the same kind of disk and must lose data: else the disk proves nothing.
- * reliability.md F05, P1, P6. `SNOWTRAIL_SWEEP=1`: a hundred cuts, half of them on xfs; `SNOWTRAIL_SEED` repeats a run's moments.
+ * reliability.md F05, P1, P6. `sweep.ts` says how many cuts, and how to repeat them.
  */
 import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -13,14 +13,12 @@ import { checkLedger, LEDGER_FLAGS, Ledger, prepareTrail, startLoad, untilAcknow
 import { canCutPower, type FileSystem, PowerCutDisk } from '../support/power-cut-disk.ts';
 import { randomFrom } from '../support/simulated-files.ts';
 import { startServer } from '../support/start-server.ts';
+import { IS_SWEEP, sweepSteps } from '../support/sweep.ts';
 
-const IS_SWEEP = process.env['SNOWTRAIL_SWEEP'] === '1';
-const FILE_SYSTEMS: readonly FileSystem[] = IS_SWEEP ? ['ext4', 'xfs'] : ['ext4'];
-/** For each file system. */
-const CUTS = IS_SWEEP ? 50 : 2;
-const SEED = Number(process.env['SNOWTRAIL_SEED'] ?? Date.now() % 1_000_000);
+/** Cuts on each file system. */
+const CUTS: Readonly<Record<FileSystem, number>> = IS_SWEEP ? { ext4: 50, xfs: 50 } : { ext4: 3, xfs: 2 };
 
-for (const fileSystem of FILE_SYSTEMS)
+for (const [fileSystem, cuts] of Object.entries(CUTS) as [FileSystem, number][])
   describe.skipIf(!(await canCutPower(fileSystem)))(`a power cut on ${fileSystem}`, () => {
     for (const isSynced of [false, true])
       test(`of a control that ${isSynced ? 'syncs: keeps its file' : 'does not sync: loses its file'}`, async () => {
@@ -42,26 +40,24 @@ for (const fileSystem of FILE_SYSTEMS)
         }
       });
 
-    test(`of the server under load, ${CUTS} times (F05): loses nothing that was acknowledged`, { timeout: CUTS * 120_000 }, async () => {
-      console.log(`SNOWTRAIL_SEED=${SEED}`);
-      const random = randomFrom(SEED);
-      for (let cut = 1; cut <= CUTS; cut++) {
+    test(`of the server under load, ${cuts} times (F05): loses nothing that was acknowledged`, { timeout: cuts * 120_000 }, async () => {
+      for (const { index, seed } of sweepSteps(`power-cuts-${fileSystem}`, cuts)) {
         const disk = await PowerCutDisk.create(fileSystem);
         const ledger = new Ledger();
         let server = await startServer({ dataDir: join(disk.folder, 'data'), flags: LEDGER_FLAGS });
         try {
           await prepareTrail(server.dataDir);
-          const load = await startLoad(server, ledger, SEED + cut);
+          const load = await startLoad(server, ledger, seed);
           await untilAcknowledged(ledger, 50);
-          const delayMs = Math.floor(random() * 1_500);
+          const delayMs = Math.floor(randomFrom(seed)() * 1_500);
           await sleep(delayMs);
           await disk.cutPower(() => server.kill());
           await load.stop();
           disk.powerOn();
           server = await startServer({ dataDir: join(disk.folder, 'data'), flags: LEDGER_FLAGS });
           const { faults, ...counts } = await checkLedger(server, ledger);
-          expect(faults, `seed ${SEED}, cut ${cut} after ${delayMs} ms`).toEqual([]);
-          console.log(`cut ${cut}: ${JSON.stringify(counts)}`);
+          expect(faults, `cut ${index} after ${delayMs} ms`).toEqual([]);
+          console.log(`cut ${index} on ${fileSystem}: ${JSON.stringify(counts)}`);
         } finally {
           await server.kill();
           await disk.remove();
@@ -75,7 +71,7 @@ for (const fileSystem of FILE_SYSTEMS)
       let server = await startServer({ dataDir: join(disk.folder, 'data'), flags: LEDGER_FLAGS });
       try {
         await prepareTrail(server.dataDir);
-        const load = await startLoad(server, ledger, SEED);
+        const load = await startLoad(server, ledger, 1);
         await untilAcknowledged(ledger, 50);
         await disk.cutPower(() => server.kill());
         await load.stop();

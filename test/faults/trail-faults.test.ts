@@ -9,10 +9,11 @@ import { describe, expect, test } from 'vitest';
 import type { Region } from '../../src/event/types.ts';
 import type { Trails } from '../../src/trail/create-trails.ts';
 import { checkTrail, type TrailFindings } from '../support/check-trail.ts';
+import { IS_SWEEP } from '../support/sweep.ts';
 import { BUCKET, DIGEST_MS, FLUSH_MS, HOME, type PlannedFault, TrailRig } from '../support/trail-rig.ts';
 
 const WEST = 'us-west-2' as Region;
-const STRIDE = process.env['SNOWTRAIL_SWEEP'] === '1' ? 1 : 5;
+const STRIDE = IS_SWEEP ? 1 : 5;
 
 interface Outcome {
   readonly found: TrailFindings;

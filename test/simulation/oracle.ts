@@ -240,13 +240,14 @@ async function checkHistory(client: Client, life: Life, { entries, events }: Evi
     wanted.map((entry) => `${entry.sequence} ${textOf(entry)}`),
     faults,
   );
+  const ids = new Set(entries.map(({ id }) => id));
   const accounts = [...new Set(events.map(({ account }) => account))].filter((account) => client.has(account));
   for (const account of accounts) {
     for (const region of REGIONS) {
       const shown = await allPages(client, life, account, 'LookupEvents', {}, region);
       const own = wanted.filter((entry) => entry.account === account && entry.region === region && isManagement(entry));
-      const isLater = ({ EventId }: Record<string, unknown>) => !entries.some(({ id }) => id === EventId);
-      const ofRun = shown.filter((event) => !isLater(event)).map((event) => String(event['CloudTrailEvent']));
+      // The others came after the run.
+      const ofRun = shown.filter((event) => ids.has(String(event['EventId']))).map((event) => String(event['CloudTrailEvent']));
       compare(`LookupEvents of ${account} in ${region}`, ofRun, own.map(textOf), faults);
     }
   }

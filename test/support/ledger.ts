@@ -309,7 +309,8 @@ async function untilDelivered(dataDir: string, ids: readonly string[]): Promise<
   }
 }
 
-async function untilFirstDigest(dataDir: string): Promise<void> {
+/** Resolves when the ledger's trail has put a digest, or the time for it is over. */
+export async function untilFirstDigest(dataDir: string): Promise<void> {
   for (const endMs = performance.now() + DELIVERY_MS; performance.now() < endMs; await sleep(POLL_MS)) {
     const paths = await readdir(join(dataDir, 'objects', LEDGER_BUCKET), { recursive: true });
     if (paths.some((path) => /\/CloudTrail-Digest\/.*\.json\.gz$/.test(path))) return;

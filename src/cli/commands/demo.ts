@@ -95,8 +95,9 @@ async function demo(options: Options): Promise<void> {
     },
   });
 
-  if (isAttended) await untilQuit();
-  if (!(await running.stop())) endProcess(EXIT.ok, false);
+  const exitCode = isAttended ? await untilQuit() : EXIT.ok;
+  if (!(await running.stop())) endProcess(exitCode, false);
+  process.exitCode = exitCode;
 }
 
 /** The demo's folder is made anew; any other folder is left alone. */
@@ -207,19 +208,20 @@ function sayNext(say: (text: string) => void, options: Options, url: string | un
   say(`            ${program} doctor ${at}`);
 }
 
-/** Resolves when the person at the terminal presses q, Ctrl-C or Ctrl-D. */
-function untilQuit(): Promise<void> {
+/** Resolves with the exit code when the person at the terminal presses q, Ctrl-D or Ctrl-C, which alone is an interruption. */
+function untilQuit(): Promise<number> {
   return new Promise((resolve) => {
     process.stdin.setRawMode(true);
     process.stdin.resume();
-    const quit = () => {
+    const quit = (exitCode: number) => {
       process.stdin.setRawMode(false);
       process.stdin.pause();
-      resolve();
+      resolve(exitCode);
     };
     process.stdin.on('data', (keys: Buffer) => {
-      if (keys.includes('q') || keys.includes(3) || keys.includes(4)) quit();
+      if (keys.includes(3)) quit(EXIT.interrupted);
+      else if (keys.includes('q') || keys.includes(4)) quit(EXIT.ok);
     });
-    process.once('SIGTERM', quit);
+    process.once('SIGTERM', () => quit(EXIT.ok));
   });
 }
