@@ -22,12 +22,7 @@ beforeEach(async () => {
   };
   rig = await HttpRig.start({
     services: rigServices(state),
-    streams: [
-      [
-        'POST /v1/events',
-        { bodyBytesMax: 100_000, record: { eventName: 'PutEvents', isReadOnly: false }, handle: (request) => handleStream(request) },
-      ],
-    ],
+    streams: [['POST /v1/events', { bodyBytesMax: 100_000, handle: (request) => handleStream(request) }]],
     pages: new Map([['/healthz', async () => ({ status: 200, contentType: 'text/plain', body: 'ok' })]]),
     limits: { controlBodyBytes: 10_000, bufferedBytes: 200_000 },
   });
@@ -290,10 +285,10 @@ describe('bodies', () => {
 describe('streamed routes', () => {
   const post = (target: string, options: SendOptions = {}) => rig.send('POST', target, { service: 'snowtrail', ...options });
 
-  test('the verified body is handed over, and the call is recorded first', async () => {
+  test('the verified body is handed over, and the route itself records the call', async () => {
     const { status, text } = await post('/v1/events?source=import', { body: 'line\nline\n' });
     expect([status, text]).toEqual([200, 'line\nline\n import']);
-    expect(rig.records).toMatchObject([{ eventName: 'PutEvents', requestParameters: { source: 'import' }, isReadOnly: false }]);
+    expect(rig.records).toEqual([]);
   });
 
   test('a gzip body is unpacked within the limit', async () => {
@@ -337,7 +332,7 @@ describe('streamed routes', () => {
       throw new ApiError('ValidationException', 'no such source');
     };
     const { status, text } = await post('/v1/events', { body: 'x' });
-    expect([status, typeOf(text), rig.names()]).toEqual([400, 'ValidationException', ['PutEvents', 'PutEvents:ValidationException']]);
+    expect([status, typeOf(text)]).toEqual([400, 'ValidationException']);
   });
 
   test('an answer that breaks off is seen to be broken', async () => {

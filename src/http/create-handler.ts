@@ -10,7 +10,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ApiError } from '../api/api-error.ts';
 import type { Call } from '../api/operation.ts';
-import type { JsonObject, Region } from '../event/types.ts';
+import type { Region } from '../event/types.ts';
 import { isRegion } from '../event/values.ts';
 import { decodeAwsChunked } from './aws-chunked.ts';
 import { EMPTY_SHA256, parseQuery, type RawHeader, type RequestParts, sha256Hex, UNSIGNED_PAYLOAD } from './canonical-request.ts';
@@ -30,7 +30,7 @@ import {
   streamBody,
 } from './read-body.ts';
 import { type AnswerContext, encodeError, idHeaders, newHostId, publicError, sendWhole } from './respond.ts';
-import { type Recording, runCall } from './run-call.ts';
+import type { Recording } from './run-call.ts';
 import { handleS3 } from './s3/handle-s3.ts';
 import { MultipartUploads } from './s3/multipart-uploads.ts';
 import { type Family, SignatureRefusal, signatureError } from './signature-refusal.ts';
@@ -127,7 +127,7 @@ class Exchange {
     this.#context = { ...this.#contextOf(familyOf(service)), ...(service.namespace === undefined ? {} : { namespace: service.namespace }) };
     checkTime(authorization, this.#ports.signatureTimeMs());
     const stream = scope.service === 'snowtrail' ? this.#ports.streams.get(`${method} ${path}`) : undefined;
-    return stream === undefined ? this.#runOperation(service, authorization) : this.#runStream(service, stream, authorization);
+    return stream === undefined ? this.#runOperation(service, authorization) : this.#runStream(stream, authorization);
   }
 
   /** Turns whatever went wrong into an answer, if there is still somebody to answer. */
@@ -210,22 +210,22 @@ class Exchange {
     });
   }
 
-  async #runStream(service: Service, route: StreamRoute, authorization: Authorization): Promise<void> {
+  async #runStream(route: StreamRoute, authorization: Authorization): Promise<void> {
     const { request } = this.#source;
     const claim = readPayloadClaim(authorization, 'signed-chunks');
     const coding = contentCoding(request.headers['content-encoding']);
     if (claim.kind === 'signed-chunks') {
       const verified = await this.#authenticate(authorization, wordOf(claim));
       const body = this.#decodeChunks(authorization, claim, verified, route.bodyBytesMax, new Map());
-      return this.#handOver(service, route, verified.call, coding === undefined ? body : decompressStream(body, route.bodyBytesMax));
+      return this.#handOver(route, verified.call, coding === undefined ? body : decompressStream(body, route.bodyBytesMax));
     }
     await this.#withHeldBody(authorization, claim, route.bodyBytesMax, async (call, bytes) => {
       const body = once(bytes);
-      await this.#handOver(service, route, call, coding === undefined ? body : decompressStream(body, route.bodyBytesMax));
+      await this.#handOver(route, call, coding === undefined ? body : decompressStream(body, route.bodyBytesMax));
     });
   }
 
-  async #handOver(service: Service, route: StreamRoute, call: Call, body: AsyncIterable<Uint8Array>): Promise<void> {
+  async #handOver(route: StreamRoute, call: Call, body: AsyncIterable<Uint8Array>): Promise<void> {
     const { request, response, limits } = this.#source;
     const query = new Map(readParameters(this.#parts.query));
     const answer = {
@@ -235,21 +235,8 @@ class Exchange {
       },
       write: (piece: Uint8Array | string) => writeAll(response, piece, limits.writeTimeoutMs),
     };
-    const handle = async (): Promise<void> => {
-      await route.handle({ call, query, headers: request.headers, body, answer });
-      response.end();
-    };
-    if (route.record === undefined) return handle();
-    const base = { call, eventSource: service.eventSource, ...route.record, category: 'Management' as const };
-    const requestParameters: JsonObject = Object.fromEntries([...query].filter(([name]) => !name.toLowerCase().startsWith('x-amz-')));
-    await runCall<void>(
-      this.#recording(),
-      async () => ({ record: { ...base, requestParameters, responseElements: null }, apply: handle }),
-      (error) => {
-        const { code, message } = publicError(error, 'json');
-        return { ...base, requestParameters, responseElements: null, error: { code, message } };
-      },
-    );
+    await route.handle({ call, query, headers: request.headers, body, answer });
+    response.end();
   }
 
   async #runS3(authorization: Authorization): Promise<void> {

@@ -1,7 +1,7 @@
 /**
  * What the HTTP side needs from the rest; `server/` fills it in.
  */
-import type { CallRecord, RecordCall } from '../api/call-record.ts';
+import type { RecordCall } from '../api/call-record.ts';
 import type { FindCredentials } from '../api/credentials.ts';
 import type { Call, OperationTable } from '../api/operation.ts';
 import type { EpochMs, Json } from '../event/types.ts';
@@ -54,9 +54,7 @@ export interface StreamRequest {
 export interface StreamRoute {
   /** Most bytes of the body, before and after decompression. */
   readonly bodyBytesMax: number;
-  /** How the call is recorded, before the body is handed over; absent: it is not. */
-  readonly record?: Pick<CallRecord, 'eventName' | 'isReadOnly'>;
-  /** Resolves when the answer is complete. @throws ApiError before `start`. */
+  /** Records the call itself in what it appends. Resolves when the answer is complete. @throws ApiError before `start`. */
   readonly handle: (request: StreamRequest) => Promise<void>;
 }
 

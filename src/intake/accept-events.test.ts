@@ -58,14 +58,52 @@ describe('acceptEvents', () => {
     expect(second).toEqual({ status: 'accepted', eventId: 'one', sequence: 2n, isConflicting: true });
   });
 
-  test('repeats and refusals are made durable as one fact, and accepted events alone leave none', async () => {
+  test('a batch ends with the fact of who sent it, from where, and what became of it', async () => {
     const rig = await IntakeRig.open();
     await acceptEvents(rig.stores, callOf(OWNER), [record('one')], RECORD);
-    expect(await factsOf(rig)).toEqual([]);
     const malformed: SubmittedPiece = { kind: 'malformed', code: 'InvalidJson', reason: 'broken' };
     await acceptEvents(rig.stores, callOf(OWNER), [record('one'), malformed, malformed], RECORD);
     const hour = Math.floor(Date.UTC(2026, 0, 2, 3) / 3_600_000);
-    expect(await factsOf(rig)).toEqual([{ submission: 'request-1', counts: [{ account: OWNER, hour, repeated: 1, rejected: 2 }] }]);
+    const by = { arn: `arn:aws:iam::${OWNER}:root`, accessKeyId: 'AKIAAAAAAAAAAAAAAAAA', sourceIPAddress: '127.0.0.1' };
+    const of = { submission: 'request-1', source: 'record', by };
+    expect(await factsOf(rig)).toEqual([
+      { ...of, counts: [{ account: OWNER, hour, received: 1, accepted: 1, repeated: 0, rejected: 0 }] },
+      { ...of, counts: [{ account: OWNER, hour, received: 3, accepted: 0, repeated: 1, rejected: 2 }] },
+    ]);
+    expect((await rig.journal.read(0n, 10)).map(({ kind, account }) => [kind, account])).toEqual([
+      ['event', OWNER],
+      ['fact', OWNER],
+      ['fact', OWNER],
+    ]);
+  });
+
+  test('events and their fact are one append: who reads the journal never sees the one without the other', async () => {
+    const rig = await IntakeRig.open();
+    let appends = 0;
+    const append: typeof rig.journal.append = (...added) => {
+      appends += 1;
+      return rig.journal.append(...added);
+    };
+    const malformed: SubmittedPiece = { kind: 'malformed', code: 'InvalidJson', reason: 'broken' };
+    await acceptEvents({ ...rig.stores, journal: { ...rig.journal, append } }, callOf(OWNER), [record('one'), malformed], RECORD);
+    expect([appends, rig.journal.head()]).toEqual([1, 2n]);
+  });
+
+  test('the fact names the accounts that were made, and counts for each account that a record was for', async () => {
+    const rig = await IntakeRig.open();
+    const malformed: SubmittedPiece = { kind: 'malformed', code: 'InvalidJson', reason: 'broken' };
+    const pieces = [record('a', { recipientAccountId: OWNER }), malformed, record('b', { recipientAccountId: STRANGER })];
+    await acceptEvents(rig.stores, callOf(ADMINISTRATOR), pieces, { source: 'record', createAccounts: true });
+    expect(await factsOf(rig)).toMatchObject([
+      {
+        createdAccounts: [STRANGER],
+        counts: [
+          { account: OWNER, received: 1, accepted: 1 },
+          { account: ADMINISTRATOR, received: 1, rejected: 1 },
+          { account: STRANGER, received: 1, accepted: 1 },
+        ],
+      },
+    ]);
   });
 
   test('an account may not record for another, and cannot tell whether that one exists (A12)', async () => {

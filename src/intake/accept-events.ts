@@ -3,18 +3,20 @@
  *
  * Used by the bulk endpoint for new events (`record`) and for log files that CloudTrail delivered before (`import`).
  * A record is read within limits, must belong to an account that the caller may record for, and is then appended. Every record
- * gets a verdict: accepted, repeated, or rejected with the reason. Repeats and refusals are made durable as a fact,
- * so that `received = accepted + repeated + rejected` survives a restart.
+ * gets a verdict: accepted, repeated, or rejected with the reason. Each batch ends with one fact in the same append, which says
+ * who submitted it, from where, what came in and what became of it: also when nothing of it was accepted. Only callers whose
+ * signature was verified come here, so a stranger cannot make the journal grow.
  *
- * Source: DESIGN §5 "One eventID, once per account"; reliability.md P2, F40–F42.
+ * Source: DESIGN §2, §5 "One eventID, once per account"; reliability.md P2, F40–F42.
  */
 import type { Call } from '../api/operation.ts';
 import { parseEvent } from '../event/parse-event.ts';
 import type { JsonShape } from '../event/scan-json.ts';
+import { encodeSubmission, type Submission } from '../event/submission.ts';
 import type { AccountId, Event, EventSourceKind, RefusalCode } from '../event/types.ts';
 import type { Chance, Clock } from '../store/clock.ts';
-import type { Journal, NewEvent } from '../store/journal.ts';
-import { type IntakeCounts, IntakeLedger } from './intake-ledger.ts';
+import type { Journal, NewEvent, NewFact } from '../store/journal.ts';
+import { IntakeLedger } from './intake-ledger.ts';
 
 /** What became of one submitted record. */
 export type EventVerdict =
@@ -51,7 +53,7 @@ export interface IntakeStores {
 /**
  * Accepts one batch.
  *
- * @param pieces 1 to 10,000 pieces, in the order of the submission.
+ * @param pieces 1 to 5,000 pieces, in the order of the submission.
  * @returns a verdict for each piece, in the same order, once all of it is durable.
  * @throws JournalFull, JournalFailed: nothing of this batch was acknowledged; the caller repeats it whole, and what
  *   was kept already comes back as repeated.
@@ -64,7 +66,8 @@ export async function acceptEvents(
 ): Promise<readonly EventVerdict[]> {
   const receivedAtMs = stores.clock.nowMs();
   const defaults = { account: call.account, region: call.region, nowMs: receivedAtMs };
-  const ledger = new IntakeLedger(call.account, receivedAtMs);
+  const ledger = new IntakeLedger(receivedAtMs);
+  const createdAccounts = new Set<AccountId>();
 
   const verdicts: (EventVerdict | undefined)[] = [];
   const entries: NewEvent[] = [];
@@ -77,10 +80,12 @@ export async function acceptEvents(
         ? outcome
         : isOwn(outcome.event, call)
           ? undefined
-          : await refuseAccount(stores.accounts, call, outcome.event, options);
+          : await refuseAccount(stores.accounts, call, outcome.event, options, createdAccounts);
+    const countsFor = refusal === undefined && outcome.kind === 'event' ? outcome.event.account : call.account;
+    ledger.receive(countsFor);
     if (refusal) {
       verdicts.push({ status: 'rejected', code: refusal.code, reason: refusal.reason });
-      ledger.reject();
+      ledger.settle(countsFor, 'rejected');
       continue;
     }
     if (outcome.kind !== 'event') continue;
@@ -89,17 +94,18 @@ export async function acceptEvents(
     entries.push(newEvent(outcome.event, options.source, receivedAtMs));
   }
 
-  const appended = entries.length === 0 ? [] : await stores.journal.append(entries);
+  const factId = `intake/${stores.chance.uuid()}`;
+  const appended = await stores.journal.append(entries, (outcomes) => {
+    for (const [index, { kind }] of outcomes.entries()) ledger.settle(entries[index]!.account, kind);
+    return closingFact(call, { factId, receivedAtMs, source: options.source, createdAccounts, counts: ledger.counts() });
+  });
   appended.forEach((verdict, index) => {
     const entry = entries[index]!;
-    if (verdict.kind === 'repeated') ledger.repeat(entry.account);
     verdicts[places[index]!] =
       verdict.kind === 'accepted'
         ? { status: 'accepted', eventId: entry.eventId, sequence: verdict.sequence, isConflicting: verdict.isConflicting }
         : { status: 'repeated', eventId: entry.eventId, sequence: verdict.sequence };
   });
-
-  await saveLedger(stores, call, ledger.counts(), receivedAtMs);
   return verdicts as readonly EventVerdict[];
 }
 
@@ -116,6 +122,24 @@ function newEvent(event: Event, source: EventSourceKind, receivedAtMs: number): 
   };
 }
 
+/** Says who submitted the batch, and what became of it. */
+function closingFact(
+  call: Call,
+  batch: Pick<NewFact, 'factId' | 'receivedAtMs'> &
+    Pick<Submission, 'source' | 'counts'> & { readonly createdAccounts: ReadonlySet<AccountId> },
+): NewFact {
+  const { factId, receivedAtMs, source, createdAccounts, counts } = batch;
+  const { principal, account, region } = call;
+  const bytes = encodeSubmission({
+    submission: call.requestId,
+    source,
+    by: { arn: principal.arn, accessKeyId: principal.accessKeyId, sourceIPAddress: call.sourceIpAddress },
+    ...(createdAccounts.size === 0 ? {} : { createdAccounts: [...createdAccounts] }),
+    counts,
+  });
+  return { kind: 'fact', factKind: 'intake', factId, account, region, receivedAtMs, bytes };
+}
+
 /** The common case, decided without waiting. */
 function isOwn(event: Event, call: Call): boolean {
   return event.account === call.account;
@@ -127,6 +151,7 @@ async function refuseAccount(
   call: Call,
   event: Event,
   options: AcceptOptions,
+  createdAccounts: Set<AccountId>,
 ): Promise<{ code: RefusalCode; reason: string } | undefined> {
   // One answer for accounts that exist and for those that do not: a stranger learns nothing (A12).
   if (!call.principal.isAdministrator) {
@@ -143,21 +168,6 @@ async function refuseAccount(
     };
   }
   await accounts.create(event.account);
+  createdAccounts.add(event.account);
   return undefined;
-}
-
-/** Makes repeats and refusals durable. Accepted events count themselves: they are in the journal. */
-async function saveLedger(stores: IntakeStores, call: Call, counts: readonly IntakeCounts[], receivedAtMs: number): Promise<void> {
-  if (counts.length === 0) return;
-  await stores.journal.append([
-    {
-      kind: 'fact',
-      factKind: 'intake',
-      factId: `intake/${stores.chance.uuid()}`,
-      account: call.account,
-      region: call.region,
-      receivedAtMs,
-      bytes: new TextEncoder().encode(JSON.stringify({ submission: call.requestId, counts })),
-    },
-  ]);
 }

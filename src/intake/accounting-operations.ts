@@ -6,7 +6,7 @@ import type { Call, Operation } from '../api/operation.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
 import type { Journal } from '../store/journal.ts';
 import { type Books, type CountedFollower, reconcile } from './accounting.ts';
-import type { EventCounter } from './count-events.ts';
+import { type EventCounter, unexplainedOf } from './count-events.ts';
 
 export interface AccountingDeps {
   readonly journal: Journal;
@@ -44,13 +44,15 @@ function getAccounting({ journal, counter, followers }: AccountingDeps): Operati
       const received = counter.counts().filter(isVisible);
       return {
         output: {
-          Received: received.map(({ account, hour, accepted, repeated, rejected }) => ({
-            Account: account,
-            Hour: new Date(hour * 3_600_000).toISOString(),
-            Received: accepted + repeated + rejected,
-            Accepted: accepted,
-            Repeated: repeated,
-            Rejected: rejected,
+          Received: received.map((count) => ({
+            Account: count.account,
+            Hour: new Date(count.hour * 3_600_000).toISOString(),
+            Received: count.received,
+            Accepted: count.accepted,
+            Open: count.open,
+            Repeated: count.repeated,
+            Rejected: count.rejected,
+            Unexplained: unexplainedOf(count),
           })),
           CountedTo: String(counter.cursor()),
           Head: String(journal.head()),
@@ -64,7 +66,10 @@ function getAccounting({ journal, counter, followers }: AccountingDeps): Operati
             Pending: pending,
             Unexplained: unexplained,
           })),
-          Unexplained: rows.reduce((sum, { unexplained }) => sum + Math.abs(unexplained), 0),
+          Unexplained: [...received.map(unexplainedOf), ...rows.map(({ unexplained }) => unexplained)].reduce(
+            (sum, each) => sum + Math.abs(each),
+            0,
+          ),
           Unreadable: books.unreadable,
         },
       };

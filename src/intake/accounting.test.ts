@@ -118,15 +118,15 @@ describe('accountingOperations', () => {
     };
   }
 
-  test('GetAccounting shows the books of the own account, with what was received as the sum (RC1, F45)', async () => {
+  test('GetAccounting shows the books of the own account, with what was received beside it (RC1, F45)', async () => {
     const rig = await rigWith(3);
     await submit(rig, 'nonsense');
     const ask = await operationsOf(rig, [follower({ cursor: 4n, counts: [{ delivered: 2 }] })]);
     const hour = '2026-01-02T03:00:00.000Z';
     expect(await ask('GetAccounting', callOf(OWNER))).toEqual({
-      Received: [{ Account: OWNER, Hour: hour, Received: 4, Accepted: 3, Repeated: 0, Rejected: 1 }],
-      CountedTo: '4',
-      Head: '4',
+      Received: [{ Account: OWNER, Hour: hour, Received: 4, Accepted: 3, Open: 0, Repeated: 0, Rejected: 1, Unexplained: 0 }],
+      CountedTo: '5',
+      Head: '5',
       Followers: [{ Account: OWNER, Hour: hour, Follower: 'trail', Accepted: 3, Delivered: 2, Filtered: 0, Pending: 0, Unexplained: 1 }],
       Unexplained: 1,
       Unreadable: 0,
@@ -162,7 +162,7 @@ describe('accountingOperations', () => {
     const ask = await operationsOf(rig);
     rig.journal.pretend('full');
     expect(await ask('GetHealth', callOf(ADMINISTRATOR))).toEqual({
-      Journal: { State: 'full', Reason: expect.any(String), Head: '2' },
+      Journal: { State: 'full', Reason: expect.any(String), Head: '3' },
       Damage: [],
       HistoryDropped: [{ Run: '7.run', From: '3', To: '9', Reason: 'a page has a wrong checksum' }],
       Followers: [

@@ -74,12 +74,20 @@ describe('acceptBulk', () => {
     ]);
   });
 
-  test('each record of a long submission has one verdict, in order', async () => {
+  test('each record of a long submission has one verdict, in order, and each batch of it ends with its fact', async () => {
     const rig = await IntakeRig.open();
     const texts = Array.from({ length: 1_234 }, (_, index) => `${recordText(`event-${index}`)}\n`);
     const verdicts = await verdictsOf(rig, chunksOf(texts.join('')));
     expect(verdicts.map(({ number }) => number)).toEqual(texts.map((_, index) => index + 1));
-    expect(rig.journal.head()).toBe(1_234n);
+    const entries = await rig.journal.read(0n, 2_000);
+    expect(entries.map(({ kind, id }) => (kind === 'event' ? id : 'fact'))).toEqual([
+      ...texts.slice(0, 500).map((_, index) => `event-${index}`),
+      'fact',
+      ...texts.slice(500, 1_000).map((_, index) => `event-${500 + index}`),
+      'fact',
+      ...texts.slice(1_000).map((_, index) => `event-${1_000 + index}`),
+      'fact',
+    ]);
   });
 
   test('an empty submission has no verdicts', async () => {
@@ -103,7 +111,7 @@ describe('acceptBulk', () => {
     expect(verdicts).toHaveLength(501);
     expect(verdicts.slice(0, 500).every(({ status }) => status === 'accepted')).toBe(true);
     expect(verdicts.at(-1)).toEqual({ status: 'unavailable', reason: expect.stringContaining('send the rest again later') });
-    expect(rig.journal.head()).toBe(500n);
+    expect(rig.journal.head()).toBe(501n);
   });
 
   test('a device that fails in the middle is no answer that could be taken for a whole one', async () => {

@@ -1,25 +1,30 @@
 /**
  * The accounting follower: received, accepted, repeated and rejected events by account and hour of receipt.
  *
- * It reads the journal like every follower, so its figures can be made again from the first entry at any time; repeats and
- * refusals come from the `intake` facts that each submission left.
+ * Two sides that do not know of each other: `accepted` counts the events that are in the journal; `received`, `repeated` and
+ * `rejected` are what the submissions said in the facts that close them. So an event that the journal lost, or holds
+ * twice, makes the books differ. A call to this server's own APIs is one event and its own submission.
+ *
+ * It reads the journal like every follower, so its figures can be made again from the first entry at any time.
  *
  * Source: reliability.md P19; features.md RC1.
  */
+import { decodeSubmission, isSubmitted, type SubmissionCounts } from '../event/submission.ts';
 import type { AccountId } from '../event/types.ts';
 import type { Catalog, CatalogChange } from '../store/catalog.ts';
 import type { Follower } from '../store/follower.ts';
 import type { JournalEntry } from '../store/journal.ts';
-import { hourOf, type IntakeCounts } from './intake-ledger.ts';
+import { hourOf } from './intake-ledger.ts';
 
-/** What came in for one account in one hour. `received = accepted + repeated + rejected` by construction. */
-export interface ReceivedCounts {
-  readonly account: AccountId;
-  /** Whole hours since 1970, of receipt. */
-  readonly hour: number;
-  readonly accepted: number;
-  readonly repeated: number;
-  readonly rejected: number;
+/** What came in for one account in one hour. */
+export interface ReceivedCounts extends SubmissionCounts {
+  /** Accepted events whose submission's fact was not read yet: it follows them. */
+  readonly open: number;
+}
+
+/** `received − accepted − repeated − rejected`: 0, or events are lost, doubled, or nobody is known to have sent them. */
+export function unexplainedOf({ received, accepted, open, repeated, rejected }: ReceivedCounts): number {
+  return received - (accepted - open) - repeated - rejected;
 }
 
 const FOLLOWER = 'accounting';
@@ -56,18 +61,35 @@ export class EventCounter implements Follower {
     const changed = new Map<string, ReceivedCounts>();
     const add = (account: AccountId, hour: number, more: Partial<ReceivedCounts>) => {
       const key = keyOf({ account, hour });
-      const before = changed.get(key) ?? this.#counts.get(key) ?? { account, hour, accepted: 0, repeated: 0, rejected: 0 };
+      const before = changed.get(key) ?? this.#counts.get(key) ?? noneOf(account, hour);
       changed.set(key, {
         account,
         hour,
+        received: before.received + (more.received ?? 0),
         accepted: before.accepted + (more.accepted ?? 0),
         repeated: before.repeated + (more.repeated ?? 0),
         rejected: before.rejected + (more.rejected ?? 0),
+        open: before.open + (more.open ?? 0),
       });
     };
+    // Whatever follows the events of a submission ends it: its own fact, or something that shows that the fact is missing.
+    let open = [...this.#counts.values()].filter((count) => count.open > 0);
+    const endSubmission = () => {
+      for (const { account, hour, open: events } of open) add(account, hour, { open: -events });
+      open = [];
+    };
     for (const entry of entries) {
-      if (entry.kind === 'event') add(entry.account, hourOf(entry.receivedAtMs), { accepted: 1 });
-      else if (entry.factKind === 'intake') for (const counts of countsOf(entry)) add(counts.account, counts.hour, counts);
+      const hour = hourOf(entry.receivedAtMs);
+      if (isSubmitted(entry)) {
+        add(entry.account, hour, { accepted: 1, open: 1 });
+        open.push({ ...noneOf(entry.account, hour), open: 1 });
+        continue;
+      }
+      endSubmission();
+      if (entry.kind === 'event') add(entry.account, hour, { received: 1, accepted: 1 });
+      else if (entry.factKind === 'intake')
+        for (const { account, hour: of, received, repeated, rejected } of decodeSubmission(entry.bytes).counts)
+          add(account, of, { received, repeated, rejected });
     }
     const last = entries.at(-1)!.sequence;
     const changes: CatalogChange[] = [...changed.values()].map((value) => ({
@@ -82,9 +104,8 @@ export class EventCounter implements Follower {
   }
 }
 
-/** Reads an `intake` fact. Our own bytes: the journal's checksum vouches for them. */
-function countsOf(entry: JournalEntry): readonly IntakeCounts[] {
-  return (JSON.parse(new TextDecoder().decode(entry.bytes)) as { counts: readonly IntakeCounts[] }).counts;
+function noneOf(account: AccountId, hour: number): ReceivedCounts {
+  return { account, hour, received: 0, accepted: 0, repeated: 0, rejected: 0, open: 0 };
 }
 
 function keyOf({ account, hour }: { account: AccountId; hour: number }): string {

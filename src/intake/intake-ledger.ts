@@ -1,18 +1,14 @@
 /**
- * Counts the repeats and refusals of one submission by account and hour of receipt.
+ * Counts one batch of a submission by account: what came in, and what became of it.
  *
- * A refused record has no account that could be trusted, so it counts for the account that submitted it.
+ * `received` is counted when a record comes in, each outcome when it is known, so that the two sides can differ when
+ * something is wrong. A refused record has no account that could be trusted: it counts for the account that submitted it.
  */
+import type { SubmissionCounts } from '../event/submission.ts';
 import type { AccountId, EpochMs } from '../event/types.ts';
 
-/** Repeats and refusals of one account in one hour. */
-export interface IntakeCounts {
-  readonly account: AccountId;
-  /** Whole hours since 1970. */
-  readonly hour: number;
-  readonly repeated: number;
-  readonly rejected: number;
-}
+/** What can become of a record. */
+export type IntakeOutcome = 'accepted' | 'repeated' | 'rejected';
 
 /** Whole hours since 1970: the unit of accounting. */
 export function hourOf(ms: EpochMs): number {
@@ -20,33 +16,33 @@ export function hourOf(ms: EpochMs): number {
 }
 
 export class IntakeLedger {
-  readonly #submitter: AccountId;
   readonly #hour: number;
-  readonly #repeated = new Map<AccountId, number>();
-  #rejected = 0;
+  readonly #counts = new Map<AccountId, { -readonly [Member in keyof SubmissionCounts]: SubmissionCounts[Member] }>();
 
-  constructor(submitter: AccountId, receivedAtMs: EpochMs) {
-    this.#submitter = submitter;
+  constructor(receivedAtMs: EpochMs) {
     this.#hour = hourOf(receivedAtMs);
   }
 
-  reject(): void {
-    this.#rejected += 1;
+  /** A record came in, for this account. */
+  receive(account: AccountId): void {
+    this.#of(account).received += 1;
   }
 
-  repeat(account: AccountId): void {
-    this.#repeated.set(account, (this.#repeated.get(account) ?? 0) + 1);
+  /** What became of a record. */
+  settle(account: AccountId, outcome: IntakeOutcome): void {
+    this.#of(account)[outcome] += 1;
   }
 
-  /** One row for each account that had a repeat or a refusal; empty when all was accepted. */
-  counts(): readonly IntakeCounts[] {
-    const accounts = new Set(this.#repeated.keys());
-    if (this.#rejected > 0) accounts.add(this.#submitter);
-    return [...accounts].map((account) => ({
-      account,
-      hour: this.#hour,
-      repeated: this.#repeated.get(account) ?? 0,
-      rejected: account === this.#submitter ? this.#rejected : 0,
-    }));
+  /** One row for each account that was counted. */
+  counts(): readonly SubmissionCounts[] {
+    return [...this.#counts.values()];
+  }
+
+  #of(account: AccountId) {
+    const known = this.#counts.get(account);
+    if (known !== undefined) return known;
+    const none = { account, hour: this.#hour, received: 0, accepted: 0, repeated: 0, rejected: 0 };
+    this.#counts.set(account, none);
+    return none;
   }
 }

@@ -25,6 +25,7 @@ import type { HttpPorts, HttpProblem, Service, StreamRoute } from '../http/ports
 import type { CountedFollower } from '../intake/accounting.ts';
 import { accountingOperations } from '../intake/accounting-operations.ts';
 import { acceptBulk, bulkOptions } from '../intake/bulk-events.ts';
+import { closeCutSubmission, findCutSubmission } from '../intake/close-cut-submission.ts';
 import { EventCounter } from '../intake/count-events.ts';
 import { createCallRecorder } from '../intake/record-call.ts';
 import type { Follower } from '../store/follower.ts';
@@ -35,6 +36,9 @@ import { type FollowerState, runFollower } from './run-follower.ts';
 import { type ScrubProblem, scrubJournal } from './scrub-journal.ts';
 import { hashSha256 } from './sha256.ts';
 import type { Stores } from './stores.ts';
+
+/** How often a full journal is asked for space to close a cut batch. */
+const CUT_RETRY_MS = 1_000;
 
 export interface ServerOptions {
   readonly stores: Stores;
@@ -94,6 +98,17 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const accounts = new Accounts({ catalog, keys, clock, chance, keepKey: options.keepKey });
   const { installation, newKey } = await accounts.open(installationId, options.firstAccount);
   const account = installation.administrator;
+
+  // Before anything else is appended: the end of the journal shows whether a batch was cut.
+  const cut = await findCutSubmission(journal, { account, region, nowMs: clock.nowMs() });
+  let isCutClosed = cut === undefined || (await closeCutSubmission(journal, cut));
+  const closeCut = async (signal: AbortSignal): Promise<void> => {
+    while (!isCutClosed) {
+      await clock.sleep(CUT_RETRY_MS, signal);
+      if (signal.aborted) return;
+      isCutClosed = await closeCutSubmission(journal, cut!);
+    }
+  };
 
   const keyStatements = { journal, keys, clock, origin, account, region };
   await stateKeys(keyStatements);
@@ -254,6 +269,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
           if (problem === undefined) log.info('checkpoints are signed again');
           else log.error(`no checkpoint can be signed: ${problem.message}`);
         }),
+        closeCut(signal).catch((error: unknown) => log.error(`a batch that a crash cut could not be closed: ${messageOf(error)}`)),
         watchClock({ clock, journal, account, region }, signal).catch((error: unknown) =>
           log.error(`the clock is not watched any more: ${messageOf(error)}`),
         ),

@@ -62,7 +62,7 @@ describe('createPages', () => {
     expect((await get('/metrics')).body).toContain('snowtrail_journal_damaged_ranges 1\n');
   });
 
-  test('/metrics has the books, and what was received is their sum (RC1)', async () => {
+  test('/metrics has the books, and what was received beside them (RC1)', async () => {
     const { body } = await (await open()).get('/metrics');
     const lines = body.split('\n').filter((line) => !line.startsWith('#'));
     expect(lines).toEqual(

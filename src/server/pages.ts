@@ -7,7 +7,7 @@
 import { Gauge, Registry } from 'prom-client';
 import type { Page } from '../http/ports.ts';
 import type { CountedFollower } from '../intake/accounting.ts';
-import type { EventCounter } from '../intake/count-events.ts';
+import { type EventCounter, unexplainedOf } from '../intake/count-events.ts';
 import type { Clock } from '../store/clock.ts';
 import type { Follower, HourCount } from '../store/follower.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
@@ -52,14 +52,14 @@ async function metrics(sources: PageSources): Promise<{ status: number; contentT
     new Gauge<Label>({ name: `snowtrail_${name}`, help, labelNames: [...labelNames], registers: [registry] });
 
   const received = gauge('events', 'Events by what became of them, since the installation was made', ['verdict'] as const);
-  const totals = { accepted: 0, repeated: 0, rejected: 0 };
+  const totals = { received: 0, accepted: 0, repeated: 0, rejected: 0 };
   for (const count of counter.counts()) {
+    totals.received += count.received;
     totals.accepted += count.accepted;
     totals.repeated += count.repeated;
     totals.rejected += count.rejected;
   }
   for (const [verdict, value] of Object.entries(totals)) received.set({ verdict }, value);
-  received.set({ verdict: 'received' }, totals.accepted + totals.repeated + totals.rejected);
 
   const head = journal.head();
   gauge('journal_head', 'Sequence of the last durable journal entry').set(Number(head));
@@ -75,6 +75,10 @@ async function metrics(sources: PageSources): Promise<{ status: number; contentT
   const unexplained = gauge('unexplained_events', 'Events taken by a follower that are neither delivered nor filtered', [
     'follower',
   ] as const);
+  unexplained.set(
+    { follower: counter.name },
+    counter.counts().reduce((sum, count) => sum + Math.abs(unexplainedOf(count)), 0),
+  );
   for (const follower of followers()) {
     const sum = (pick: (count: HourCount) => number) => follower.counts().reduce((total, count) => total + pick(count), 0);
     const delivered = sum((count) => count.delivered);

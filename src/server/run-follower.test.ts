@@ -1,7 +1,7 @@
 import assert from 'node:assert';
 import { describe, expect, test } from 'vitest';
-import { bytesOf, callOf, IntakeRig, OWNER, recordText } from '../../test/support/intake-rig.ts';
-import { acceptEvents } from '../intake/accept-events.ts';
+import { bytesOf, IntakeRig, OWNER, recordText, START_MS } from '../../test/support/intake-rig.ts';
+import type { Region } from '../event/types.ts';
 import type { Follower } from '../store/follower.ts';
 import { type Journal, JournalDamaged, type JournalEntry } from '../store/journal.ts';
 import { type FollowerState, runFollower } from './run-follower.ts';
@@ -26,8 +26,8 @@ class Notebook implements Follower {
 }
 
 async function submit(rig: IntakeRig, ...ids: string[]): Promise<void> {
-  const pieces = ids.map((id) => ({ kind: 'record', bytes: bytesOf(recordText(id)) }) as const);
-  await acceptEvents(rig.stores, callOf(OWNER), pieces, { source: 'record', createAccounts: false });
+  const common = { kind: 'event', source: 'record', account: OWNER, region: 'eu-central-1' as Region, receivedAtMs: START_MS } as const;
+  await rig.journal.append(ids.map((eventId) => ({ ...common, eventId, bytes: bytesOf(recordText(eventId)) })));
 }
 
 /** Starts a follower; `states` fills with what it reports. */

@@ -25,7 +25,7 @@ export type FactKind =
   | 'key'
   /** The clock moved by more than two seconds against the monotonic clock. */
   | 'clock-jump'
-  /** Repeats and refusals of one submission, so that accounting survives a restart. */
+  /** Who submitted what lies right before it, and what became of all of it (`event/submission.ts`). */
   | 'intake';
 
 interface NewEntryBase {
@@ -83,6 +83,9 @@ export type AppendVerdict =
   | { readonly kind: 'accepted'; readonly sequence: bigint; readonly isConflicting: boolean }
   | { readonly kind: 'repeated'; readonly sequence: bigint };
 
+/** Makes the fact that says what became of the entries appended with it. */
+export type CloseAppend = (verdicts: readonly AppendVerdict[]) => NewFact;
+
 /** A range of sequences that cannot be read. */
 export interface JournalDamage {
   /** First sequence that is unreadable. */
@@ -98,11 +101,14 @@ export interface Journal {
    * Appends entries and returns when they, and every entry that one of them repeats, are durable.
    * The next free sequences are taken at the call, so two appends made one after the other keep their order.
    *
-   * @param entries 1 to 10,000 entries.
+   * @param entries 1 to 10,000 entries; none is allowed when there is a `closing` fact.
+   * @param closing Makes a fact out of the verdicts on `entries`, in their order. It is appended with them, as the last one, and
+   *   durable with them; its id must be new. Called at once and at most once; what it throws refuses the append.
+   * @returns a verdict for each of `entries`; none for the closing fact.
    * @throws JournalFull when the disk reserve is reached: nothing was appended, the caller may try again later.
    * @throws JournalFailed when the device failed, now or before: nothing more can be acknowledged by this process.
    */
-  append(entries: readonly NewEntry[]): Promise<readonly AppendVerdict[]>;
+  append(entries: readonly NewEntry[], closing?: CloseAppend): Promise<readonly AppendVerdict[]>;
 
   /**
    * Reads durable entries after `after`, oldest first, events and facts alike.

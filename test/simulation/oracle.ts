@@ -278,17 +278,29 @@ async function checkBooks(client: Client, life: Life, ledger: Ledger, faults: st
   const books = await client.call(life, ADMINISTRATOR, 'GetAccounting', {});
   if (books.kind !== 'answer') throw new Error(`GetAccounting is not answered: ${JSON.stringify(books)}`);
   const output = books.output as unknown as {
-    readonly Received: readonly { Account: string; Accepted: number; Repeated: number; Rejected: number }[];
+    readonly Received: readonly {
+      Account: string;
+      Hour: string;
+      Received: number;
+      Accepted: number;
+      Repeated: number;
+      Rejected: number;
+      Unexplained: number;
+    }[];
     readonly CountedTo: string;
     readonly Followers: readonly { Account: string; Hour: string; Follower: string; Pending: number; Unexplained: number }[];
     readonly Unexplained: number;
   };
   if (output.Unexplained !== 0) faults.push(`${output.Unexplained} events are unexplained`);
+  for (const { Account, Hour, Unexplained } of output.Received)
+    if (Unexplained !== 0) faults.push(`${Unexplained} events that ${Account} was sent in ${Hour} are unexplained`);
   for (const { Account, Hour, Follower, Unexplained } of output.Followers)
     if (Unexplained !== 0) faults.push(`${Follower} does not explain ${Unexplained} events of ${Account} in ${Hour}`);
   const events = (await readAll(life)).filter(({ kind, sequence }) => kind === 'event' && sequence <= BigInt(output.CountedTo));
-  const sum = (member: 'Accepted' | 'Repeated' | 'Rejected') => output.Received.reduce((total, row) => total + row[member], 0);
+  const sum = (member: 'Received' | 'Accepted' | 'Repeated' | 'Rejected') => output.Received.reduce((total, row) => total + row[member], 0);
   if (sum('Accepted') !== events.length) faults.push(`${sum('Accepted')} events were counted as accepted, and ${events.length} are there`);
+  if (sum('Received') !== sum('Accepted') + sum('Repeated') + sum('Rejected'))
+    faults.push(`${sum('Received')} records were received, and ${JSON.stringify(output.Received)} became of them`);
   if (sum('Repeated') < ledger.repeated.acknowledged)
     faults.push(`${sum('Repeated')} repeats were counted of ${ledger.repeated.acknowledged}`);
   if (sum('Repeated') > ledger.repeated.sent)

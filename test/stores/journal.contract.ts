@@ -184,6 +184,48 @@ export function describeJournal(name: string, open: () => Promise<JournalRig>): 
       await journal.close();
     });
 
+    test('a closing fact is made from the verdicts, lies behind the entries, and is in the same durable append', async () => {
+      const rig = await open();
+      await rig.journal.append([newEvent('a')]);
+      const seen: unknown[] = [];
+      const given = [newEvent('a'), newEvent('b')];
+      const verdicts = await rig.journal.append(given, (each) => {
+        seen.push(...each);
+        return newFact('closing', each.map(({ kind }) => ` ${kind}`).join(''));
+      });
+      expect(verdicts).toEqual([
+        { kind: 'repeated', sequence: 1n },
+        { kind: 'accepted', sequence: 2n, isConflicting: false },
+      ]);
+      expect(seen).toEqual(verdicts);
+      const journal = (await rig.reopen?.()) ?? rig.journal;
+      const found = await journal.read(1n, 10);
+      expect(found.map(({ id }) => id)).toEqual(['b', 'closing']);
+      expect(text(found[1]!)).toBe('{"receipt":"closing repeated accepted"}');
+      expect(await journal.find(ACCOUNT, 'closing')).toBe(3n);
+      await journal.close();
+    });
+
+    test('a closing fact may come alone; one that cannot be made, or is too large, refuses the whole append', async () => {
+      const { journal } = await open();
+      expect(await journal.append([], () => newFact('alone'))).toEqual([]);
+      const broken = journal.append([newEvent('a')], () => {
+        throw new Error('no fact');
+      });
+      await expect(broken).rejects.toThrow('no fact');
+      await expect(journal.append([newEvent('a')], () => newFact('f', 'x'.repeat(1_048_577)))).rejects.toThrow(RangeError);
+      expect(journal.head()).toBe(1n);
+      expect(await journal.append([newEvent('a')])).toEqual([{ kind: 'accepted', sequence: 2n, isConflicting: false }]);
+      await journal.close();
+    });
+
+    test('appends with closing facts that are made at once do not mix', async () => {
+      const { journal } = await open();
+      await Promise.all(['a', 'b', 'c'].map((id) => journal.append([newEvent(`${id}1`), newEvent(`${id}2`)], () => newFact(id))));
+      expect((await journal.read(0n, 10)).map(({ id }) => id)).toEqual(['a1', 'a2', 'a', 'b1', 'b2', 'b', 'c1', 'c2', 'c']);
+      await journal.close();
+    });
+
     test('the same id with other bytes is accepted and marked; a third like any of them is a repeat of that one', async () => {
       const rig = await open();
       await rig.journal.append([newEvent('a', { text: 'one' })]);

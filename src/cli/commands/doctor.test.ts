@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { findProblems, readLags } from './doctor.ts';
 
-const RECEIVED = { Received: 3, Accepted: 2, Repeated: 1, Rejected: 0 };
+const IN = { Account: '111122223333', Hour: '2026-11-20T14:00:00.000Z', Accepted: 2, Open: 0, Repeated: 1, Rejected: 0 };
+const RECEIVED = [{ ...IN, Received: 3, Unexplained: 0 }];
 const BOOK = { Account: '111122223333', Hour: '2026-11-20T14:00:00.000Z', Follower: 'history', Accepted: 2, Delivered: 2, Filtered: 0 };
 const HEALTHY = {
   Journal: { State: 'ok', Head: '2' },
@@ -9,11 +10,11 @@ const HEALTHY = {
   HistoryDropped: [],
   Followers: [{ Name: 'history', State: 'running' }],
 };
-const BALANCED = { Received: [], Followers: [{ ...BOOK, Pending: 0, Unexplained: 0 }], Unexplained: 0, Unreadable: 0 };
+const BALANCED = { Received: RECEIVED, Followers: [{ ...BOOK, Pending: 0, Unexplained: 0 }], Unexplained: 0, Unreadable: 0 };
 
 describe('findProblems', () => {
   test('nothing is found where everything is well', () => {
-    expect(findProblems(HEALTHY, BALANCED, RECEIVED)).toEqual([]);
+    expect(findProblems(HEALTHY, BALANCED)).toEqual([]);
   });
 
   test('each thing that is wrong is one finding, with what to do', () => {
@@ -27,8 +28,11 @@ describe('findProblems', () => {
           { Name: 'trail/x', State: 'retrying', Problem: 'no answer' },
         ],
       },
-      { ...BALANCED, Followers: [{ ...BOOK, Delivered: 1, Pending: 0, Unexplained: 1 }] },
-      { ...RECEIVED, Rejected: 5 },
+      {
+        ...BALANCED,
+        Received: [{ ...IN, Received: 5, Unexplained: 2 }],
+        Followers: [{ ...BOOK, Delivered: 1, Pending: 0, Unexplained: 1 }],
+      },
     );
     expect(problems.map(({ Problem }) => Problem)).toEqual([
       'the journal takes no events (full): less than the reserve is free',
@@ -36,7 +40,7 @@ describe('findProblems', () => {
       'part 7.run of the history index (entries 3 to 9) was damaged and dropped: a page has a wrong checksum',
       'follower tree has stopped: a bug',
       'follower trail/x cannot go on for now: no answer',
-      'what came in is not what was accepted, repeated and rejected',
+      '2 events that account 111122223333 was sent in the hour from 2026-11-20T14:00:00.000Z are unexplained: received is not accepted + repeated + rejected',
       '1 events of account 111122223333, received in the hour from 2026-11-20T14:00:00.000Z, are unexplained in follower history',
     ]);
     expect(problems.every(({ Advice }) => Advice.length > 20)).toBe(true);
@@ -46,7 +50,7 @@ describe('findProblems', () => {
 describe('the books of a damaged journal', () => {
   test('events that a follower counted and the journal shows no more are put down to the damage, and lost ones are not', () => {
     const books = { ...BALANCED, Unreadable: 2, Followers: [-1, 1].map((Unexplained) => ({ ...BOOK, Pending: 0, Unexplained })) };
-    const advice = findProblems(HEALTHY, books, RECEIVED).map(({ Advice }) => Advice);
+    const advice = findProblems(HEALTHY, books).map(({ Advice }) => Advice);
     expect(advice).toEqual([
       'it may have counted some of the 2 entries before they were damaged: see to the damage first, then look again',
       'run `snowtrail verify` to name what is missing; keep a copy of the data directory and report it',

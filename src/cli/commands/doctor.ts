@@ -27,10 +27,15 @@ interface Health {
 
 interface Accounting {
   readonly Received: readonly {
+    readonly Account: string;
+    readonly Hour: string;
     readonly Received: number;
+    /** Those of batches that were not counted to their end are in it, and in `Open`. */
     readonly Accepted: number;
+    readonly Open: number;
     readonly Repeated: number;
     readonly Rejected: number;
+    readonly Unexplained: number;
   }[];
   readonly Followers: readonly FollowerBook[];
   readonly Unexplained: number;
@@ -105,7 +110,7 @@ async function examine(client: Client, options: GlobalOptions): Promise<void> {
   const lags = readLags(new TextDecoder().decode(metrics.body));
   const followers = health.Followers.map((follower) => followerLine(follower, books.Followers, lags.get(follower.Name)));
   const sum = sumReceived(books);
-  const findings = findProblems(health, books, sum);
+  const findings = findProblems(health, books);
   if (outputForm(options) === 'table') {
     const { Journal } = health;
     const facts = formatFacts([
@@ -146,13 +151,13 @@ function followerLine({ Name, State }: Health['Followers'][number], books: reado
   return { Name, State, ...(lag !== undefined && { Lag: lag }), ...(own.length > 0 && { Books }) };
 }
 
-function sumReceived({ Received }: Accounting): Accounting['Received'][number] {
+function sumReceived({ Received }: Accounting): { Received: number; Accepted: number; Repeated: number; Rejected: number } {
   const total = (member: 'Received' | 'Accepted' | 'Repeated' | 'Rejected'): number => Received.reduce((sum, row) => sum + row[member], 0);
   return { Received: total('Received'), Accepted: total('Accepted'), Repeated: total('Repeated'), Rejected: total('Rejected') };
 }
 
 /** Everything that is wrong, the worst first. */
-export function findProblems(health: Health, books: Accounting, received: Accounting['Received'][number]): readonly Finding[] {
+export function findProblems(health: Health, books: Accounting): readonly Finding[] {
   const { Journal, Damage, HistoryDropped, Followers } = health;
   const findings: Finding[] = [];
   if (Journal.State !== 'ok') {
@@ -183,9 +188,9 @@ export function findProblems(health: Health, books: Accounting, received: Accoun
           : 'it tries again by itself and catches up in order; see to what it could not reach',
     });
   }
-  if (received.Received !== received.Accepted + received.Repeated + received.Rejected) {
+  for (const { Account, Hour, Unexplained } of books.Received.filter((row) => row.Unexplained !== 0)) {
     findings.push({
-      Problem: 'what came in is not what was accepted, repeated and rejected',
+      Problem: `${Unexplained} events that account ${Account} was sent in the hour from ${Hour} are unexplained: received is not accepted + repeated + rejected`,
       Advice: 'keep a copy of the data directory and report it with the output of `snowtrail doctor -o json`',
     });
   }

@@ -37,6 +37,16 @@ export function createMemoryJournal(options: { readonly clock: Clock; readonly c
     return { kind: 'accepted', sequence: head(), isConflicting };
   };
 
+  /** Nothing of a refused append stays. */
+  const takeBackAfter = (count: number): void => {
+    entries.length = count;
+    for (const [id, places] of placesOfId)
+      placesOfId.set(
+        id,
+        places.filter((place) => place < count),
+      );
+  };
+
   const at = (sequence: bigint): JournalEntry => {
     const entry = entries[Number(sequence) - 1];
     if (entry === undefined) throw new RangeError(`the journal has no entry \`${sequence}\`: it ends at ${head()}`);
@@ -44,12 +54,23 @@ export function createMemoryJournal(options: { readonly clock: Clock; readonly c
   };
 
   return {
-    async append(added) {
+    async append(added, closing) {
       if (isClosed) throw new JournalFailed('the journal is closed');
-      checkEntries(added);
+      checkEntries(added, closing !== undefined);
       if (state === 'failed') throw new JournalFailed("the journal's device failed");
       if (state === 'full') throw new JournalFull('the disk reserve is reached');
+      const before = entries.length;
       const verdicts = added.map(decide);
+      try {
+        if (closing !== undefined) {
+          const fact = closing(verdicts);
+          checkEntries([fact], false);
+          decide(fact);
+        }
+      } catch (error) {
+        takeBackAfter(before);
+        throw error;
+      }
       const reached = beyond.filter(({ after }) => after < head());
       beyond = beyond.filter(({ after }) => after >= head());
       for (const { resolve } of reached) resolve();
@@ -119,8 +140,8 @@ function newEntry(entry: NewEntry, given: Pick<JournalEntry, 'sequence' | 'id' |
   return { ...common, kind: 'event', source: entry.source, ...event };
 }
 
-function checkEntries(entries: readonly NewEntry[]): void {
-  if (entries.length < 1 || entries.length > 10_000) throw new RangeError(`${entries.length} entries are not 1 to 10000`);
+function checkEntries(entries: readonly NewEntry[], mayBeEmpty: boolean): void {
+  if ((entries.length < 1 && !mayBeEmpty) || entries.length > 10_000) throw new RangeError(`${entries.length} entries are not 1 to 10000`);
   for (const entry of entries) {
     const id = entry.kind === 'event' ? entry.eventId : entry.factId;
     if (entry.bytes.length > ENTRY_BYTES_MAX)

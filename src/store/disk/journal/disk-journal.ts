@@ -15,6 +15,7 @@ import type { AccountId } from '../../../event/types.ts';
 import type { Chance, Clock } from '../../clock.ts';
 import {
   type AppendVerdict,
+  type CloseAppend,
   type Journal,
   type JournalDamage,
   JournalDamaged,
@@ -105,6 +106,7 @@ export async function openDiskJournal(options: DiskJournalOptions): Promise<Disk
 /** An append that has no sequences yet. */
 interface Arrival {
   readonly entries: readonly NewEntry[];
+  readonly closing: CloseAppend | undefined;
   readonly resolve: (verdicts: readonly AppendVerdict[]) => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -224,11 +226,11 @@ class SegmentedJournal implements DiskJournal {
 
   // ---- appending ----
 
-  append(entries: readonly NewEntry[]): Promise<readonly AppendVerdict[]> {
+  append(entries: readonly NewEntry[], closing?: CloseAppend): Promise<readonly AppendVerdict[]> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) throw new JournalFailed('the journal is closed');
-      checkEntries(entries);
-      this.#arrivals.push({ entries, resolve, reject });
+      checkEntries(entries, closing !== undefined);
+      this.#arrivals.push({ entries, closing, resolve, reject });
       if (!this.#isAssigning) void this.#assignArrivals();
     });
   }
@@ -316,20 +318,29 @@ class SegmentedJournal implements DiskJournal {
     let bytes = 0;
     /** Last sequence that must be durable before the answer. */
     let needed = 0;
+    const accept = (entry: NewEntry, id: Fingerprint, isConflicting: boolean): number => {
+      const sequence = firstNew + accepted.length;
+      accepted.push({ entry, isConflicting });
+      this.#recentIds.add(id, sequence);
+      const length = frameBytes(entry);
+      lengths.push(length);
+      bytes += length;
+      return sequence;
+    };
     const verdicts = entries.map((entry, place): AppendVerdict => {
       const known = this.#knownBefore(entry, ids[place]!, earlier.get(place), firstNew, accepted);
       if (known.repeats !== undefined) {
         needed = Math.max(needed, known.repeats);
         return { kind: 'repeated', sequence: BigInt(known.repeats) };
       }
-      const sequence = firstNew + accepted.length;
-      accepted.push({ entry, isConflicting: known.isConflicting });
-      this.#recentIds.add(ids[place]!, sequence);
-      const length = frameBytes(entry);
-      lengths.push(length);
-      bytes += length;
+      const sequence = accept(entry, ids[place]!, known.isConflicting);
       return { kind: 'accepted', sequence: BigInt(sequence), isConflicting: known.isConflicting };
     });
+    if (arrival.closing !== undefined) {
+      const fact = arrival.closing(verdicts);
+      checkEntries([fact], false);
+      accept(fact, fingerprint(this.#salt, 'fact', fact.account, fact.factId), false);
+    }
     if (accepted.length === 0) this.#answerRepeats(arrival, verdicts, needed);
     else this.#enqueue({ arrival, verdicts, accepted, lengths, bytes });
   }
@@ -799,8 +810,9 @@ function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /** @throws RangeError when the caller did not keep the limits: a bug of ours, since input was checked before. */
-function checkEntries(entries: readonly NewEntry[]): void {
-  if (entries.length < 1 || entries.length > ENTRIES_MAX) throw new RangeError(`${entries.length} entries are not 1 to ${ENTRIES_MAX}`);
+function checkEntries(entries: readonly NewEntry[], mayBeEmpty: boolean): void {
+  if ((entries.length < 1 && !mayBeEmpty) || entries.length > ENTRIES_MAX)
+    throw new RangeError(`${entries.length} entries are not 1 to ${ENTRIES_MAX}`);
   let bytes = 0;
   for (const entry of entries) {
     const id = idOf(entry);

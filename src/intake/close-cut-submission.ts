@@ -1,0 +1,69 @@
+/**
+ * Closes what a crash left of a batch: events at the end of the journal without the fact that says who submitted them.
+ *
+ * A batch and its fact are written at once, yet a power cut or a kill in the middle of the write may keep the first events
+ * alone. Nobody was told that they are there, so their sender will send them again and have them back as repeated. They
+ * stay, since a durable event is never taken away; the books name them as what they are. Only the last batch can be cut.
+ *
+ * Source: reliability.md F01–F10, F45; docs/formats/journal.md "Reading the end after a crash".
+ */
+import { encodeSubmission, isSubmitted } from '../event/submission.ts';
+import type { AccountId, EpochMs, Region } from '../event/types.ts';
+import { type Journal, JournalDamaged, type JournalEntry, JournalFull, type NewFact } from '../store/journal.ts';
+import { hourOf, IntakeLedger } from './intake-ledger.ts';
+
+/**
+ * Makes the fact that closes a cut batch; `undefined` when the journal ends as it should. To be called before anything is
+ * appended: later the end of the journal says nothing.
+ *
+ * @param at What the fact belongs to: the installation's first account, since the submitter is not known.
+ */
+export async function findCutSubmission(
+  journal: Pick<Journal, 'head' | 'fetch'>,
+  at: { readonly account: AccountId; readonly region: Region; readonly nowMs: EpochMs },
+): Promise<NewFact | undefined> {
+  const to = journal.head();
+  const ledgers = new Map<number, IntakeLedger>();
+  let from = to + 1n;
+  for (let entry = await entryAt(journal, to); entry !== undefined && isSubmitted(entry); entry = await entryAt(journal, from - 1n)) {
+    from = entry.sequence;
+    const hour = hourOf(entry.receivedAtMs);
+    const ledger = ledgers.get(hour) ?? new IntakeLedger(entry.receivedAtMs);
+    ledgers.set(hour, ledger);
+    ledger.receive(entry.account);
+    ledger.settle(entry.account, 'accepted');
+  }
+  if (from > to) return undefined;
+  const counts = [...ledgers.values()].flatMap((ledger) => ledger.counts());
+  return {
+    kind: 'fact',
+    factKind: 'intake',
+    factId: `intake/cut/${from}-${to}`,
+    account: at.account,
+    region: at.region,
+    receivedAtMs: at.nowMs,
+    bytes: encodeSubmission({ cut: { from: String(from), to: String(to) }, counts }),
+  };
+}
+
+/** The entry; `undefined` when there is none, or none that can be read: then what lies before it is not part of the end. */
+async function entryAt(journal: Pick<Journal, 'fetch'>, sequence: bigint): Promise<JournalEntry | undefined> {
+  if (sequence < 1n) return undefined;
+  try {
+    return (await journal.fetch([sequence]))[0];
+  } catch (error) {
+    if (error instanceof JournalDamaged) return undefined;
+    throw error;
+  }
+}
+
+/** Appends the fact. @returns false when the journal is full just now: to be tried again. @throws JournalFailed */
+export async function closeCutSubmission(journal: Pick<Journal, 'append'>, fact: NewFact): Promise<boolean> {
+  try {
+    await journal.append([fact]);
+    return true;
+  } catch (error) {
+    if (error instanceof JournalFull) return false;
+    throw error;
+  }
+}
