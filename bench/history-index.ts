@@ -77,7 +77,7 @@ async function run(): Promise<void> {
   const deps: HistoryDeps = {
     index,
     journal,
-    follower: { catchingUp: () => undefined },
+    follower: { catchingUp: () => undefined, passedOver: () => [] },
     clock: { nowMs: () => END_MS, sleep: async () => undefined },
     sha256,
     accounts: () => [],

@@ -29,10 +29,18 @@ export interface EventView {
 }
 
 /** One page of a search. */
+/** Journal entries that are damaged, both inclusive. */
+export interface Unreadable {
+  readonly From: string;
+  readonly To: string;
+}
+
 export interface SearchPage {
   readonly Events: readonly EventView[];
   readonly NextToken?: string;
   readonly ToSequence: string;
+  /** Damaged entries that may belong to the search; absent when all can be read. */
+  readonly Unreadable?: readonly Unreadable[];
 }
 
 /** What a list of events shows. */

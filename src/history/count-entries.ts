@@ -6,9 +6,12 @@ import type { JournalEntry } from '../store/journal.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** The counts of some entries, one for each account and hour of receipt. Facts are no events and count nowhere. */
-export function countEntries(entries: readonly JournalEntry[]): readonly HourCount[] {
-  const counts = new Map<string, { account: string; hour: number; delivered: number; filtered: number }>();
+/**
+ * The counts of some entries, one for each account and hour of receipt. Facts are no events and count nowhere.
+ * @param before Counts of other entries, to which these are added.
+ */
+export function countEntries(entries: readonly JournalEntry[], before: readonly HourCount[] = []): readonly HourCount[] {
+  const counts = new Map(before.map((count) => [`${count.account}/${count.hour}`, { ...count }]));
   for (const entry of entries) {
     if (entry.kind !== 'event') continue;
     const hour = Math.floor(entry.receivedAtMs / HOUR_MS);

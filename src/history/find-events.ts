@@ -4,12 +4,14 @@
  * The index knows terms by hash, so a row may be a false hit; it is left out and the page is filled from the next rows.
  * One call looks at a bounded number of rows and bytes. A page may therefore hold fewer events than asked for and still
  * have a next one, as the service's pages may (cloudtrail.md §6 "Paging").
+ *
+ * Damage of the journal leaves events out, and the page says which entries it may lack (`unreadable.ts`).
  */
 import type { HistoryIndex, HistoryPosition, HistoryQuery, HistoryTerm } from '../store/history-index.ts';
-import type { Journal } from '../store/journal.ts';
 import { refuseWhileCatchingUp } from './catching-up.ts';
 import type { FoundEvent, FoundEvents } from './found-events.ts';
 import type { HistoryFollower } from './index-events.ts';
+import { joinRanges, mayMiss, type UnreadableRange } from './unreadable.ts';
 
 /** Most rows that one page looks at. */
 const ROWS_MAX = 5_000;
@@ -31,29 +33,31 @@ export interface EventsPage {
   readonly events: readonly FoundEvent[];
   /** The last row looked at; set when there may be more after it. */
   readonly next?: HistoryPosition;
+  /** Damaged entries that may belong to the search, and that no page has. */
+  readonly unreadable: readonly UnreadableRange[];
 }
 
 export interface FindEventsDeps {
   readonly index: Pick<HistoryIndex, 'query'>;
   readonly events: Pick<FoundEvents, 'fetch'>;
-  readonly follower: Pick<HistoryFollower, 'catchingUp'>;
-  readonly journal: Pick<Journal, 'damage'>;
+  readonly follower: Pick<HistoryFollower, 'catchingUp' | 'passedOver'>;
 }
 
 /**
  * @throws ApiError with status 503 while the index lacks entries that it had.
- * @throws HistoryDamaged, JournalDamaged when something that may belong on the page cannot be read.
+ * @throws HistoryDamaged when a part of the index cannot be read: it is made again, the caller may ask later.
  */
 export async function findEvents(deps: FindEventsDeps, search: EventSearch): Promise<EventsPage> {
-  refuseWhileCatchingUp(deps);
-  const page = await fillPage(deps, search);
+  refuseWhileCatchingUp(deps.follower);
+  const { unreadable, ...page } = await fillPage(deps, search);
   // Another query may have found damage between two of ours, which then saw less than there is.
-  refuseWhileCatchingUp(deps);
-  return page;
+  refuseWhileCatchingUp(deps.follower);
+  return { ...page, unreadable: joinRanges([...mayMiss(deps.follower.passedOver(), search), ...unreadable]) };
 }
 
 async function fillPage(deps: FindEventsDeps, search: EventSearch): Promise<EventsPage> {
   const events: FoundEvent[] = [];
+  const unreadable: UnreadableRange[] = [];
   let after = search.after;
   let bytes = 0;
   for (let rows = 0; ; ) {
@@ -64,15 +68,16 @@ async function fillPage(deps: FindEventsDeps, search: EventSearch): Promise<Even
     const looked = await deps.events.fetch(taken.map((position) => position.sequence));
     for (const [at, found] of looked.entries()) {
       after = taken[at]!;
-      if (!search.matches(found)) continue;
+      if (found === undefined) unreadable.push({ from: after.sequence, to: after.sequence });
+      if (found === undefined || !search.matches(found)) continue;
       events.push(found);
       bytes += found.entry.bytes.length;
       const hasMore = at + 1 < positions.length;
-      if (bytes >= PAGE_BYTES && hasMore) return { events, next: after };
+      if (bytes >= PAGE_BYTES && hasMore) return { events, unreadable, next: after };
     }
     rows += taken.length;
-    if (positions.length <= taken.length) return { events };
-    if (events.length === search.limit || rows >= ROWS_MAX) return { events, next: after! };
+    if (positions.length <= taken.length) return { events, unreadable };
+    if (events.length === search.limit || rows >= ROWS_MAX) return { events, unreadable, next: after! };
   }
 }
 

@@ -8,7 +8,7 @@
 import type { ParseTools } from '../event/parse-event.ts';
 import type { KnownEvent } from '../event/types.ts';
 import { eventOf } from '../store/event-of.ts';
-import type { Journal, JournalEntry } from '../store/journal.ts';
+import { type Journal, JournalDamaged, type JournalEntry } from '../store/journal.ts';
 
 /** What is looked at of an entry. */
 export type FoundEntry = Pick<JournalEntry, 'sequence' | 'source' | 'account' | 'region' | 'id' | 'receivedAtMs' | 'bytes'>;
@@ -36,15 +36,30 @@ export class FoundEvents {
   }
 
   /**
-   * The events of these sequences, in their order.
-   * @throws JournalDamaged when one cannot be read.
+   * The events of these sequences, in their order; `undefined` for one that is damaged.
+   * @throws the system's error when the device does not read.
    */
-  async fetch(sequences: readonly bigint[]): Promise<readonly FoundEvent[]> {
+  async fetch(sequences: readonly bigint[]): Promise<readonly (FoundEvent | undefined)[]> {
     const found = sequences.map((sequence) => this.#use(sequence));
     const missing = sequences.filter((_, place) => found[place] === undefined);
-    if (missing.length === 0) return found as FoundEvent[];
-    const entries = (await this.#journal.fetch(missing)).values();
-    return found.map((held) => held ?? this.#read(entries.next().value!));
+    if (missing.length === 0) return found;
+    const entries = (await this.#fetchReadable(missing)).values();
+    return found.map((held) => {
+      if (held !== undefined) return held;
+      const entry = entries.next().value;
+      return entry === undefined ? undefined : this.#read(entry);
+    });
+  }
+
+  /** All at once; and where that meets damage, one by one. */
+  async #fetchReadable(sequences: readonly bigint[]): Promise<readonly (JournalEntry | undefined)[]> {
+    try {
+      return await this.#journal.fetch(sequences);
+    } catch (error) {
+      if (!(error instanceof JournalDamaged)) throw error;
+      if (sequences.length === 1) return [undefined];
+      return (await Promise.all(sequences.map((sequence) => this.#fetchReadable([sequence])))).flat();
+    }
   }
 
   #use(sequence: bigint): FoundEvent | undefined {

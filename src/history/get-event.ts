@@ -10,11 +10,12 @@ import { ApiError } from '../api/api-error.ts';
 import type { Call, Operation } from '../api/operation.ts';
 import { parseEvent } from '../event/parse-event.ts';
 import type { AccountId, JsonObject } from '../event/types.ts';
-import type { JournalEntry } from '../store/journal.ts';
+import { JournalDamaged, type JournalEntry } from '../store/journal.ts';
 import { maySee, requireVisible } from './event-filter.ts';
 import { type EventView, viewEvent } from './event-view.ts';
 import type { HistoryDeps } from './history-deps.ts';
 import { readSequence, readText } from './read-input.ts';
+import { historyDamaged, joinRanges, type UnreadableRange } from './unreadable.ts';
 
 export interface EventDetail extends EventView {
   /** The account holds the same id with other bytes; this one came later and is in no follower. */
@@ -37,7 +38,12 @@ export function getEvent(deps: HistoryDeps): Operation<JsonObject, { readonly Ev
     decide: async (call, input) => {
       const entry = await findEntry(deps, call, input);
       if (entry === undefined || entry.kind !== 'event' || !maySee(call, entry.account)) {
-        throw new ApiError('EventNotFoundException', 'no such event in an account that you may see', { status: 404 });
+        const damaged = joinRanges([...deps.journal.damage(), ...deps.follower.passedOver()]);
+        throw new ApiError(
+          'EventNotFoundException',
+          `no such event in an account that you may see${damaged.length === 0 ? '' : `; it may be among ${countOf(damaged)} entries that are damaged`}`,
+          { status: 404 },
+        );
       }
       return { output: { Event: detail(deps, entry) } };
     },
@@ -52,8 +58,19 @@ async function findEntry(deps: HistoryDeps, call: Call, input: JsonObject): Prom
   }
   const found = eventId === undefined ? sequence : await findSequence(deps, accountsOf(deps, call, input), eventId);
   if (found === undefined || found < 1n || found > deps.journal.head()) return undefined;
-  const [entry] = await deps.journal.fetch([found]);
-  return entry;
+  try {
+    return (await deps.journal.fetch([found]))[0];
+  } catch (error) {
+    if (!(error instanceof JournalDamaged)) throw error;
+    throw historyDamaged(
+      [{ from: found, to: found }],
+      'an administrator puts the segment back from a backup: see `snowtrail doctor`; what a trail delivered of it is in its log files',
+    );
+  }
+}
+
+function countOf(ranges: readonly UnreadableRange[]): bigint {
+  return ranges.reduce((sum, { from, to }) => sum + (to - from + 1n), 0n);
 }
 
 /** The account that is named; else the caller's own, then for an administrator all others. */

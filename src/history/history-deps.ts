@@ -15,7 +15,7 @@ import type { PageTokens } from './page-token.ts';
 export interface HistoryStores {
   readonly index: Pick<HistoryIndex, 'query' | 'coveredTo' | 'scopes'>;
   readonly journal: Pick<Journal, 'damage' | 'fetch' | 'find' | 'read' | 'head' | 'waitBeyond'>;
-  readonly follower: Pick<HistoryFollower, 'catchingUp'>;
+  readonly follower: Pick<HistoryFollower, 'catchingUp' | 'passedOver'>;
   readonly keys: Pick<Keys, 'derive'>;
   readonly clock: Pick<Clock, 'nowMs' | 'sleep'>;
   readonly chance: Pick<Chance, 'bytes'>;

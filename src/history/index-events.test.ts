@@ -9,6 +9,8 @@ import { createMemoryHistoryIndex } from '../store/memory/history-index.ts';
 import { countEntries } from './count-entries.ts';
 import { unversionedName } from './history-row.ts';
 import type { LookupEventsOutput } from './lookup-events.ts';
+import type { SearchOutput } from './search-events.ts';
+import type { TailOutput } from './tail-events.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'snowtrail-history-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -87,17 +89,137 @@ describe('the history follower', () => {
     await rig.index.close();
   });
 
-  test('a look-up says where history has stopped when it meets a damaged entry while it is made again (P8)', async () => {
-    const rig = await HistoryRig.open();
-    await rig.accept([record(), record(), record()]);
-    rig.journal.damage = () => [{ from: 1n, to: 2n, reason: 'the frame at byte 9 is damaged' }];
-    await rig.restart(createMemoryHistoryIndex());
-    await expect(rig.call('LookupEvents')).rejects.toMatchObject({
-      status: 503,
-      message:
-        'event history has stopped at entry 1 of 3, because journal entries 1 to 2 are damaged; ' +
-        'it does not go on by itself: see `snowtrail doctor`',
+  describe('passes over damaged entries (F08, P8)', () => {
+    const damage = { from: 2n, to: 3n, reason: 'the frame at byte 9 is damaged' };
+    const unreadable = [{ From: '2', To: '3' }];
+    const receivedAtMs = NOW_MS;
+
+    /** Entries 1 to 5, of which 2 and 3 were damaged before history came to them. */
+    async function openDamaged(index = createMemoryHistoryIndex()) {
+      const rig = await HistoryRig.open(index);
+      await rig.append([1, 2, 3, 4, 5].map((number) => record({ eventID: `e${number}` })));
+      rig.journal.pretendDamage(damage);
+      await rig.catchUp();
+      return rig;
+    }
+    const search = (rig: HistoryRig, input: object = {}) => rig.call<SearchOutput>('SearchEvents', { Order: 'oldest', ...input });
+    const idsOf = ({ Events }: SearchOutput) => Events.map(({ EventId }) => EventId);
+
+    test('look-ups find the rest and name what they may lack; the mark survives a restart and a new index', async () => {
+      const rig = await openDamaged();
+      for (const restart of [() => undefined, () => rig.restart(rig.index), () => rig.restart(createMemoryHistoryIndex())]) {
+        await restart();
+        await rig.catchUp();
+        const found = await search(rig);
+        expect([idsOf(found), found.Unreadable]).toEqual([['e1', 'e4', 'e5'], unreadable]);
+        expect(rig.follower.passedOver()).toEqual([{ ...damage, countedTo: 0n, receivedToMs: receivedAtMs }]);
+        expect(rig.follower.counts()).toEqual([{ account: ACCOUNT, hour, delivered: 3, filtered: 0 }]);
+      }
     });
+
+    test('a search says so exactly when its window and its sequences reach the damage', async () => {
+      const rig = await openDamaged();
+      const ahead = (ms: number) => ({ From: new Date(NOW_MS + 15 * 60_000 + ms).toISOString() });
+      expect((await search(rig, ahead(0))).Unreadable).toEqual(unreadable);
+      expect((await search(rig, ahead(1))).Unreadable).toBeUndefined();
+      expect((await search(rig, { ToSequence: '2' })).Unreadable).toEqual(unreadable);
+      expect((await search(rig, { ToSequence: '1' })).Unreadable).toBeUndefined();
+    });
+
+    test('LookupEvents, whose answer has no place for it, is refused and says what to do instead', async () => {
+      const rig = await openDamaged();
+      await expect(rig.call('LookupEvents')).rejects.toMatchObject({
+        code: 'EventHistoryDamagedException',
+        status: 409,
+        message: expect.stringMatching(/^journal entries 2 to 3 are damaged .*`snowtrail events` .*`StartTime`/),
+      });
+      expect(await rig.call('LookupEvents', { StartTime: new Date(NOW_MS + 20 * 60_000) })).toEqual({ Events: [] });
+    });
+
+    test('an entry that is damaged after history took it is named where it would have been shown', async () => {
+      const rig = await HistoryRig.open();
+      await rig.accept(
+        [1, 2, 3].map((number) => record({ eventID: `e${number}`, eventName: number === 1 ? 'ListBuckets' : 'CreateBucket' })),
+      );
+      await rig.restart(rig.index);
+      rig.journal.pretendDamage({ from: 2n, to: 2n, reason: 'a block is damaged' });
+      const found = await search(rig);
+      expect([idsOf(found), found.Unreadable]).toEqual([['e1', 'e3'], [{ From: '2', To: '2' }]]);
+      expect((await search(rig, { Name: 'ListBuckets' })).Unreadable).toBeUndefined();
+      await expect(rig.call('LookupEvents')).rejects.toMatchObject({ code: 'EventHistoryDamagedException' });
+    });
+
+    test('GetEvent says that an entry is damaged, and that an id may be among those', async () => {
+      const rig = await openDamaged();
+      await expect(rig.call('GetEvent', { Sequence: '2' })).rejects.toMatchObject({ code: 'EventHistoryDamagedException', status: 409 });
+      await expect(rig.call('GetEvent', { EventId: 'nowhere' })).rejects.toMatchObject({
+        message: 'no such event in an account that you may see; it may be among 2 entries that are damaged',
+      });
+    });
+
+    test('a tail names the damage and goes on behind it', async () => {
+      const rig = await openDamaged();
+      const first = await rig.call<TailOutput>('TailEvents', { AfterSequence: '0', WaitSeconds: 0 });
+      const second = await rig.call<TailOutput>('TailEvents', { AfterSequence: first.NextSequence, WaitSeconds: 0 });
+      const third = await rig.call<TailOutput>('TailEvents', { AfterSequence: second.NextSequence, WaitSeconds: 0 });
+      expect([first, second, third].map((page) => [page.Events.length, page.NextSequence, page.Unreadable])).toEqual([
+        [1, '1', undefined],
+        [0, '3', unreadable],
+        [2, '5', undefined],
+      ]);
+    });
+
+    for (const kind of ['memory', 'disk'] as const) {
+      test(`entries that can be read again are counted and found after the next start (index: ${kind})`, async () => {
+        const folder = join(root, 'whole-again');
+        const open = async () =>
+          kind === 'memory'
+            ? createMemoryHistoryIndex()
+            : openDiskHistoryIndex({ folder, termKey: new Uint8Array(32), workers: false, tableRows: 2 });
+        const rig = await openDamaged(await open());
+        await rig.index.settle();
+        if (kind === 'disk') await rig.index.close();
+        rig.journal.pretendDamage();
+        await rig.restart(kind === 'disk' ? await open() : rig.index);
+        await rig.catchUp();
+        const found = await search(rig);
+        expect([idsOf(found), found.Unreadable]).toEqual([['e1', 'e2', 'e3', 'e4', 'e5'], undefined]);
+        expect(rig.follower.counts()).toEqual([{ account: ACCOUNT, hour, delivered: 5, filtered: 0 }]);
+        await rig.restart(rig.index);
+        expect([rig.follower.passedOver(), rig.follower.countedTo()]).toEqual([[], 5n]);
+        await rig.index.close();
+      });
+    }
+
+    test('what was counted before it was damaged is not counted again once it can be read', async () => {
+      const rig = await HistoryRig.open();
+      await rig.accept([1, 2, 3, 4].map((number) => record({ eventID: `e${number}` })));
+      rig.journal.pretendDamage(damage);
+      await rig.restart(createMemoryHistoryIndex());
+      await rig.catchUp();
+      expect((await search(rig)).Unreadable).toEqual(unreadable);
+      rig.journal.pretendDamage();
+      await rig.restart(rig.index);
+      await rig.catchUp();
+      expect(idsOf(await search(rig))).toEqual(['e1', 'e2', 'e3', 'e4']);
+      expect(rig.follower.counts()).toEqual([{ account: ACCOUNT, hour, delivered: 4, filtered: 0 }]);
+    });
+
+    for (const failure of ['before', 'after'] as const) {
+      test(`a catalog that fails ${failure} the mark was kept changes nothing of this`, async () => {
+        const rig = await HistoryRig.open();
+        await rig.accept([record({ eventID: 'e1' })]);
+        await rig.append([2, 3, 4].map((number) => record({ eventID: `e${number}` })));
+        rig.journal.pretendDamage(damage);
+        rig.catalog.nextFailure = failure;
+        await expect(rig.catchUp()).rejects.toThrow(failure);
+        if (failure === 'after') await rig.restart(rig.index);
+        await rig.catchUp();
+        const found = await search(rig);
+        expect([idsOf(found), found.Unreadable]).toEqual([['e1', 'e4'], unreadable]);
+        expect(rig.follower.counts()).toEqual([{ account: ACCOUNT, hour, delivered: 2, filtered: 0 }]);
+      });
+    }
   });
 
   test('rows older than 90 days are dropped from the index each hour', async () => {

@@ -6,8 +6,11 @@
  * between are read from the journal again and not counted twice. Meanwhile `catchingUp` says so, and look-ups are
  * refused instead of answered in part.
  *
+ * Damaged entries are passed over and kept as such: look-ups that may miss one of them say so (`find-events.ts`). Once
+ * they can be read again, the next start counts them and makes the part of the index anew that lacks them.
+ *
  * Filtered: an event whose id belongs to another event of its account. Facts are skipped.
- * Source: DESIGN §1, §5; spec/history.md; reliability.md F11, P19.
+ * Source: DESIGN §1, §5; spec/history.md; reliability.md F11, P8, P19.
  */
 
 import type { ParseTools } from '../event/parse-event.ts';
@@ -17,7 +20,8 @@ import type { Clock } from '../store/clock.ts';
 import { eventOf } from '../store/event-of.ts';
 import type { Follower, HourCount } from '../store/follower.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
-import type { Journal, JournalEntry } from '../store/journal.ts';
+import type { Journal, JournalDamage, JournalEntry } from '../store/journal.ts';
+import { forgetPassedOver, keepPassedOver, listPassedOver, newRanges, type PassedOver, readRange } from '../store/passed-over.ts';
 import { countEntries } from './count-entries.ts';
 import { historyRow } from './history-row.ts';
 
@@ -36,7 +40,7 @@ const READ_LIMIT = 5_000;
 
 export interface HistoryFollowerDeps {
   readonly index: HistoryIndex;
-  readonly journal: Pick<Journal, 'read'>;
+  readonly journal: Pick<Journal, 'read' | 'fetch' | 'head'>;
   readonly catalog: Pick<Catalog, 'get' | 'list' | 'commit'>;
   readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>;
   readonly sha256: ParseTools['sha256'];
@@ -49,17 +53,21 @@ export interface HistoryFollower extends Follower {
   counts(): readonly HourCount[];
   /** Set while entries that were indexed before have to be indexed again: look-ups would miss them. */
   catchingUp(): { readonly coveredTo: bigint; readonly target: bigint } | undefined;
+  /** Damaged entries that are not in the index, in order. */
+  passedOver(): readonly PassedOver[];
 }
 
 /** Reads what was counted. The index may be anything from empty to ahead of that. */
 export async function openHistoryFollower(deps: HistoryFollowerDeps): Promise<HistoryFollower> {
   const cursor = await deps.catalog.get<{ readonly sequence: string }>(['cursor', FOLLOWER]);
   const counts = await deps.catalog.list<HourCount>(['accounting', FOLLOWER]);
-  return new HistoryIndexer(
-    deps,
-    BigInt(cursor?.value.sequence ?? '0'),
-    counts.map((document) => document.value),
-  );
+  const history = new HistoryIndexer(deps, {
+    countedTo: BigInt(cursor?.value.sequence ?? '0'),
+    counts: counts.map((document) => document.value),
+    passedOver: await listPassedOver(deps.catalog, FOLLOWER),
+  });
+  await history.takeWhatCanBeReadAgain();
+  return history;
 }
 
 class HistoryIndexer implements HistoryFollower {
@@ -71,10 +79,16 @@ class HistoryIndexer implements HistoryFollower {
   /** Since when the clock has not jumped and nothing has expired. */
   #steadySince: { readonly nowMs: EpochMs; readonly monotonicMs: number };
 
-  constructor(deps: HistoryFollowerDeps, countedTo: bigint, counts: readonly HourCount[]) {
+  #passedOver: readonly PassedOver[];
+
+  constructor(
+    deps: HistoryFollowerDeps,
+    stored: { readonly countedTo: bigint; readonly counts: readonly HourCount[]; readonly passedOver: readonly PassedOver[] },
+  ) {
     this.#deps = deps;
-    this.#countedTo = countedTo;
-    this.#counts = new Map(counts.map((count) => [keyOf(count), count]));
+    this.#countedTo = stored.countedTo;
+    this.#counts = new Map(stored.counts.map((count) => [keyOf(count), count]));
+    this.#passedOver = stored.passedOver;
     this.#steadySince = this.#clocks();
   }
 
@@ -93,6 +107,43 @@ class HistoryIndexer implements HistoryFollower {
   catchingUp(): { readonly coveredTo: bigint; readonly target: bigint } | undefined {
     const coveredTo = this.#deps.index.coveredTo();
     return coveredTo < this.#countedTo ? { coveredTo, target: this.#countedTo } : undefined;
+  }
+
+  passedOver(): readonly PassedOver[] {
+    return this.#passedOver;
+  }
+
+  async passOver(damage: JournalDamage): Promise<void> {
+    const { catalog, index } = this.#deps;
+    const { to } = damage;
+    const at = { cursor: this.cursor(), countedTo: this.#countedTo, known: this.#passedOver };
+    const ranges = await newRanges(this.#deps, damage, at);
+    const isCounted = to <= this.#countedTo;
+    await catalog.commit([...ranges.map((range) => keepPassedOver(FOLLOWER, range)), ...(isCounted ? [] : [cursorAt(to)])]);
+    // INVARIANT: it is said that the entries are missing before the index goes past them.
+    this.#passedOver = [...this.#passedOver, ...ranges].sort((a, b) => Number(a.from - b.from));
+    if (!isCounted) this.#countedTo = to;
+    if (index.coveredTo() < to) await index.add([], to);
+  }
+
+  /** Counts ranges that are whole again, and has the parts of the index that lack them made anew. */
+  async takeWhatCanBeReadAgain(): Promise<void> {
+    const { catalog, index, journal } = this.#deps;
+    for (const range of this.#passedOver) {
+      let counts: readonly HourCount[] = [];
+      const isWhole = await readRange(journal, range, (entries) => {
+        counts = countEntries(
+          entries.filter(({ sequence }) => sequence > range.countedTo),
+          counts,
+        );
+      });
+      if (!isWhole) continue;
+      await index.forget(range.from - 1n, range.to);
+      const changed = this.#addTo(counts);
+      await catalog.commit([...changed.map(countChange), forgetPassedOver(FOLLOWER, range)]);
+      for (const count of changed) this.#counts.set(keyOf(count), count);
+      this.#passedOver = this.#passedOver.filter((each) => each !== range);
+    }
   }
 
   async take(entries: readonly JournalEntry[]): Promise<bigint> {
@@ -125,18 +176,18 @@ class HistoryIndexer implements HistoryFollower {
   async #count(entries: readonly JournalEntry[]): Promise<void> {
     const last = entries.at(-1)!.sequence;
     if (last <= this.#countedTo) return;
-    const changed = countEntries(entries.filter((entry) => entry.sequence > this.#countedTo)).map((more) => {
+    const changed = this.#addTo(countEntries(entries.filter((entry) => entry.sequence > this.#countedTo)));
+    await this.#deps.catalog.commit([...changed.map(countChange), cursorAt(last)]);
+    for (const count of changed) this.#counts.set(keyOf(count), count);
+    this.#countedTo = last;
+  }
+
+  /** The counts of the hours that these change. */
+  #addTo(counts: readonly HourCount[]): readonly HourCount[] {
+    return counts.map((more) => {
       const before = this.#counts.get(keyOf(more));
       return { ...more, delivered: more.delivered + (before?.delivered ?? 0), filtered: more.filtered + (before?.filtered ?? 0) };
     });
-    const changes: CatalogChange[] = changed.map((count) => ({
-      key: ['accounting', FOLLOWER, count.account, String(count.hour)],
-      value: count,
-      expected: 'any',
-    }));
-    await this.#deps.catalog.commit([...changes, { key: ['cursor', FOLLOWER], value: { sequence: String(last) }, expected: 'any' }]);
-    for (const count of changed) this.#counts.set(keyOf(count), count);
-    this.#countedTo = last;
   }
 
   async #expire(): Promise<void> {
@@ -155,4 +206,12 @@ class HistoryIndexer implements HistoryFollower {
 
 function keyOf(count: HourCount): string {
   return `${count.account}/${count.hour}`;
+}
+
+function countChange(count: HourCount): CatalogChange {
+  return { key: ['accounting', FOLLOWER, count.account, String(count.hour)], value: count, expected: 'any' };
+}
+
+function cursorAt(sequence: bigint): CatalogChange {
+  return { key: ['cursor', FOLLOWER], value: { sequence: String(sequence) }, expected: 'any' };
 }

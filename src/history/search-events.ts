@@ -16,6 +16,7 @@ import type { HistoryDeps } from './history-deps.ts';
 import { HISTORY_MS } from './index-events.ts';
 import type { PagePlace } from './page-token.ts';
 import { readCount, readSequence, readText, readWord } from './read-input.ts';
+import { type UnreadableView, viewUnreadable } from './unreadable.ts';
 
 /** One page. */
 export interface SearchOutput {
@@ -24,6 +25,8 @@ export interface SearchOutput {
   readonly NextToken?: string;
   /** Newest sequence that the search saw; give it as `ToSequence` to see exactly the same again. */
   readonly ToSequence: string;
+  /** Damaged entries that may belong to the search, and that no page has; absent when all can be read. */
+  readonly Unreadable?: readonly UnreadableView[];
 }
 
 const PAGE_MAX = 1_000;
@@ -77,7 +80,12 @@ function search(deps: HistoryDeps, kind: SearchKind): Operation<JsonObject, Sear
       });
       const NextToken = page.next && (await deps.tokens.seal(call, request, { after: page.next, sequenceMax }));
       return {
-        output: { Events: page.events.map(viewEvent), ...(NextToken !== undefined && { NextToken }), ToSequence: String(sequenceMax) },
+        output: {
+          Events: page.events.map(viewEvent),
+          ...(NextToken !== undefined && { NextToken }),
+          ToSequence: String(sequenceMax),
+          ...viewUnreadable(page.unreadable),
+        },
       };
     },
   };

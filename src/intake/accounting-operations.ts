@@ -4,7 +4,7 @@
 import { ApiError } from '../api/api-error.ts';
 import type { Call, Operation } from '../api/operation.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
-import type { Journal } from '../store/journal.ts';
+import type { Journal, JournalDamage } from '../store/journal.ts';
 import { type Books, type CountedFollower, reconcile } from './accounting.ts';
 import { type EventCounter, unexplainedOf } from './count-events.ts';
 
@@ -14,6 +14,8 @@ export interface AccountingDeps {
   readonly historyIndex: Pick<HistoryIndex, 'dropped'>;
   readonly followers: () => readonly CountedFollower[];
   readonly followerStates: () => readonly { readonly name: string; readonly state: string; readonly problem?: string }[];
+  /** Damaged entries that followers went on without. */
+  readonly passedOver: () => readonly (JournalDamage & { readonly follower: string })[];
 }
 
 /** The operations of accounting. */
@@ -77,8 +79,8 @@ function getAccounting({ journal, counter, followers }: AccountingDeps): Operati
   };
 }
 
-/** `GetHealth`: journal, damage, parts of history that had to be made again, and followers. Administrators only. */
-function getHealth({ journal, historyIndex, followerStates }: AccountingDeps): Operation<object, object> {
+/** `GetHealth`: journal, damage, what followers went on without, parts of history that had to be made again, and followers. Administrators only. */
+function getHealth({ journal, historyIndex, followerStates, passedOver }: AccountingDeps): Operation<object, object> {
   return {
     name: 'GetHealth',
     isReadOnly: true,
@@ -89,6 +91,12 @@ function getHealth({ journal, historyIndex, followerStates }: AccountingDeps): O
         output: {
           Journal: { State: state, ...(reason === undefined ? {} : { Reason: reason }), Head: String(journal.head()) },
           Damage: journal.damage().map(({ from, to, reason: why }) => ({ From: String(from), To: String(to), Reason: why })),
+          PassedOver: passedOver().map(({ follower, from, to, reason: why }) => ({
+            Follower: follower,
+            From: String(from),
+            To: String(to),
+            Reason: why,
+          })),
           HistoryDropped: historyIndex
             .dropped()
             .map(({ run, after, to, reason: why }) => ({ Run: run, From: String(after + 1n), To: String(to), Reason: why })),

@@ -100,7 +100,7 @@ describe('reconcile', () => {
 describe('accountingOperations', () => {
   /** The operations with all of the journal counted. */
   async function operationsOf(rig: IntakeRig, followers: readonly CountedFollower[] = []) {
-    const counter = await EventCounter.open(rig.catalog);
+    const counter = await EventCounter.open(rig);
     await counter.take(await rig.journal.read(0n, 100));
     const operations = accountingOperations({
       journal: rig.journal,
@@ -111,6 +111,7 @@ describe('accountingOperations', () => {
         { name: 'history', state: 'running' },
         { name: 'tree', state: 'stopped', problem: 'a bug' },
       ],
+      passedOver: () => [{ follower: 'history', from: 2n, to: 2n, reason: 'wrong CRC' }],
     });
     return async (name: string, call: Call) => {
       const operation = operations.find((each) => each.name === name) as Operation<object, unknown>;
@@ -164,6 +165,7 @@ describe('accountingOperations', () => {
     expect(await ask('GetHealth', callOf(ADMINISTRATOR))).toEqual({
       Journal: { State: 'full', Reason: expect.any(String), Head: '3' },
       Damage: [],
+      PassedOver: [{ Follower: 'history', From: '2', To: '2', Reason: 'wrong CRC' }],
       HistoryDropped: [{ Run: '7.run', From: '3', To: '9', Reason: 'a page has a wrong checksum' }],
       Followers: [
         { Name: 'history', State: 'running' },

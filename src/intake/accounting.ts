@@ -12,7 +12,8 @@
  */
 import type { AccountId } from '../event/types.ts';
 import type { HourCount } from '../store/follower.ts';
-import { type Journal, JournalDamaged, type JournalEntry } from '../store/journal.ts';
+import { type Journal, JournalDamaged } from '../store/journal.ts';
+import { readPast } from '../store/read-past.ts';
 import { hourOf } from './intake-ledger.ts';
 
 /** A follower, as far as accounting needs it. */
@@ -73,7 +74,7 @@ export async function reconcile(journal: Journal, followers: readonly CountedFol
   let unreadable = 0n;
   while (after < head) {
     signal?.throwIfAborted();
-    const entries = await readPast(journal, after);
+    const entries = await readPast(journal, after, READ_LIMIT);
     if (entries instanceof JournalDamaged) {
       const { to } = entries.damage;
       unreadable += to - after;
@@ -93,16 +94,6 @@ export async function reconcile(journal: Journal, followers: readonly CountedFol
   }
   const rows = books.flatMap((book) => [...new Set([...book.accepted.keys(), ...book.counts.keys()])].sort().map((key) => row(book, key)));
   return { rows, unreadable: Number(unreadable) };
-}
-
-/** The next entries, or that the first of them is damaged. */
-async function readPast(journal: Journal, after: bigint): Promise<readonly JournalEntry[] | JournalDamaged> {
-  try {
-    return await journal.read(after, READ_LIMIT);
-  } catch (error) {
-    if (error instanceof JournalDamaged) return error;
-    throw error;
-  }
 }
 
 function row(book: { name: string; counts: ReadonlyMap<string, HourCount>; accepted: Tally; pending: Tally }, key: string): AccountingRow {

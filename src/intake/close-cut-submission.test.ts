@@ -38,7 +38,7 @@ describe('a batch that a crash cut', () => {
     const counts = [{ account: OWNER, hour: hourOf(START_MS), received: 2, accepted: 2, repeated: 0, rejected: 0 }];
     expect(entry).toMatchObject({ sequence: 6n, factKind: 'intake', id: 'intake/cut/4-5', account: ADMINISTRATOR });
     expect(decodeSubmission(entry!.bytes)).toEqual({ cut: { from: '4', to: '5' }, counts });
-    const counter = await EventCounter.open(rig.catalog);
+    const counter = await EventCounter.open(rig);
     await counter.take(await rig.journal.read(0n, 100));
     expect(counter.counts().map(unexplainedOf)).toEqual([0]);
   });

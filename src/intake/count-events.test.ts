@@ -21,7 +21,7 @@ async function catchUp(rig: IntakeRig, counter: EventCounter): Promise<void> {
 /** The counts of a journal that holds these entries, and what is unexplained in the one row. */
 async function countOf(entries: readonly JournalEntry[]) {
   const rig = await IntakeRig.open();
-  const counter = await EventCounter.open(rig.catalog);
+  const counter = await EventCounter.open(rig);
   await counter.take(entries);
   return counter.counts().map((count) => ({ ...count, unexplained: unexplainedOf(count) }));
 }
@@ -29,7 +29,7 @@ async function countOf(entries: readonly JournalEntry[]) {
 describe('EventCounter', () => {
   test('what was received is accepted, repeated or rejected, by hour, and still is after reopening (RC1)', async () => {
     const rig = await IntakeRig.open();
-    const counter = await EventCounter.open(rig.catalog);
+    const counter = await EventCounter.open(rig);
     await submit(rig, recordText('one'), recordText('two'), recordText('one'), 'nonsense');
     await catchUp(rig, counter);
     await rig.clock.advance(3_600_000);
@@ -42,7 +42,7 @@ describe('EventCounter', () => {
     ];
     expect(counter.counts()).toEqual(expected);
     expect(counter.counts().map(unexplainedOf)).toEqual([0, 0]);
-    const reopened = await EventCounter.open(rig.catalog);
+    const reopened = await EventCounter.open(rig);
     expect([reopened.counts(), reopened.cursor()]).toEqual([expected, rig.journal.head()]);
   });
 
@@ -85,8 +85,8 @@ describe('EventCounter', () => {
     const rig = await IntakeRig.open();
     await submit(rig, recordText('one'), recordText('two'));
     const entries = await rig.journal.read(0n, 10);
-    await (await EventCounter.open(rig.catalog)).take(entries.slice(0, 1));
-    const reopened = await EventCounter.open(rig.catalog);
+    await (await EventCounter.open(rig)).take(entries.slice(0, 1));
+    const reopened = await EventCounter.open(rig);
     expect(reopened.counts().map(unexplainedOf)).toEqual([0]);
     await reopened.take(entries.slice(1));
     expect(reopened.counts()).toEqual([{ account: OWNER, hour: HOUR, received: 2, accepted: 2, repeated: 0, rejected: 0, open: 0 }]);
@@ -95,11 +95,33 @@ describe('EventCounter', () => {
   test('a reopened counter goes on where it was and counts nothing twice', async () => {
     const rig = await IntakeRig.open();
     await submit(rig, recordText('one'), 'nonsense');
-    await catchUp(rig, await EventCounter.open(rig.catalog));
+    await catchUp(rig, await EventCounter.open(rig));
     await submit(rig, recordText('two'));
-    const reopened = await EventCounter.open(rig.catalog);
+    const reopened = await EventCounter.open(rig);
     await catchUp(rig, reopened);
     expect(reopened.counts()).toMatchObject([{ account: OWNER, hour: HOUR, received: 3, accepted: 2, repeated: 0, rejected: 1 }]);
+  });
+
+  test('damaged entries are passed over and kept as such, and counted once they can be read again (P8)', async () => {
+    const rig = await IntakeRig.open();
+    await submit(rig, recordText('one'), recordText('two'), 'nonsense');
+    const damage = { from: 2n, to: 3n, reason: 'wrong CRC' };
+    rig.journal.pretendDamage(damage);
+    const counter = await EventCounter.open(rig);
+    await catchUp(rig, counter);
+    await counter.passOver(damage);
+    const reopened = await EventCounter.open(rig);
+    expect(reopened.passedOver()).toEqual([{ ...damage, countedTo: 0n, receivedToMs: START_MS }]);
+    expect([reopened.cursor(), reopened.counts()]).toEqual([
+      3n,
+      [{ account: OWNER, hour: HOUR, received: 0, accepted: 1, repeated: 0, rejected: 0, open: 0 }],
+    ]);
+    rig.journal.pretendDamage();
+    for (let start = 1; start <= 2; start++) {
+      const whole = await EventCounter.open(rig);
+      expect([whole.passedOver(), whole.counts()]).toMatchObject([[], [{ received: 3, accepted: 2, rejected: 1 }]]);
+      expect(whole.counts().map(unexplainedOf)).toEqual([0]);
+    }
   });
 
   test('what could not be kept is not counted: the same entries come again', async () => {
@@ -108,7 +130,7 @@ describe('EventCounter', () => {
     let isBroken = true;
     const commit: typeof rig.catalog.commit = (changes) =>
       isBroken ? Promise.reject(new Error('the disk is away')) : rig.catalog.commit(changes);
-    const counter = await EventCounter.open({ ...rig.catalog, commit });
+    const counter = await EventCounter.open({ ...rig, catalog: { ...rig.catalog, commit } });
     await expect(catchUp(rig, counter)).rejects.toThrow('the disk is away');
     expect([counter.counts(), counter.cursor()]).toEqual([[], 0n]);
     isBroken = false;

@@ -7,13 +7,18 @@
  *
  * It reads the journal like every follower, so its figures can be made again from the first entry at any time.
  *
- * Source: reliability.md P19; features.md RC1.
+ * Entries that are damaged are passed over and kept as such: the books then name how many nobody can count. Once they can
+ * be read again, the next start counts them.
+ *
+ * Source: reliability.md P8, P19; features.md RC1.
  */
 import { decodeSubmission, isSubmitted, type SubmissionCounts } from '../event/submission.ts';
 import type { AccountId } from '../event/types.ts';
 import type { Catalog, CatalogChange } from '../store/catalog.ts';
+import type { Clock } from '../store/clock.ts';
 import type { Follower } from '../store/follower.ts';
-import type { JournalEntry } from '../store/journal.ts';
+import type { Journal, JournalDamage, JournalEntry } from '../store/journal.ts';
+import { forgetPassedOver, keepPassedOver, listPassedOver, newRanges, type PassedOver, readRange } from '../store/passed-over.ts';
 import { hourOf } from './intake-ledger.ts';
 
 /** What came in for one account in one hour. */
@@ -27,24 +32,34 @@ export function unexplainedOf({ received, accepted, open, repeated, rejected }: 
   return received - (accepted - open) - repeated - rejected;
 }
 
+export interface EventCounterDeps {
+  readonly catalog: Pick<Catalog, 'get' | 'list' | 'commit'>;
+  readonly journal: Pick<Journal, 'read' | 'fetch' | 'head'>;
+  readonly clock: Pick<Clock, 'nowMs'>;
+}
+
 const FOLLOWER = 'accounting';
 
 export class EventCounter implements Follower {
   readonly name = FOLLOWER;
-  readonly #catalog: Catalog;
+  readonly #deps: EventCounterDeps;
   /** All counts, by account and hour. Written only by `take`, after its commit. */
   readonly #counts = new Map<string, ReceivedCounts>();
   #cursor = 0n;
+  #passedOver: readonly PassedOver[] = [];
 
-  private constructor(catalog: Catalog) {
-    this.#catalog = catalog;
+  private constructor(deps: EventCounterDeps) {
+    this.#deps = deps;
   }
 
-  /** Reads cursor and counts from the catalog. */
-  static async open(catalog: Catalog): Promise<EventCounter> {
-    const counter = new EventCounter(catalog);
+  /** Reads cursor and counts from the catalog, and counts what can be read again. */
+  static async open(deps: EventCounterDeps): Promise<EventCounter> {
+    const { catalog } = deps;
+    const counter = new EventCounter(deps);
     counter.#cursor = BigInt((await catalog.get<{ sequence: string }>(['cursor', FOLLOWER]))?.value.sequence ?? '0');
     for (const { value } of await catalog.list<ReceivedCounts>(['accounting', FOLLOWER])) counter.#counts.set(keyOf(value), value);
+    counter.#passedOver = await listPassedOver(catalog, FOLLOWER);
+    for (const range of counter.#passedOver) await counter.#countAgain(range);
     return counter;
   }
 
@@ -57,21 +72,14 @@ export class EventCounter implements Follower {
     return [...this.#counts.values()].sort((a, b) => (a.account === b.account ? a.hour - b.hour : a.account < b.account ? -1 : 1));
   }
 
+  /** Damaged entries that are not counted. */
+  passedOver(): readonly PassedOver[] {
+    return this.#passedOver;
+  }
+
   async take(entries: readonly JournalEntry[]): Promise<bigint> {
     const changed = new Map<string, ReceivedCounts>();
-    const add = (account: AccountId, hour: number, more: Partial<ReceivedCounts>) => {
-      const key = keyOf({ account, hour });
-      const before = changed.get(key) ?? this.#counts.get(key) ?? noneOf(account, hour);
-      changed.set(key, {
-        account,
-        hour,
-        received: before.received + (more.received ?? 0),
-        accepted: before.accepted + (more.accepted ?? 0),
-        repeated: before.repeated + (more.repeated ?? 0),
-        rejected: before.rejected + (more.rejected ?? 0),
-        open: before.open + (more.open ?? 0),
-      });
-    };
+    const add = this.#adderTo(changed);
     // Whatever follows the events of a submission ends it: its own fact, or something that shows that the fact is missing.
     let open = [...this.#counts.values()].filter((count) => count.open > 0);
     const endSubmission = () => {
@@ -86,22 +94,78 @@ export class EventCounter implements Follower {
         continue;
       }
       endSubmission();
-      if (entry.kind === 'event') add(entry.account, hour, { received: 1, accepted: 1 });
-      else if (entry.factKind === 'intake')
-        for (const { account, hour: of, received, repeated, rejected } of decodeSubmission(entry.bytes).counts)
-          add(account, of, { received, repeated, rejected });
+      addClosed(entry, add);
     }
     const last = entries.at(-1)!.sequence;
+    await this.#save(changed, [cursorAt(last)]);
+    this.#cursor = last;
+    return last;
+  }
+
+  async passOver(damage: JournalDamage): Promise<void> {
+    const ranges = await newRanges(this.#deps, damage, { cursor: this.#cursor, countedTo: this.#cursor, known: this.#passedOver });
+    // The fact of a submission that is open here is among them, or comes after them and speaks of more than was read.
+    const changed = new Map([...this.#counts].filter(([, { open }]) => open > 0).map(([key, count]) => [key, { ...count, open: 0 }]));
+    await this.#save(changed, [...ranges.map((range) => keepPassedOver(FOLLOWER, range)), cursorAt(damage.to)]);
+    this.#passedOver = [...this.#passedOver, ...ranges];
+    this.#cursor = damage.to;
+  }
+
+  /** Takes what was passed over, if all of it can be read. What follows it was counted long ago: nothing of it is open. */
+  async #countAgain(range: PassedOver): Promise<void> {
+    const changed = new Map<string, ReceivedCounts>();
+    const add = this.#adderTo(changed);
+    const isWhole = await readRange(this.#deps.journal, range, (entries) => {
+      for (const entry of entries) {
+        if (isSubmitted(entry)) add(entry.account, hourOf(entry.receivedAtMs), { accepted: 1 });
+        else addClosed(entry, add);
+      }
+    });
+    if (!isWhole) return;
+    await this.#save(changed, [forgetPassedOver(FOLLOWER, range)]);
+    this.#passedOver = this.#passedOver.filter((each) => each !== range);
+  }
+
+  /** What adds to the counts of an account's hour; the sums go into `changed`. */
+  #adderTo(changed: Map<string, ReceivedCounts>): Add {
+    return (account, hour, more) => {
+      const key = keyOf({ account, hour });
+      const before = changed.get(key) ?? this.#counts.get(key) ?? noneOf(account, hour);
+      changed.set(key, {
+        account,
+        hour,
+        received: before.received + (more.received ?? 0),
+        accepted: before.accepted + (more.accepted ?? 0),
+        repeated: before.repeated + (more.repeated ?? 0),
+        rejected: before.rejected + (more.rejected ?? 0),
+        open: before.open + (more.open ?? 0),
+      });
+    };
+  }
+
+  async #save(changed: ReadonlyMap<string, ReceivedCounts>, others: readonly CatalogChange[]): Promise<void> {
     const changes: CatalogChange[] = [...changed.values()].map((value) => ({
       key: ['accounting', FOLLOWER, value.account, String(value.hour)],
       value,
       expected: 'any',
     }));
-    await this.#catalog.commit([...changes, { key: ['cursor', FOLLOWER], value: { sequence: String(last) }, expected: 'any' }]);
+    await this.#deps.catalog.commit([...changes, ...others]);
     for (const [key, value] of changed) this.#counts.set(key, value);
-    this.#cursor = last;
-    return last;
   }
+}
+
+type Add = (account: AccountId, hour: number, more: Partial<ReceivedCounts>) => void;
+
+/** Adds an entry that belongs to no open submission: a call to this server, or the fact that closes a submission. */
+function addClosed(entry: JournalEntry, add: Add): void {
+  if (entry.kind === 'event') add(entry.account, hourOf(entry.receivedAtMs), { received: 1, accepted: 1 });
+  else if (entry.factKind === 'intake')
+    for (const { account, hour, received, repeated, rejected } of decodeSubmission(entry.bytes).counts)
+      add(account, hour, { received, repeated, rejected });
+}
+
+function cursorAt(sequence: bigint): CatalogChange {
+  return { key: ['cursor', FOLLOWER], value: { sequence: String(sequence) }, expected: 'any' };
 }
 
 function noneOf(account: AccountId, hour: number): ReceivedCounts {

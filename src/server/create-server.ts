@@ -29,7 +29,7 @@ import { closeCutSubmission, findCutSubmission } from '../intake/close-cut-submi
 import { EventCounter } from '../intake/count-events.ts';
 import { createCallRecorder } from '../intake/record-call.ts';
 import type { Follower } from '../store/follower.ts';
-import { JournalFull } from '../store/journal.ts';
+import { type JournalDamage, JournalFull } from '../store/journal.ts';
 import { createTrails, type Trails } from '../trail/create-trails.ts';
 import { createPages } from './pages.ts';
 import { type FollowerState, runFollower } from './run-follower.ts';
@@ -114,7 +114,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   await stateKeys(keyStatements);
   const tree = await createTreeFollower({ journal, hashes: treeHashes, keys, clock, catalog, origin, sha256 });
   const history = await openHistoryFollower({ index: historyIndex, journal, catalog, clock, sha256 });
-  const counter = await EventCounter.open(catalog);
+  const counter = await EventCounter.open({ catalog, journal, clock });
   const trails = await createTrails({
     catalog,
     journal,
@@ -174,7 +174,9 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     accounts: () => accounts.list().map((info) => info.account),
   });
   const access = accessOperations(accounts);
-  const books = accountingOperations({ journal, counter, historyIndex, followers: counted, followerStates });
+  const passedOver = () =>
+    [history, counter].flatMap((follower) => follower.passedOver().map((range) => ({ ...range, follower: follower.name })));
+  const books = accountingOperations({ journal, counter, historyIndex, followers: counted, followerStates, passedOver });
   const services = new Map<string, Service>([
     [
       'cloudtrail',
@@ -263,8 +265,12 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
             stack: stackOf(error),
           });
       };
+      const reportPassedOver = (name: string, { from, to, reason }: JournalDamage) =>
+        log.error(`follower ${name} goes on without journal entries ${from} to ${to}: ${reason}; see \`snowtrail doctor\``);
       await Promise.all([
-        ...followers.map((follower) => runFollower({ follower, journal, clock, chance, gatherMs: options.gatherMs ?? 0, report }, signal)),
+        ...followers.map((follower) =>
+          runFollower({ follower, journal, clock, chance, gatherMs: options.gatherMs ?? 0, report, reportPassedOver }, signal),
+        ),
         tree.run(signal, (problem) => {
           if (problem === undefined) log.info('checkpoints are signed again');
           else log.error(`no checkpoint can be signed: ${problem.message}`);

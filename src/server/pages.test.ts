@@ -11,7 +11,7 @@ async function open(more: Partial<PageSources> & { delivered?: number } = {}) {
   const texts = [recordText('one'), recordText('two'), recordText('one'), 'nonsense'];
   const pieces = texts.map((text) => ({ kind: 'record', bytes: bytesOf(text) }) as const);
   await acceptEvents(rig.stores, callOf(OWNER), pieces, { source: 'record', createAccounts: false });
-  const counter = await EventCounter.open(rig.catalog);
+  const counter = await EventCounter.open(rig);
   await counter.take(await rig.journal.read(0n, 100));
   const { delivered = 2, ...sources } = more;
   const history = {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { bytesOf, IntakeRig, OWNER, recordText, START_MS } from '../../test/support/intake-rig.ts';
 import type { Region } from '../event/types.ts';
 import type { Follower } from '../store/follower.ts';
-import { type Journal, JournalDamaged, type JournalEntry } from '../store/journal.ts';
+import { type Journal, type JournalDamage, JournalDamaged, type JournalEntry } from '../store/journal.ts';
 import { type FollowerState, runFollower } from './run-follower.ts';
 
 /** Remembers what it took; `fail` decides whether the next batch is refused. */
@@ -34,14 +34,16 @@ async function submit(rig: IntakeRig, ...ids: string[]): Promise<void> {
 function start(rig: IntakeRig, follower: Follower, journal: Journal = rig.journal) {
   const stopping = new AbortController();
   const states: FollowerState[] = [];
+  const passed: string[] = [];
+  const reportPassedOver = (name: string, { from, to }: JournalDamage) => void passed.push(`${name} ${from} to ${to}`);
   const told: (() => void)[] = [];
   const report = (state: FollowerState) => {
     states.push(state);
     for (const wake of told.splice(0)) wake();
   };
   const nextReport = () => new Promise<void>((resolve) => told.push(resolve));
-  const ended = runFollower({ follower, journal, clock: rig.clock, chance: rig.chance, report }, stopping.signal);
-  return { states, ended, nextReport, stop: () => stopping.abort() };
+  const ended = runFollower({ follower, journal, clock: rig.clock, chance: rig.chance, report, reportPassedOver }, stopping.signal);
+  return { states, passed, ended, nextReport, stop: () => stopping.abort() };
 }
 
 describe('runFollower', () => {
@@ -107,12 +109,28 @@ describe('runFollower', () => {
     expect(notebook.taken).toEqual([]);
   });
 
-  test('an entry that cannot be read stops the follower: going on would skip it', async () => {
+  test('an entry that cannot be read stops a follower that must be complete: going on would skip it', async () => {
     const rig = await IntakeRig.open();
     const read = () => Promise.reject(new JournalDamaged({ from: 1n, to: 2n, reason: 'wrong CRC' }));
     const { states, ended } = start(rig, new Notebook(), { ...rig.journal, read });
     await ended;
     expect(states).toMatchObject([{ state: 'stopped', problem: expect.stringContaining('entries 1 to 2') }]);
+  });
+
+  test('a follower that may passes over it, which is told, and gets what comes after it', async () => {
+    const rig = await IntakeRig.open();
+    const notebook: Notebook & Pick<Follower, 'passOver'> = new Notebook();
+    notebook.passOver = async ({ to }) => void notebook.taken.push(to);
+    await submit(rig, 'one', 'two', 'three', 'four');
+    rig.journal.pretendDamage({ from: 2n, to: 3n, reason: 'wrong CRC' });
+    const finished = new Promise<void>((resolve) => {
+      notebook.onTake = () => notebook.cursor() === 4n && resolve();
+    });
+    const { states, passed, ended, stop } = start(rig, notebook);
+    await finished;
+    stop();
+    await ended;
+    expect([notebook.taken, passed, states]).toEqual([[1n, 3n, 4n], ['notebook 2 to 3'], []]);
   });
 
   test('what comes while a follower rests is taken at one go', async () => {
@@ -123,7 +141,10 @@ describe('runFollower', () => {
     await submit(rig, 'one');
     const stopping = new AbortController();
     const { journal, clock, chance } = rig;
-    const ended = runFollower({ follower: notebook, journal, clock, chance, gatherMs: 100, report: () => undefined }, stopping.signal);
+    const ended = runFollower(
+      { follower: notebook, journal, clock, chance, gatherMs: 100, report: () => undefined, reportPassedOver: () => undefined },
+      stopping.signal,
+    );
     await clock.someoneSleeps();
     await submit(rig, 'two');
     await submit(rig, 'three');

@@ -5,7 +5,7 @@
  * `server/run-follower.ts` reads, hands over, and waits; the follower acts and then saves its cursor together with its
  * accounting in one catalog commit. A follower that hits a bug stops, and says so in `/readyz` and `/metrics`.
  */
-import type { JournalEntry } from './journal.ts';
+import type { JournalDamage, JournalEntry } from './journal.ts';
 
 export interface Follower {
   /** Such as `history`, `tree`, `metrics`, or `trail/<account>/<region>/<name>`. */
@@ -18,6 +18,12 @@ export interface Follower {
    * @throws Error for an outage: the same entries come again later, with back-off.
    */
   take(entries: readonly JournalEntry[]): Promise<bigint>;
+  /**
+   * Goes on behind entries that cannot be read, of which the one after `cursor()` is one; durable on return, as is what
+   * says that they are missing (`store/passed-over.ts`). Absent where the follower must be complete: it stops there.
+   * @throws Error for an outage: the same damage comes again later.
+   */
+  passOver?(damage: JournalDamage): Promise<void>;
 }
 
 /** Counts of events for one account and hour of receipt (hour = whole hours since 1970). */

@@ -84,6 +84,11 @@ export interface HistoryIndex {
    * It falls when a part is lost. Rows that are given again then fill the hole, and it returns to where it was.
    */
   coveredTo(): bigint;
+  /**
+   * Takes out the parts that hold entries of the range (`after`, `to`], durable on return: they are to be made again with
+   * rows that could not be given before. `coveredTo()` falls to what lies before them. Not while rows are added.
+   */
+  forget(after: bigint, to: bigint): Promise<void>;
   /** Parts that could not be read and were dropped since the index was opened. They are made again from the journal. */
   dropped(): readonly DroppedRun[];
   /** Scopes that hold a row. */

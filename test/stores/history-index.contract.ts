@@ -145,6 +145,19 @@ export function historyIndexContract(name: string, open: () => Promise<HistoryIn
         expect(await sequences(index)).toEqual([6, 1]);
       }));
 
+    test('what is forgotten is not covered any more, and found again once it is given again', () =>
+      using(async (index) => {
+        await index.add([row(1, 1000), row(2, 2000), row(4, 4000)], 5n);
+        await index.settle();
+        await index.forget(5n, 9n);
+        expect(index.coveredTo()).toBe(5n);
+        await index.forget(1n, 3n);
+        expect(index.coveredTo()).toBeLessThanOrEqual(1n);
+        expect(await sequences(index)).not.toContain(2);
+        await index.add([row(1, 1000), row(2, 2000), row(3, 3000), row(4, 4000)], 5n);
+        expect([await sequences(index), index.coveredTo()]).toEqual([[4, 3, 2, 1], 5n]);
+      }));
+
     test('expired rows are gone at once, late ones as well, and a scope goes with its last row', () =>
       using(async (index) => {
         await index.add([row(1, 1000), row(2, 2000), row(3, 1500, {}, OTHER_REGION)], 3n);

@@ -8,10 +8,12 @@ import { type HistoryFollower, openHistoryFollower } from '../../src/history/ind
 import { historyOperations } from '../../src/history/operations.ts';
 import type { Catalog } from '../../src/store/catalog.ts';
 import type { HistoryIndex } from '../../src/store/history-index.ts';
+import { JournalDamaged } from '../../src/store/journal.ts';
 import { createMemoryCatalog } from '../../src/store/memory/catalog.ts';
 import { createMemoryHistoryIndex } from '../../src/store/memory/history-index.ts';
 import { createMemoryJournal } from '../../src/store/memory/journal.ts';
 import { createMemoryKeys } from '../../src/store/memory/keys.ts';
+import { readPast } from '../../src/store/read-past.ts';
 import { ManualClock, seededChance } from './manual-clock.ts';
 
 export const ACCOUNT = '123837392027' as AccountId;
@@ -91,7 +93,9 @@ export class HistoryRig {
   /** Hands over what the follower has not taken, as the server does. */
   async catchUp(): Promise<void> {
     for (let after = this.follower.cursor(); after < this.journal.head(); after = this.follower.cursor()) {
-      await this.follower.take(await this.journal.read(after, 1_000));
+      const entries = await readPast(this.journal, after, 1_000);
+      if (entries instanceof JournalDamaged) await this.follower.passOver!(entries.damage);
+      else await this.follower.take(entries);
     }
   }
 

@@ -4,7 +4,8 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { CloudTrailClient, LookupEventsCommand } from '@aws-sdk/client-cloudtrail';
+import { afterAll, expect, test, vi } from 'vitest';
 import { runCli } from '../support/run-cli.ts';
 import { startServer } from '../support/start-server.ts';
 
@@ -12,7 +13,23 @@ const ACCOUNT = '123837392027';
 const root = await mkdtemp(join(tmpdir(), 'snowtrail-damaged-'));
 afterAll(() => rm(root, { recursive: true, force: true }));
 
-test('verify, doctor, readiness and look-ups name a damaged entry of a server that runs, and events are taken all the same (F08, F09)', async () => {
+/** All events of the test, once history has caught up with the last one. */
+function findAll(dataDir: string) {
+  return vi.waitFor(
+    async () => {
+      const found = await runCli(['events', 'name:A', '--limit', '0', '-o', 'ndjson', '--data-dir', dataDir]);
+      expect(idsOf(found)).toContain('event-new');
+      return found;
+    },
+    { timeout: 20_000, interval: 200 },
+  );
+}
+
+function idsOf({ text }: { readonly text: string }): readonly string[] {
+  return [...text.matchAll(/"EventId":"(event-\w+)"/g)].map(([, id]) => id!);
+}
+
+test('everybody who is asked names a damaged entry, the rest is found and more events are taken; a whole copy of the segment mends it (P8, F08, F09)', async () => {
   const dataDir = join(root, 'data');
   const records = join(root, 'records.ndjson');
   const record = (id: string) =>
@@ -30,10 +47,11 @@ test('verify, doctor, readiness and look-ups name a damaged entry of a server th
 
   const journal = join(dataDir, 'journal');
   const [log] = (await readdir(journal)).filter((name) => name.endsWith('.log'));
-  const bytes = await readFile(join(journal, log!));
-  const at = bytes.indexOf('"event-50"');
-  bytes[at + 1]! ^= 1;
-  await writeFile(join(journal, log!), bytes);
+  const whole = await readFile(join(journal, log!));
+  const damaged = Buffer.from(whole);
+  const at = damaged.indexOf('"event-50"');
+  damaged[at + 1]! ^= 1;
+  await writeFile(join(journal, log!), damaged);
 
   const second = await startServer({ dataDir });
   try {
@@ -51,7 +69,31 @@ test('verify, doctor, readiness and look-ups name a damaged entry of a server th
     await writeFile(records, record('event-new'));
     const more = await runCli(['record', records, '--data-dir', dataDir]);
     expect([more.exitCode, more.text]).toEqual([0, expect.stringContaining('"accepted":1')]);
+
+    const found = await findAll(dataDir);
+    expect([found.exitCode, found.stderr]).toEqual([4, expect.stringMatching(/journal entries (\d+) are damaged and may be missing here/)]);
+    expect(idsOf(found)).toHaveLength(100);
+    expect(idsOf(found)).not.toContain('event-50');
+    const { secretAccessKey, accessKeyId } = JSON.parse(await readFile(join(dataDir, 'access-keys', `${ACCOUNT}.json`), 'utf8'));
+    const client = new CloudTrailClient({ endpoint: second.url, region: 'us-east-1', credentials: { accessKeyId, secretAccessKey } });
+    await expect(client.send(new LookupEventsCommand({}))).rejects.toMatchObject({ name: 'EventHistoryDamagedException' });
+    const later = new LookupEventsCommand({ StartTime: new Date(Date.now() + 30 * 60_000) });
+    expect((await client.send(later)).Events).toEqual([]);
+    client.destroy();
   } finally {
     await second.stop();
+  }
+
+  const now = await readFile(join(journal, log!));
+  whole.copy(now);
+  await writeFile(join(journal, log!), now);
+  const third = await startServer({ dataDir });
+  try {
+    const found = await findAll(dataDir);
+    expect([found.exitCode, idsOf(found).length]).toEqual([0, 101]);
+    const doctor = await runCli(['doctor', '--data-dir', dataDir]);
+    expect([doctor.exitCode, doctor.stderr]).toEqual([0, expect.not.stringContaining('damaged')]);
+  } finally {
+    await third.stop();
   }
 });

@@ -7,6 +7,7 @@ const BOOK = { Account: '111122223333', Hour: '2026-11-20T14:00:00.000Z', Follow
 const HEALTHY = {
   Journal: { State: 'ok', Head: '2' },
   Damage: [],
+  PassedOver: [],
   HistoryDropped: [],
   Followers: [{ Name: 'history', State: 'running' }],
 };
@@ -22,6 +23,7 @@ describe('findProblems', () => {
       {
         Journal: { State: 'full', Reason: 'less than the reserve is free', Head: '2' },
         Damage: [{ From: '1', To: '2', Reason: 'checksum' }],
+        PassedOver: [{ Follower: 'history', From: '1', To: '2', Reason: 'wrong CRC' }],
         HistoryDropped: [{ Run: '7.run', From: '3', To: '9', Reason: 'a page has a wrong checksum' }],
         Followers: [
           { Name: 'tree', State: 'stopped', Problem: 'a bug' },
@@ -37,6 +39,7 @@ describe('findProblems', () => {
     expect(problems.map(({ Problem }) => Problem)).toEqual([
       'the journal takes no events (full): less than the reserve is free',
       'journal entries 1 to 2 cannot be read: checksum',
+      'follower history went on without journal entries 1 to 2, which were damaged: wrong CRC',
       'part 7.run of the history index (entries 3 to 9) was damaged and dropped: a page has a wrong checksum',
       'follower tree has stopped: a bug',
       'follower trail/x cannot go on for now: no answer',

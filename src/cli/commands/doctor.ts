@@ -21,6 +21,7 @@ interface DoctorOptions extends GlobalOptions {
 interface Health {
   readonly Journal: { readonly State: string; readonly Reason?: string; readonly Head: string };
   readonly Damage: readonly { readonly From: string; readonly To: string; readonly Reason?: string }[];
+  readonly PassedOver: readonly { readonly Follower: string; readonly From: string; readonly To: string; readonly Reason: string }[];
   readonly HistoryDropped: readonly { readonly Run: string; readonly From: string; readonly To: string; readonly Reason: string }[];
   readonly Followers: readonly { readonly Name: string; readonly State: string; readonly Problem?: string }[];
 }
@@ -158,7 +159,7 @@ function sumReceived({ Received }: Accounting): { Received: number; Accepted: nu
 
 /** Everything that is wrong, the worst first. */
 export function findProblems(health: Health, books: Accounting): readonly Finding[] {
-  const { Journal, Damage, HistoryDropped, Followers } = health;
+  const { Journal, Damage, PassedOver, HistoryDropped, Followers } = health;
   const findings: Finding[] = [];
   if (Journal.State !== 'ok') {
     findings.push({
@@ -170,6 +171,12 @@ export function findProblems(health: Health, books: Accounting): readonly Findin
     findings.push({
       Problem: `journal entries ${From} to ${To} cannot be read: ${Reason ?? 'no reason given'}`,
       Advice: 'keep a copy of the data directory; put the segment back from a backup, then start the server again',
+    });
+  }
+  for (const { Follower, From, To, Reason } of PassedOver) {
+    findings.push({
+      Problem: `follower ${Follower} went on without journal entries ${From} to ${To}, which were damaged: ${Reason}`,
+      Advice: 'answers that may lack them say so; once the segment is back from a backup, the next start takes them in',
     });
   }
   for (const { Run, From, To, Reason } of HistoryDropped) {

@@ -12,7 +12,7 @@ import { findServer } from '../find-server.ts';
 import type { GlobalOptions } from '../global-options.ts';
 import { addExamples } from '../help.ts';
 import { outputForm, printRows, say } from '../output.ts';
-import { firstEvents, type SearchRequest } from '../search-pages.ts';
+import { firstEvents, type SearchRequest, warnOfUnreadable } from '../search-pages.ts';
 import type { Column } from '../table.ts';
 
 interface ListOptions extends FilterOptions, GlobalOptions {
@@ -80,13 +80,15 @@ async function printSearch(options: ListOptions, request: SearchRequest, columns
   outputForm(options);
   const fields = options.fields === undefined ? undefined : parseFields(options.fields);
   const client = new Client(await findServer(options));
-  const { events, hasMore } = await firstEvents(client, request, limit);
+  const { events, hasMore, unreadable } = await firstEvents(client, request, limit);
   if (fields === undefined) await printRows(options, columns, events);
   else {
     const picked = events.map((event) => pickFields(fields, event));
     await printRows(options, fieldColumns(fields), picked);
   }
-  if (events.length === 0) {
+  const isPartial = warnOfUnreadable(unreadable);
+  if (isPartial) process.exitCode = EXIT.partial;
+  if (events.length === 0 && !isPartial) {
     const message = 'no event matches; widen the filters or the time (--from -90d), or wait a second if it happened just now';
     if (options.failEmpty) throw new CommandFailed(EXIT.notFound, message);
     say(options, message);

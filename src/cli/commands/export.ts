@@ -10,13 +10,13 @@ import { open, rename, rm } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { Client } from '../client.ts';
 import { addFilterOptions, type FilterOptions, filterInput } from '../event-filter-options.ts';
-import { UsageError } from '../exit.ts';
+import { EXIT, UsageError } from '../exit.ts';
 import { findServer } from '../find-server.ts';
 import type { GlobalOptions } from '../global-options.ts';
 import { addExamples } from '../help.ts';
 import { jsonLine, say, writeOut } from '../output.ts';
 import { safeText } from '../safe-text.ts';
-import { searchPages } from '../search-pages.ts';
+import { addUnreadable, searchPages, warnOfUnreadable } from '../search-pages.ts';
 
 interface ExportOptions extends FilterOptions, GlobalOptions {
   readonly out?: string;
@@ -51,6 +51,7 @@ async function exportEvents(options: ExportOptions, words: readonly string[]): P
   const hash = createHash('sha256');
   let count = 0;
   let toSequence = '0';
+  const unreadable = new Set<string>();
   try {
     for await (const page of searchPages(client, { operation: 'ExportEvents', input })) {
       const lines = page.Events.map(jsonLine).join('');
@@ -58,12 +59,14 @@ async function exportEvents(options: ExportOptions, words: readonly string[]): P
       await target.write(lines);
       count += page.Events.length;
       toSequence = page.ToSequence;
+      addUnreadable(unreadable, page);
     }
     await target.finish();
   } catch (error) {
     await target.abandon();
     throw error;
   }
+  if (warnOfUnreadable(unreadable)) process.exitCode = EXIT.partial;
   say(options, `${count} events in the order of event time, then sequence; SHA-256 ${hash.digest('hex')}`);
   say(options, `everything accepted up to sequence ${toSequence} was looked at; --to-sequence ${toSequence} gives the same again`);
 }

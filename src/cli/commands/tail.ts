@@ -6,19 +6,23 @@ import { Client } from '../client.ts';
 import { parseCount } from '../counts.ts';
 import { type EventField, FIELDS_OPTION, fieldColumns, parseFields, pickFields } from '../event-fields.ts';
 import { addFilterOptions, type FilterOptions, filterInput } from '../event-filter-options.ts';
-import { type EventView, shortTime } from '../event-view.ts';
+import { type EventView, type SearchPage, shortTime } from '../event-view.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import { findServer } from '../find-server.ts';
 import type { GlobalOptions } from '../global-options.ts';
 import { addExamples } from '../help.ts';
 import { jsonLine, outputForm, say, writeOut } from '../output.ts';
 import { safeText } from '../safe-text.ts';
-import { firstEvents } from '../search-pages.ts';
+import { addUnreadable, firstEvents, warnOfUnreadable } from '../search-pages.ts';
 
 interface TailOptions extends FilterOptions, GlobalOptions {
   readonly fields?: string;
   readonly lines: string;
   readonly limit: string;
+}
+
+interface TailPage extends Pick<SearchPage, 'Events' | 'Unreadable'> {
+  readonly NextSequence: string;
 }
 
 export function addTail(program: Command): void {
@@ -48,15 +52,16 @@ async function tail(options: TailOptions, words: readonly string[]): Promise<voi
   const past = await firstEvents(client, { operation: 'SearchEvents', input }, Math.max(lines, 1));
   const shown = lines === 0 ? [] : past.events.toReversed().slice(limit === 0 ? 0 : -limit);
   await writeOut(shown.map(line).join(''));
+  warnOfUnreadable(past.unreadable);
   say(options, 'waiting for events; Ctrl-C ends');
   let left = limit === 0 ? Number.POSITIVE_INFINITY : limit - shown.length;
   for (let after = past.toSequence; left > 0; ) {
-    const page = await client.call<{ readonly Events: readonly EventView[]; readonly NextSequence: string }>('TailEvents', {
-      ...input,
-      AfterSequence: after,
-    });
+    const page = await client.call<TailPage>('TailEvents', { ...input, AfterSequence: after });
     const events = page.Events.slice(0, left);
     await writeOut(events.map(line).join(''));
+    const unreadable = new Set<string>();
+    addUnreadable(unreadable, page);
+    warnOfUnreadable(unreadable);
     left -= events.length;
     after = page.NextSequence;
   }

@@ -57,6 +57,12 @@ class MemoryHistoryIndex implements HistoryIndex {
     return this.#coveredTo;
   }
 
+  async forget(after: bigint, to: bigint): Promise<void> {
+    if (to <= after || after >= this.#coveredTo) return;
+    this.#rows = this.#rows.filter((row) => row.sequence <= after);
+    this.#coveredTo = after;
+  }
+
   dropped(): readonly DroppedRun[] {
     return [];
   }

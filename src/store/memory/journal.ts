@@ -1,15 +1,27 @@
 /**
  * The journal in memory: the reference of the contract, and the store of tests that need no disk.
  *
- * Every entry is durable at once. `pretend` makes it refuse as a full or a broken disk does.
+ * Every entry is durable at once. `pretend` makes it refuse as a full or a broken disk does, `pretendDamage` what a damaged
+ * one does.
  */
 import type { AccountId } from '../../event/types.ts';
 import type { Chance, Clock } from '../clock.ts';
-import { type AppendVerdict, type Journal, type JournalEntry, JournalFailed, JournalFull, type NewEntry } from '../journal.ts';
+import {
+  type AppendVerdict,
+  type Journal,
+  type JournalDamage,
+  JournalDamaged,
+  type JournalEntry,
+  JournalFailed,
+  JournalFull,
+  type NewEntry,
+} from '../journal.ts';
 
 export interface MemoryJournal extends Journal {
   /** What the disk of this journal is like from now on. `failed` stays, as it does on a real one. */
   pretend(state: 'ok' | 'full' | 'failed'): void;
+  /** Ranges that cannot be read from now on; those of before can be again. */
+  pretendDamage(...ranges: readonly JournalDamage[]): void;
 }
 
 const READ_BYTES_MAX = 16 * 1_048_576;
@@ -21,6 +33,7 @@ export function createMemoryJournal(options: { readonly clock: Clock; readonly c
   const placesOfId = new Map<string, number[]>();
   let state: 'ok' | 'full' | 'failed' = 'ok';
   let isClosed = false;
+  let damages: readonly JournalDamage[] = [];
   let beyond: { readonly after: bigint; readonly resolve: () => void }[] = [];
 
   const head = (): bigint => BigInt(entries.length);
@@ -53,6 +66,11 @@ export function createMemoryJournal(options: { readonly clock: Clock; readonly c
     return entry;
   };
 
+  const requireWhole = (sequence: bigint): void => {
+    const damage = damages.find(({ from, to }) => from <= sequence && sequence <= to);
+    if (damage !== undefined) throw new JournalDamaged(damage);
+  };
+
   return {
     async append(added, closing) {
       if (isClosed) throw new JournalFailed('the journal is closed');
@@ -82,6 +100,8 @@ export function createMemoryJournal(options: { readonly clock: Clock; readonly c
       const found: JournalEntry[] = [];
       let bytes = 0;
       for (const entry of entries.slice(Number(after), Number(after) + limit)) {
+        if (found.length === 0) requireWhole(entry.sequence);
+        else if (damages.some(({ from }) => from === entry.sequence)) break;
         bytes += entry.bytes.length;
         if (bytes > READ_BYTES_MAX && found.length > 0) break;
         found.push(entry);
@@ -89,7 +109,11 @@ export function createMemoryJournal(options: { readonly clock: Clock; readonly c
       return found;
     },
     async fetch(sequences) {
-      return sequences.map(at);
+      return sequences.map((sequence) => {
+        const entry = at(sequence);
+        requireWhole(sequence);
+        return entry;
+      });
     },
     head,
     async find(account: AccountId, id: string) {
@@ -115,14 +139,17 @@ export function createMemoryJournal(options: { readonly clock: Clock; readonly c
         signal.addEventListener('abort', stop, { once: true });
       });
     },
-    damage: () => [],
-    scrub: async () => [],
+    damage: () => damages,
+    scrub: async () => damages,
     health: () => (state === 'ok' ? { state } : { state, reason: `the journal pretends to be ${state}` }),
     async close() {
       isClosed = true;
     },
     pretend(wanted) {
       if (state !== 'failed') state = wanted;
+    },
+    pretendDamage(...ranges) {
+      damages = ranges;
     },
   };
 }

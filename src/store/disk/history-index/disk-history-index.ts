@@ -152,6 +152,14 @@ export class DiskHistoryIndex implements HistoryIndex {
     return this.#dropped;
   }
 
+  async forget(after: bigint, to: bigint): Promise<void> {
+    assert(!this.#isAdding, 'nothing is forgotten while rows are added');
+    await this.settle();
+    const isPart = (part: { readonly after: number; readonly to: number }): boolean => BigInt(part.after) < to && BigInt(part.to) > after;
+    if (isPart(this.#active)) this.#active.reset(this.#active.after);
+    this.#takeOut(this.#runs.filter((run) => isPart(run.directory)));
+  }
+
   /** Rows of each run, in the order of the journal, for benches and tests. */
   runRows(): readonly number[] {
     return this.#runs.map((run) => run.directory.rowCount);
@@ -305,11 +313,14 @@ export class DiskHistoryIndex implements HistoryIndex {
   }
 
   #drop(run: Run, reason: string): void {
-    const at = this.#runs.indexOf(run);
-    if (at < 0) return;
-    this.#runs.splice(at, 1);
+    if (!this.#runs.includes(run)) return;
     this.#dropped.push({ run: run.name, after: BigInt(run.directory.after), to: BigInt(run.directory.to), reason });
-    this.#delete([run]);
+    this.#takeOut([run]);
+  }
+
+  #takeOut(runs: readonly Run[]): void {
+    this.#runs = this.#runs.filter((run) => !runs.includes(run));
+    this.#delete(runs);
     this.#recover();
   }
 
