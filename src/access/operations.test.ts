@@ -50,6 +50,21 @@ describe('accessOperations', () => {
     expect(await send(rig, 'CreateAccount', { Account: STRANGER }, call)).toEqual({ Created: false });
   });
 
+  test('of two calls that make one account at once the later is refused: its record names a key that was not made', async () => {
+    const rig = await IntakeRig.open();
+    const call = callOf(ADMINISTRATOR);
+    const [first, second] = [
+      await decide(rig, 'CreateAccount', { Account: STRANGER }, call),
+      await decide(rig, 'CreateAccount', { Account: STRANGER }, call),
+    ];
+    await first.apply?.();
+    await expect(second.apply?.()).rejects.toMatchObject({ code: 'ConflictException', status: 409 });
+    const { AccessKeyId } = (first.output as { AccessKey: { AccessKeyId: string } }).AccessKey;
+    expect(rig.kept.filter(({ account }) => account === STRANGER).map(({ accessKeyId }) => accessKeyId)).toEqual([AccessKeyId]);
+    expect(await rig.accounts.listKeys(STRANGER)).toMatchObject([{ accessKeyId: AccessKeyId }]);
+    expect(await send(rig, 'CreateAccount', { Account: STRANGER }, call)).toEqual({ Created: false });
+  });
+
   test('the record of a new account names the key that came with it, and that of a known account none', async () => {
     const rig = await IntakeRig.open();
     const decision = await decide(rig, 'CreateAccount', { Account: STRANGER }, callOf(ADMINISTRATOR));

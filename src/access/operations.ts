@@ -61,13 +61,15 @@ function createAccount(
       const name = nameOf(input.Name ?? `account ${account}`);
       if (accounts.exists(account)) return { output: { Created: false }, requestParameters: { account, name }, responseElements: null };
       const { newKey, save } = await accounts.prepareAccount(account, name);
-      const output: { Created: boolean; AccessKey?: NewKeyOutput } = { Created: true };
+      const key = { Account: account, AccessKeyId: newKey.accessKeyId, SecretAccessKey: newKey.secretAccessKey };
       return {
-        output,
+        output: { Created: true, AccessKey: key },
         apply: async () => {
-          const key = await save();
-          output.Created = key !== undefined;
-          if (key) output.AccessKey = { Account: key.account, AccessKeyId: key.accessKeyId, SecretAccessKey: key.secretAccessKey };
+          // The record names a key that was not made: a refusal puts a second record beside it that says so.
+          if ((await save()) === undefined)
+            throw new ApiError('ConflictException', `account ${account} was made by another call meanwhile, with a key of its own`, {
+              status: 409,
+            });
         },
         requestParameters: { account, name },
         // As for CreateAccessKey: the id of the key, never its secret.
