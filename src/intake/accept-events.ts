@@ -17,6 +17,7 @@ import type { AccountId, Event, EventSourceKind, RefusalCode } from '../event/ty
 import type { Chance, Clock } from '../store/clock.ts';
 import type { Journal, NewEvent, NewFact } from '../store/journal.ts';
 import { IntakeLedger } from './intake-ledger.ts';
+import type { UsedRegions } from './used-regions.ts';
 
 /** What became of one submitted record. */
 export type EventVerdict =
@@ -47,6 +48,7 @@ export interface IntakeStores {
   readonly clock: Clock;
   readonly chance: Chance;
   readonly accounts: IntakeAccounts;
+  readonly regions: UsedRegions;
   readonly sha256: (bytes: Uint8Array) => Uint8Array;
 }
 
@@ -94,6 +96,7 @@ export async function acceptEvents(
     entries.push(newEvent(outcome.event, options.source, receivedAtMs));
   }
 
+  await Promise.all(entries.flatMap(({ account, region }) => stores.regions.use(account, region, receivedAtMs) ?? []));
   const factId = `intake/${stores.chance.uuid()}`;
   const appended = await stores.journal.append(entries, (outcomes) => {
     for (const [index, { kind }] of outcomes.entries()) ledger.settle(entries[index]!.account, kind);

@@ -34,11 +34,10 @@ export function createCallRecorder(stores: Omit<IntakeStores, 'accounts'>): Reco
     }
     if (outcome.kind === 'refused') throw new Error(`the record of ${record.eventName} is not an event: ${outcome.reason}`);
     const { event } = outcome;
-    await within(
-      RECORD_TIMEOUT_MS,
-      stores.clock,
-      stores.journal.append([{ kind: 'event', source: 'own-call', account, region, eventId: event.eventId, receivedAtMs, bytes, event }]),
-    );
+    const append = () =>
+      stores.journal.append([{ kind: 'event', source: 'own-call', account, region, eventId: event.eventId, receivedAtMs, bytes, event }]);
+    const regionSaved = stores.regions.use(account, region, receivedAtMs);
+    await within(RECORD_TIMEOUT_MS, stores.clock, regionSaved === undefined ? append() : regionSaved.then(append));
   };
 }
 

@@ -28,6 +28,7 @@ import { acceptBulk, bulkOptions } from '../intake/bulk-events.ts';
 import { closeCutSubmission, findCutSubmission } from '../intake/close-cut-submission.ts';
 import { EventCounter } from '../intake/count-events.ts';
 import { createCallRecorder } from '../intake/record-call.ts';
+import { UsedRegions } from '../intake/used-regions.ts';
 import type { Follower } from '../store/follower.ts';
 import { type JournalDamage, JournalFull } from '../store/journal.ts';
 import { createTrails, type Trails } from '../trail/create-trails.ts';
@@ -138,6 +139,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     clock,
     chance,
     sha256,
+    regions: new UsedRegions(catalog),
     accounts: {
       exists: (id: AccountId) => accounts.exists(id),
       create: async (id: AccountId) => {

@@ -36,6 +36,11 @@ export interface CollectedBatch {
   readonly to: bigint;
   /** By account and Region. Empty when the trail takes nothing. */
   readonly groups: readonly RecordGroup[];
+  /**
+   * When the account was in a Region first, by the receipt of its events that were looked at, whether any of them is taken.
+   * Empty unless the trail is one of all Regions.
+   */
+  readonly regions: ReadonlyMap<Region, EpochMs>;
   /** Of all events looked at, by account and hour of receipt. */
   readonly counts: readonly TrailCount[];
 }
@@ -62,6 +67,7 @@ export async function collectBatch(
 ): Promise<CollectedBatch> {
   const groups = new Map<string, OpenGroup>();
   const counts = new Map<string, { account: string; hour: number; delivered: number; filtered: number }>();
+  const regions = new Map<Region, EpochMs>();
   let to = range.after;
   let sizeBytes = 0;
   let entriesSeen = 0;
@@ -79,6 +85,8 @@ export async function collectBatch(
       if (group === undefined) groups.set(key, openGroup(entry, event.eventTimeMs));
       else addTo(group, entry, event.eventTimeMs);
     }
+    if (scope?.isMultiRegionTrail && entry.account === scope.account && !regions.has(entry.region))
+      regions.set(entry.region, entry.receivedAtMs);
     const hour = Math.floor(entry.receivedAtMs / HOUR_MS);
     const count = counts.get(`${entry.account}/${hour}`) ?? { account: entry.account, hour, delivered: 0, filtered: 0 };
     counts.set(`${entry.account}/${hour}`, count);
@@ -100,7 +108,7 @@ export async function collectBatch(
     }
   }
   const inOrder = [...groups.entries()].sort(([one], [other]) => (one < other ? -1 : 1));
-  return { to, groups: inOrder.map(([, group]) => group), counts: [...counts.values()] };
+  return { to, groups: inOrder.map(([, group]) => group), regions, counts: [...counts.values()] };
 }
 
 function openGroup(entry: JournalEntry, eventTimeMs: EpochMs): OpenGroup {

@@ -299,7 +299,7 @@ describe('digests', () => {
       [HOME, '03:04:05Z', '03:05:00Z', true, 0],
       [HOME, '03:05:00Z', '03:06:00Z', false, 0],
       [HOME, '03:06:00Z', '03:07:00Z', false, 0],
-      [WEST, '03:05:10Z', '03:06:00Z', true, 1],
+      [WEST, '03:05:05Z', '03:06:00Z', true, 1],
       [WEST, '03:06:00Z', '03:07:00Z', false, 0],
     ]);
   });
@@ -307,13 +307,42 @@ describe('digests', () => {
   test('Regions that the account has used before begin with StartLogging', async () => {
     const rig = new TrailRig();
     await rig.createBucket();
-    await rig.catalog.commit([{ key: ['region', TRAIL_ACCOUNT, WEST], value: {}, expected: 0 }]);
+    await rig.record(WEST);
     const trails = await rig.open();
     await rig.send(trails, 'CreateTrail', { Name: 'main', S3BucketName: BUCKET, EnableLogFileValidation: true, IsMultiRegionTrail: true });
     await rig.send(trails, 'StartLogging', { Name: 'main' });
     await rig.settle(trails);
     await rig.pass(trails, DIGEST_MS);
     expect((await checkTrail(rig, BUCKET)).digests.map(({ region }) => region)).toEqual([HOME, WEST]);
+  });
+
+  test('a Region begins with the first event of the account in it, though nothing is delivered there', async () => {
+    const { rig, trails } = await logging();
+    await rig.pass(trails, DIGEST_MS + 3_000);
+    await rig.record(WEST, { source: 'import' });
+    await rig.record(EAST, { account: STRANGER });
+    await rig.pass(trails, 2 * DIGEST_MS);
+    const { digests, faults, logFiles } = await checkTrail(rig, BUCKET);
+    expect([faults, logFiles]).toEqual([[], []]);
+    expect(digests.filter(({ region }) => region !== HOME).map(({ region, start, isStarting }) => [region, start, isStarting])).toEqual([
+      [WEST, '2026-01-02T03:05:08Z', true],
+      [WEST, '2026-01-02T03:06:00Z', false],
+    ]);
+  });
+
+  test('no Region begins for a trail of one Region, without validation, or while it is off', async () => {
+    for (const input of [{ IsMultiRegionTrail: false }, { EnableLogFileValidation: false }]) {
+      const { rig, trails } = await logging(input);
+      await rig.record(WEST, { source: 'import' });
+      await rig.pass(trails, 2 * DIGEST_MS);
+      expect((await checkTrail(rig, BUCKET)).digests.filter(({ region }) => region !== HOME)).toEqual([]);
+    }
+    const { rig, trails } = await logging();
+    await rig.send(trails, 'StopLogging', { Name: 'main' });
+    await rig.settle(trails);
+    await rig.record(WEST, { source: 'import' });
+    await rig.pass(trails, 2 * DIGEST_MS);
+    expect((await checkTrail(rig, BUCKET)).digests.filter(({ region }) => region !== HOME)).toEqual([]);
   });
 
   test('StopLogging writes a last digest, StartLogging a starting one; none for the time between', async () => {

@@ -77,6 +77,7 @@ interface BatchFiles {
   readonly number: number;
   readonly files: readonly PreparedFile[];
   readonly counts: readonly TrailCount[];
+  readonly regions: CollectedBatch['regions'];
 }
 
 /** How a trail's follower is, for readiness and metrics. */
@@ -363,6 +364,27 @@ export class TrailFollower {
     return [...regions].sort().flatMap((region) => this.#opened(loaded, { account, region }, atMs));
   }
 
+  /**
+   * Chains of Regions that exist since a batch of a trail that is logging, from that moment on: digests of them come before
+   * there is anything to list.
+   */
+  async #chainsOfRegions(
+    loaded: LoadedTrail,
+    state: TrailState,
+    { regions, atMs }: { readonly regions: CollectedBatch['regions']; readonly atMs: EpochMs },
+  ): Promise<readonly DigestChain[]> {
+    if (!state.settings.validates) return [];
+    const { account } = this.id;
+    const opened: DigestChain[] = [];
+    for (const [region, usedAtMs] of regions) {
+      if (loaded.chains.get(chainName({ account, region }))?.isOpen) continue;
+      if ((await this.#deps.catalog.get(['region', account, region])) === undefined) continue;
+      // Never before digests began, nor after the batch, whatever the clock said when the event came.
+      opened.push(...this.#opened(loaded, { account, region }, Math.min(Math.max(usedAtMs, state.lastBatchAtMs), atMs)));
+    }
+    return opened;
+  }
+
   /** The chain, open; nothing when it is open already. */
   #opened(loaded: LoadedTrail, of: Pick<DigestChain, 'account' | 'region'>, atMs: EpochMs): readonly DigestChain[] {
     const chain = loaded.chains.get(chainName(of));
@@ -399,8 +421,14 @@ export class TrailFollower {
       await this.#bindBatch(loaded, state, target, { after, collected });
     } else if (collected.counts.length > 0) {
       const counts = addCounts(loaded.counts, collected.counts);
-      await this.#commit(loaded, { state: { ...state, cursor: `${collected.to}` }, changes: this.#countChanges(counts) });
+      const atMs = Math.max(this.#deps.clock.nowMs(), state.lastBatchAtMs);
+      const opened = await this.#chainsOfRegions(loaded, state, { regions: collected.regions, atMs });
+      await this.#commit(loaded, {
+        state: { ...state, cursor: `${collected.to}` },
+        changes: [...this.#countChanges(counts), ...opened.map((chain) => this.#chainChange(chain))],
+      });
       for (const count of counts) loaded.counts.set(countName(count), count);
+      for (const chain of opened) loaded.chains.set(chainName(chain), chain);
       loaded.cursor = collected.to;
     } else {
       // Facts alone: to save that would be to write for ever, since each delivery of any trail makes one.
@@ -440,7 +468,7 @@ export class TrailFollower {
       files: files.map(({ object }) => ({ contentSha256: object.contentSha256, sha256: object.sha256 })),
     };
     const pending = await this.#savePending(loaded, state, target, content, work);
-    this.#files = { number: pending.number, files, counts: collected.counts };
+    this.#files = { number: pending.number, files, counts: collected.counts, regions: collected.regions };
   }
 
   /** The files of a pending batch: kept from binding it, or made again after a restart. */
@@ -456,12 +484,12 @@ export class TrailFollower {
     const hashes = files.map(({ object }) => ({ contentSha256: object.contentSha256, sha256: object.sha256 }));
     // INVARIANT: what a receipt has announced is what is put. Another zlib, or another reading of events, would break it.
     assert.deepEqual(hashes, work.files, `batch ${pending.number} of \`${this.name}\` is made again as it was announced`);
-    this.#files = { number: pending.number, files, counts: collected.counts };
+    this.#files = { number: pending.number, files, counts: collected.counts, regions: collected.regions };
     return this.#files;
   }
 
   async #finishBatch(loaded: LoadedTrail, state: TrailState, pending: PendingStep, work: Batch): Promise<void> {
-    const { files, counts: more } = await this.#inTurn(() => this.#filesOf(pending, work));
+    const { files, counts: more, regions } = await this.#inTurn(() => this.#filesOf(pending, work));
     const { bucket } = pending.target;
     await putAll(
       this.#putDeps(),
@@ -472,7 +500,15 @@ export class TrailFollower {
     const delivered = state.settings.validates
       ? files.map(({ object }) => ({ object, file: deliveredFile(object, bucket, work.atMs) }))
       : [];
-    const opened = delivered.flatMap(({ object }) => this.#opened(loaded, asChainName(object), work.atMs));
+    const ofRegions = await this.#chainsOfRegions(loaded, state, { regions, atMs: work.atMs });
+    const isOpened = new Set(ofRegions.map(chainName));
+    const opened = [
+      ...ofRegions,
+      ...delivered
+        .map(({ object }) => asChainName(object))
+        .filter((chain) => !isOpened.has(chainName(chain)))
+        .flatMap((chain) => this.#opened(loaded, chain, work.atMs)),
+    ];
     await this.#commit(loaded, {
       state: {
         ...state,
@@ -674,11 +710,11 @@ export class TrailFollower {
         return;
       }
       case 'batch': {
-        const { files, counts } = await this.#inTurn(() => this.#filesOf(pending, work));
+        const { files, counts, regions } = await this.#inTurn(() => this.#filesOf(pending, work));
         const moved = this.#renamed(files, work, target);
         const content = { ...contentOf(pending), objects: moved.map(({ object }) => object) } as ReceiptContent;
         const next = await this.#savePending(loaded, state, target, content, work);
-        this.#files = { number: next.number, files: moved, counts };
+        this.#files = { number: next.number, files: moved, counts, regions };
         return;
       }
       case 'digest': {

@@ -6,6 +6,7 @@ import { Accounts, type NewAccessKey } from '../../src/access/accounts.ts';
 import type { Call } from '../../src/api/operation.ts';
 import type { AccountId, Region } from '../../src/event/types.ts';
 import type { IntakeStores } from '../../src/intake/accept-events.ts';
+import { UsedRegions } from '../../src/intake/used-regions.ts';
 import { createMemoryCatalog } from '../../src/store/memory/catalog.ts';
 import { createManualClock, createSeededChance } from '../../src/store/memory/clock.ts';
 import { createMemoryJournal } from '../../src/store/memory/journal.ts';
@@ -36,6 +37,7 @@ export class IntakeRig {
       exists: (account) => this.accounts.exists(account),
       create: async (account) => void (await this.accounts.create(account, `account ${account}`)),
     },
+    regions: new UsedRegions(this.catalog),
     sha256: (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest()),
   };
 

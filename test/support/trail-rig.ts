@@ -9,6 +9,7 @@ import type { Call, Operation } from '../../src/api/operation.ts';
 import type { AccountId, BucketName, Region } from '../../src/event/types.ts';
 import { keyStatementReader } from '../../src/evidence/read-key-statement.ts';
 import { rotateKey } from '../../src/evidence/state-keys.ts';
+import { UsedRegions } from '../../src/intake/used-regions.ts';
 import type { Catalog } from '../../src/store/catalog.ts';
 import type { Journal, NewEntry } from '../../src/store/journal.ts';
 import type { SigningKeyUse } from '../../src/store/keys.ts';
@@ -73,6 +74,7 @@ export class TrailRig {
   /** While true, calls are not counted and nothing planned happens. */
   isQuiet = false;
   #process: Process = { isDead: false };
+  readonly #regions = new UsedRegions(this.catalog);
   #requests = 0;
   #events = 0;
 
@@ -175,6 +177,7 @@ export class TrailRig {
       ...members,
     };
     const bytes = new TextEncoder().encode(JSON.stringify(record));
+    await this.#regions.use(account, region, this.clock.nowMs());
     const entry: NewEntry = { kind: 'event', source, eventId, account, region, receivedAtMs: this.clock.nowMs(), bytes };
     await this.journal.append([entry]);
     return eventId;

@@ -81,6 +81,8 @@ interface Story {
   readonly digestsMin: number;
   /** Happens before there is a trail. */
   readonly before?: (it: Installation) => Promise<void>;
+  /** Regions that the AWS CLI validates; the home Region when absent. */
+  readonly regions?: readonly Region[];
   readonly happens: (it: Installation) => Promise<void>;
 }
 
@@ -94,6 +96,16 @@ const stories: readonly Story[] = [
         if (round > 0) await it.rig.record(WEST);
         await it.pass(DIGEST_MS);
       }
+    },
+  },
+  {
+    what: 'a Region that is used, and in which nothing is delivered',
+    digestsMin: 4,
+    regions: [HOME, WEST],
+    happens: async (it) => {
+      await it.rig.record(HOME);
+      await it.rig.record(WEST, { source: 'import' });
+      await it.pass(3 * DIGEST_MS);
     },
   },
   {
@@ -308,11 +320,14 @@ describe('what a trail has delivered', () => {
     test.skipIf(whyNoCli !== undefined)(`${story.what}: the AWS CLI finds every file valid`, async () => {
       const it = await tell(story);
       const bucket = await readBucket(it);
-      const { exitCode, output } = await validateLogs(await asBuilder(it), bucket);
-      expect(output).not.toContain('INVALID');
-      expect(exitCode).toBe(0);
-      const inHome = (folder: string) => bucket.keys(`/${folder}/${HOME}/`);
-      for (const file of inHome('CloudTrail-Digest')) expect(output).toContain(`Digest file\ts3://${BUCKET}/${file}\tvalid`);
+      for (const region of story.regions ?? [HOME]) {
+        const { exitCode, output } = await validateLogs(await asBuilder(it), bucket, { region });
+        expect(output).not.toContain('INVALID');
+        expect(exitCode).toBe(0);
+        const digests = bucket.keys(`/CloudTrail-Digest/${region}/`);
+        expect(digests.length).toBeGreaterThan(0);
+        for (const file of digests) expect(output).toContain(`Digest file\ts3://${BUCKET}/${file}\tvalid`);
+      }
     });
   }
 });
