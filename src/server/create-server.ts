@@ -31,9 +31,10 @@ import { createCallRecorder } from '../intake/record-call.ts';
 import { UsedRegions } from '../intake/used-regions.ts';
 import type { Follower } from '../store/follower.ts';
 import { type JournalDamage, JournalFull } from '../store/journal.ts';
-import { createTrails, type Trails } from '../trail/create-trails.ts';
+import { createTrails, type ScrubFinding, type Trails } from '../trail/create-trails.ts';
 import { createPages } from './pages.ts';
 import { type FollowerState, runFollower } from './run-follower.ts';
+import { scrubBuckets } from './scrub-buckets.ts';
 import { type ScrubProblem, scrubJournal } from './scrub-journal.ts';
 import { hashSha256 } from './sha256.ts';
 import type { Stores } from './stores.ts';
@@ -85,7 +86,7 @@ export interface SnowtrailServer {
   runFollowers(signal: AbortSignal): Promise<void>;
   /** Delivers for the trails until `signal` aborts. */
   runTrails(signal: AbortSignal): Promise<void>;
-  /** Looks for damage of the journal until `signal` aborts. */
+  /** Looks for damage of the journal, and for objects that buckets lost, until `signal` aborts. */
   runScrub(signal: AbortSignal): Promise<void>;
 }
 
@@ -257,7 +258,12 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     counted,
     recordCall,
     runTrails: (signal) => trails.run(signal),
-    runScrub: (signal) => scrubJournal({ clock, journal, report: (problem) => reportScrub(log, problem) }, signal),
+    runScrub: async (signal) => {
+      await Promise.all([
+        scrubJournal({ clock, journal, report: (problem) => reportScrub(log, problem) }, signal),
+        scrubBuckets({ clock, trails, report: (found) => reportLost(log, found) }, signal),
+      ]);
+    },
     runFollowers: async (signal) => {
       const report = (state: FollowerState, error?: unknown) => {
         states.set(state.name, state);
@@ -326,6 +332,20 @@ function reportScrub(log: ServerLog, problem: ScrubProblem): void {
   }
   const { from, to, reason } = problem.damage;
   log.error(`journal entries ${from} to ${to} are damaged: ${reason}; see \`snowtrail doctor\``);
+}
+
+function reportLost(log: ServerLog, found: ScrubFinding): void {
+  if (found.outcome === 'failed') {
+    log.warn(`the bucket of ${found.trail} could not be looked at: ${messageOf(found.error)}`);
+    return;
+  }
+  const path = `${found.bucket}/${found.key}`;
+  const said = {
+    'put-again': 'was gone and is put again',
+    gone: 'is gone and cannot be made again',
+    differs: 'has another size than its receipt says',
+  }[found.outcome];
+  log.error(`\`${path}\` of ${found.trail} ${said}; see \`snowtrail verify\``);
 }
 
 function messageOf(error: unknown): string {

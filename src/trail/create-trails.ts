@@ -17,6 +17,7 @@ import { getTrail } from './get-trail.ts';
 import { getTrailEvidence } from './get-trail-evidence.ts';
 import { getTrailStatus } from './get-trail-status.ts';
 import { listTrails } from './list-trails.ts';
+import { type LostObject, scrubBucket } from './scrub-bucket.ts';
 import { startLogging } from './start-logging.ts';
 import { stopLogging } from './stop-logging.ts';
 import { followerName, type TrailId } from './trail.ts';
@@ -39,11 +40,19 @@ export interface Trails {
    * @param limitMs It resolves after that in any case; 5 seconds by default.
    */
   flushNow(limitMs?: number): Promise<void>;
+  /**
+   * Looks once, one trail after the other, whether the last day's objects are still in the buckets, and puts again what is gone.
+   * Never throws: a bucket that cannot be looked at is told, and the next one is.
+   */
+  scrub(signal: AbortSignal, tell: (found: ScrubFinding) => void): Promise<void>;
   /** Followers of the trails that are there, logging or not; for accounting, metrics and retention. */
   followers(): readonly TrailFollower[];
   /** By the follower's name; `undefined` when there is no such trail. */
   health(name: string): TrailHealth | undefined;
 }
+
+/** What a look at the buckets brought up. */
+export type ScrubFinding = LostObject | { readonly trail: string; readonly outcome: 'failed'; readonly error: unknown };
 
 /**
  * Reads the trails from the catalog; nothing is delivered yet.
@@ -60,6 +69,16 @@ export async function createTrails(deps: TrailDeps): Promise<Trails> {
     run: (signal) => crew.run(signal),
     tick: () => crew.tick(),
     flushNow: (limitMs = FLUSH_LIMIT_MS) => crew.flushNow(limitMs),
+    scrub: async (signal, tell) => {
+      for (const { id, name } of crew.followers()) {
+        if (signal.aborted) return;
+        try {
+          await scrubBucket(deps, id, signal, tell);
+        } catch (error) {
+          if (!signal.aborted) tell({ trail: name, outcome: 'failed', error });
+        }
+      }
+    },
     followers: () => crew.followers(),
     health: (name) =>
       crew

@@ -23,15 +23,15 @@ import type { PublicKeyInfo, SigningKeyUse } from '../store/keys.ts';
 import { parseNote } from '../tlog/note.ts';
 import { parseReceipt } from '../tlog/receipt.ts';
 import { toBase64, utf8 } from '../tlog/text.ts';
-import { faultOfPolicy } from './check-bucket.ts';
 import { type CollectedBatch, collectBatch } from './collect-batch.ts';
 import { chainStart, finalEnd, isTooLate, regularEnd } from './digest-times.ts';
 import { chainName, countName, type LoadedTrail, loadTrail } from './load-trail.ts';
 import { makeReceipt, type ReceiptContent, receiptKey } from './make-receipt.ts';
 import { fileKeyOf, type PreparedFile, prepareFiles } from './prepare-batch.ts';
-import { DeliveryFailed, GZIP_JSON, putAll, putObject, untilAnswered } from './put-object.ts';
+import { DeliveryFailed, GZIP_JSON, putAll, putObject, RECEIPT_TEXT } from './put-object.ts';
+import { requireAccess } from './require-access.ts';
 import { signDigest } from './sign-digest.ts';
-import { accountFolder, evidenceFolder, followerName, type TrailId, type TrailScope, trailArn } from './trail.ts';
+import { evidenceFolder, followerName, type TrailId, type TrailScope, trailArn } from './trail.ts';
 import { TRAIL_SETTINGS, type TrailDeps, type TrailSettings } from './trail-deps.ts';
 import {
   batchOfFileKey,
@@ -683,7 +683,7 @@ export class TrailFollower {
       bucket: pending.target.bucket,
       key: receiptKey(this.id, pending.target, pending.number),
       body: utf8(pending.note),
-      options: { contentType: 'text/plain; charset=utf-8' },
+      options: RECEIPT_TEXT,
     });
     switch (pending.work.kind) {
       case 'batch':
@@ -862,17 +862,8 @@ export class TrailFollower {
   }
 
   /** A bucket's owner may take the permission back at any time. */
-  async #requireAccess(target: TrailTarget): Promise<void> {
-    const found = this.#deps.objects.getBucket(target.bucket);
-    const bucket = await untilAnswered(this.#putDeps(), `reading the bucket \`${target.bucket}\``, found);
-    if (bucket === undefined) throw new DeliveryFailed('NoSuchBucket', `bucket \`${target.bucket}\` does not exist`);
-    const place = { ...this.id, s3BucketName: target.bucket, ...(target.prefix === null ? {} : { s3KeyPrefix: target.prefix }) };
-    const fault = faultOfPolicy(bucket, place);
-    if (fault !== undefined)
-      throw new DeliveryFailed(
-        'AccessDenied',
-        `\`${target.bucket}/${accountFolder(target.prefix ?? undefined, this.id.account)}\` is closed: ${fault}`,
-      );
+  #requireAccess(target: TrailTarget): Promise<void> {
+    return requireAccess({ ...this.#putDeps(), objects: this.#deps.objects }, this.id, target);
   }
 
   // --- the catalog ------------------------------------------------------------------------------------------------

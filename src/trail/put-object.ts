@@ -33,6 +33,9 @@ export interface DeliveredObject {
 /** Log files and digests are JSON that is stored compressed, as the service stores them. */
 export const GZIP_JSON = { contentType: 'application/json', contentEncoding: 'gzip' } as const;
 
+/** Receipts are notes. */
+export const RECEIPT_TEXT = { contentType: 'text/plain; charset=utf-8' } as const;
+
 export interface PutDeps {
   readonly objects: Pick<Objects, 'put'>;
   /** Objects that were put and are not put again: those of a step that failed over another one. */

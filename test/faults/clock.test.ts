@@ -2,18 +2,30 @@
  * The server's clock is set while it runs, is wrong at a start, or time passes without the server.
  *
  * Order comes from sequences and never from the clock: each event is in one log file, digests neither overlap nor leave a
- * gap, and the verifier says so. reliability.md P11, P12, F28–F30, F32, F33. `SNOWTRAIL_SWEEP=1`: longer pauses.
+ * gap, and the verifier says so. reliability.md P11, P12, F28–F33, F42. `SNOWTRAIL_SWEEP=1`: longer pauses.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findServer } from '../../src/cli/find-server.ts';
 import { createSystemChance } from '../../src/store/disk/chance.ts';
 import { createSystemClock } from '../../src/store/disk/clock.ts';
 import { openDiskJournal } from '../../src/store/disk/journal/disk-journal.ts';
 import { FakeTime, hasFakeTime } from '../support/fake-time.ts';
-import { checkLedger, digestsOf, LEDGER_FLAGS, Ledger, type Load, prepareTrail, startLoad, untilAcknowledged } from '../support/ledger.ts';
+import {
+  checkLedger,
+  digestsOf,
+  LEDGER_FLAGS,
+  Ledger,
+  type Load,
+  newIds,
+  prepareTrail,
+  sendBatch,
+  startLoad,
+  untilAcknowledged,
+} from '../support/ledger.ts';
 import { type StartedServer, startServer } from '../support/start-server.ts';
 import { IS_SWEEP } from '../support/sweep.ts';
 
@@ -105,7 +117,7 @@ async function untilDigests(dataDir: string, count: number): Promise<void> {
 }
 
 describe.skipIf(!hasFakeTime())('a server whose clock is set', () => {
-  test.concurrent('three days ahead and back (F28): both jumps are facts, order stays, and one digest covers each hour', async () => {
+  test.concurrent('three days ahead and back, where summer time and quarters of an hour differ from UTC (F28, F31): both jumps are facts, order stays, and one digest covers each hour', async () => {
     const time = await FakeTime.create(root, 'ahead');
     const rig = new Rig('ahead', { flags: ['--digest-interval', '1h'], env: { ...time.environment(), TZ: 'Pacific/Chatham' } });
     await rig.start();
@@ -138,6 +150,33 @@ describe.skipIf(!hasFakeTime())('a server whose clock is set', () => {
     expect(await rig.server.stop()).toBe(0);
     expect(await gapsOf(rig.dataDir)).toEqual([]);
     expect((await rig.jumps()).map((jumpMs) => Math.round(jumpMs / HOUR_MS))).toEqual([-2, 2]);
+  });
+
+  test.concurrent('thirty days ahead while events come in, over restarts (F42): a batch that is sent again then is still known', async () => {
+    const time = await FakeTime.create(root, 'month');
+    const rig = new Rig('month', { env: time.environment() });
+    const setTime = async (offsetMs: number) => {
+      await time.moveTo(offsetMs);
+      rig.ledger.clockOffsetMs = offsetMs;
+      await rig.start();
+    };
+    const ids = newIds(100);
+    await setTime(-30 * DAY_MS);
+    const first = await sendBatch(await findServer({ dataDir: rig.dataDir }), rig.ledger, ids);
+    for (const days of [-30, -20, -10]) {
+      if (days > -30) await setTime(days * DAY_MS);
+      await rig.send(1_000);
+      expect(await rig.server.stop()).toBe(0);
+    }
+    await setTime(0);
+    const again = await sendBatch(await findServer({ dataDir: rig.dataDir }), rig.ledger, ids);
+    const placesOf = (outcome: typeof first, status: string) =>
+      outcome.kind === 'answered'
+        ? outcome.verdicts.map((each) => (each.status === status && 'sequence' in each ? each.sequence : each))
+        : [outcome];
+    expect(placesOf(again, 'repeated')).toEqual(placesOf(first, 'accepted'));
+    expect(rig.ledger.contradictions).toEqual([]);
+    expect(await rig.server.stop()).toBe(0);
   });
 
   test.concurrent('to 1970, 2039 or 2100 before a start (F30): it signs nothing, says why, takes events, and goes on once the time is right', async () => {

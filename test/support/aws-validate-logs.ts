@@ -5,8 +5,8 @@ import { execFile, spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { EvidenceBuilder, MemoryBucket } from './evidence-builder.ts';
-import { type EndpointOptions, serveEvidence } from './evidence-endpoint.ts';
+import type { MemoryBucket } from './evidence-builder.ts';
+import { type EndpointOptions, type ShownTrail, serveEvidence } from './evidence-endpoint.ts';
 
 const VERSION = '1.45.11';
 
@@ -28,7 +28,7 @@ export function whyNoAwsCli(): string | undefined {
 
 /** Validates one Region of the bucket, the home Region by default, as the trail of `builder`. */
 export async function validateLogs(
-  builder: EvidenceBuilder,
+  builder: ShownTrail & { readonly nowMs: number },
   bucket: MemoryBucket,
   options: EndpointOptions & { readonly startTime?: string; readonly region?: string } = {},
 ): Promise<{ readonly exitCode: number; readonly output: string; readonly tookMs: number }> {

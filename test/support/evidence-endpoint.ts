@@ -5,7 +5,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { EvidenceBuilder, MemoryBucket, StoredObject } from './evidence-builder.ts';
+import type { MemoryBucket, StoredObject } from './evidence-builder.ts';
 
 export interface EvidenceEndpoint {
   /** `http://127.0.0.1:PORT`. */
@@ -24,11 +24,21 @@ export interface EndpointOptions {
   readonly pageSize?: number;
 }
 
-export async function serveEvidence(
-  builder: EvidenceBuilder,
-  bucket: MemoryBucket,
-  options: EndpointOptions = {},
-): Promise<EvidenceEndpoint> {
+/** What the endpoint says of a trail. */
+export interface ShownTrail {
+  readonly name: string;
+  readonly trailARN: string;
+  readonly homeRegion: string;
+  /** Before `AWSLogs`. */
+  readonly prefix?: string | undefined;
+  readonly bucket: { readonly name: string };
+  readonly installation: {
+    /** `publicKey` is PKCS#1 DER. */
+    readonly digestKeys: readonly { readonly publicKey: Uint8Array; readonly fingerprint: string }[];
+  };
+}
+
+export async function serveEvidence(builder: ShownTrail, bucket: MemoryBucket, options: EndpointOptions = {}): Promise<EvidenceEndpoint> {
   let requests = 0;
   const server = createServer((request, response) => {
     requests++;
@@ -46,7 +56,7 @@ function closed(server: Server): Promise<void> {
 }
 
 interface Shown {
-  readonly builder: EvidenceBuilder;
+  readonly builder: ShownTrail;
   readonly bucket: MemoryBucket;
   readonly options: EndpointOptions;
 }

@@ -43,7 +43,6 @@ export function runInTerminal(words: readonly string[]): Terminal {
       resolve(code ?? -1);
     });
   });
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: escapes of a terminal begin with one.
   const screen = () => output.replace(/\u001b\[[0-9;]*[A-Za-z]/g, '').replaceAll('\r\n', '\n');
   return {
     screen,

@@ -19,7 +19,7 @@ import type { CallServer } from '../../src/verify/server-evidence.ts';
 import { parsePinnedKeys } from '../../src/verify/trust.ts';
 import { verify } from '../../src/verify/verify.ts';
 import { validateLogs, whyNoAwsCli } from '../support/aws-validate-logs.ts';
-import { type EvidenceBuilder, MemoryBucket } from '../support/evidence-builder.ts';
+import { MemoryBucket } from '../support/evidence-builder.ts';
 import { BUCKET, DIGEST_MS, FLUSH_MS, HOME, INSTALLATION, TRAIL_ACCOUNT, TrailRig } from '../support/trail-rig.ts';
 
 const WEST = 'us-west-2' as Region;
@@ -421,9 +421,9 @@ async function answerOf(it: Installation, operation: string, input: object): Pro
 }
 
 /** What the loopback endpoint needs to know of a trail. */
-async function asBuilder({ rig }: Installation): Promise<EvidenceBuilder> {
+async function asBuilder({ rig }: Installation): Promise<Parameters<typeof validateLogs>[0]> {
   const id = { account: TRAIL_ACCOUNT, homeRegion: HOME, name: 'main' };
-  const shown = {
+  return {
     name: id.name,
     trailARN: trailArn(id),
     homeRegion: HOME,
@@ -432,5 +432,4 @@ async function asBuilder({ rig }: Installation): Promise<EvidenceBuilder> {
     nowMs: rig.clock.nowMs(),
     installation: { digestKeys: await rig.keys.list('digest') },
   };
-  return shown as unknown as EvidenceBuilder;
 }

@@ -2,9 +2,10 @@
  * The main job, told with the clients that people have: the AWS CLI, boto3 and the JavaScript SDK against a running
  * server, from a new data directory to evidence that `aws cloudtrail validate-logs` and `snowtrail verify` accept.
  */
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import {
   CloudTrailClient,
@@ -14,9 +15,17 @@ import {
   paginateLookupEvents,
 } from '@aws-sdk/client-cloudtrail';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Client } from '../../src/cli/client.ts';
+import { findServer } from '../../src/cli/find-server.ts';
+import { openDiskKeys } from '../../src/store/disk/keys.ts';
+import type { Keys } from '../../src/store/keys.ts';
+import type { VerifyReport } from '../../src/verify/report.ts';
 import { findAwsCli, findBoto3, run } from '../support/clients.ts';
+import type { MemoryBucket } from '../support/evidence-builder.ts';
+import { type ShownTrail, serveEvidence } from '../support/evidence-endpoint.ts';
 import { runCli } from '../support/run-cli.ts';
 import { type StartedServer, startServer } from '../support/start-server.ts';
+import { type Chains, chainsOf, copyBucket, TAMPERS, withLogs } from '../support/tamper-delivered.ts';
 import { testDataFolder } from '../support/test-data.ts';
 
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
@@ -231,68 +240,120 @@ describe.skipIf(!isPossible)('the main job with one account', () => {
     abroad.destroy();
   });
 
-  test('T9 T5 a log file that was changed, removed or added is named, with exit 1', async () => {
-    const copyOf = async (folder: string) => {
-      const copy = await mkdtemp(join(tmpdir(), 'snowtrail-copy-'));
-      await cp(folder, copy, { recursive: true });
-      return copy;
-    };
-    const bucket = join(server.dataDir, 'objects', BUCKET);
-    const keys = join(await mkdtemp(join(tmpdir(), 'snowtrail-keys-')), 'keys.json');
-    await writeFile(
-      keys,
-      JSON.stringify(await cli(env, 'cloudtrail', 'list-public-keys', '--start-time', minutesAgo(60), '--end-time', minutesAgo(-60))),
-    );
-    const evidence = await runCli(['evidence', 'show', '--data-dir', server.dataDir, '-o', 'json']);
-    const checkpointKey = /snowtrail\/[0-9a-f-]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+/.exec(evidence.text)![0];
-    const vkey = `${keys}.vkey`;
-    await writeFile(vkey, `${checkpointKey}\n`);
-    const check = (folder: string) => runCli(['verify', `${folder}/`, '--offline', '--public-key', keys, vkey]);
-    let clean = await copyOf(bucket);
-    let verdict = await check(clean);
-    // A copy of a bucket in use may hold a receipt whose files are still on their way: that is incomplete, never tampered.
-    for (let tries = 0; verdict.exitCode !== 0 && tries < 20; tries++) {
-      expect([verdict.exitCode, verdict.text]).toEqual([2, expect.stringContaining('pending')]);
-      await rm(clean, { recursive: true });
-      await new Promise((resolve) => setTimeout(resolve, 500));
-      clean = await copyOf(bucket);
-      verdict = await check(clean);
-    }
-    expect(verdict.exitCode, verdict.text).toBe(0);
-    // Of those that a digest lists: the newest receipt's own may still be on their way, for all that a reader of a copy can know.
-    const digests = (await readdir(clean, { recursive: true })).filter(
-      (name) => name.includes('/CloudTrail-Digest/') && name.endsWith('.gz'),
-    );
-    const listed = await Promise.all(
-      digests.map(async (name) => {
-        const digest = JSON.parse(gunzipSync(await readFile(join(clean, name))).toString()) as {
-          logFiles: readonly { s3Object: string }[];
-        };
-        return digest.logFiles.map(({ s3Object }) => s3Object);
-      }),
-    );
-    const files = listed.flat().sort();
-    expect(files.length).toBeGreaterThan(0);
+  describe('its bucket, copied when all traffic has stopped', () => {
+    /** What is in the bucket, with metadata. */
+    let clean: MemoryBucket;
+    let chains: Chains;
+    let keys: Keys;
+    let folder: string;
+    /** Public keys of the digests as the server lists them, and the key of the checkpoints. */
+    let keyFiles: readonly string[];
+    let digestKeys: ShownTrail['installation']['digestKeys'];
 
-    const changed = await copyOf(clean);
-    const text = gunzipSync(await readFile(join(changed, files[0]!))).toString('utf8');
-    await writeFile(join(changed, files[0]!), gzipSync(text.replace('"eventVersion"', '"eventVersioN"')));
-    const removed = await copyOf(clean);
-    await rm(join(removed, files[0]!));
-    const added = await copyOf(clean);
-    const forged = files[0]!.replace(/_[A-Za-z0-9]{16}\.json\.gz$/, '_AAAAAAAAAAAAAAAA.json.gz');
-    await writeFile(join(added, forged), gzipSync('{"Records":[]}'));
-    for (const [folder, name] of [
-      [changed, files[0]!],
-      [removed, files[0]!],
-      [added, forged],
-    ] as const) {
-      const { exitCode, text: report } = await check(folder);
-      expect(exitCode, report).toBe(1);
-      expect(report).toContain(name.split('/').at(-1)!);
-      await rm(folder, { recursive: true });
+    beforeAll(async () => {
+      const client = new Client(await findServer({ dataDir: server.dataDir }));
+      const untilHas = async (what: string, isSo: (chains: Chains) => boolean) => {
+        for (const endMs = performance.now() + 200_000; ; await sleep(1_000)) {
+          // Each is an event, so that each digest has a log file.
+          await client.cloudtrail('GetTrailStatus', { Name: 'main' });
+          const found = chainsOf(await copyBucket(BUCKET, server.url, env), 'us-east-1');
+          if (isSo(found)) return;
+          if (performance.now() > endMs) throw new Error(`${what} was not delivered: ${JSON.stringify(found)}`);
+        }
+      };
+      await untilDigested(server, ACCOUNT, RECORDS);
+      await untilHas('a chain of five digests with log files', ([first]) => withLogs(first).length >= 5);
+      await cli(env, 'cloudtrail', 'stop-logging', '--name', 'main');
+      await cli(env, 'cloudtrail', 'start-logging', '--name', 'main');
+      await untilHas('a second chain of two digests', ([, second]) => withLogs(second).length >= 2);
+      await cli(env, 'cloudtrail', 'stop-logging', '--name', 'main');
+
+      folder = await mkdtemp(join(tmpdir(), 'snowtrail-evidence-'));
+      const listed = (await cli(
+        env,
+        'cloudtrail',
+        'list-public-keys',
+        ...['--start-time', minutesAgo(60), '--end-time', minutesAgo(-60)],
+      )) as { PublicKeyList: { Value: string; Fingerprint: string }[] };
+      digestKeys = listed.PublicKeyList.map(({ Value, Fingerprint }) => ({
+        publicKey: Buffer.from(Value, 'base64'),
+        fingerprint: Fingerprint,
+      }));
+      const evidence = await runCli(['evidence', 'show', '--data-dir', server.dataDir, '-o', 'json']);
+      const [checkpointKey] = /snowtrail\/[0-9a-f-]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+/.exec(evidence.text)!;
+      keyFiles = [join(folder, 'keys.json'), join(folder, 'keys.vkey')];
+      await writeFile(keyFiles[0]!, JSON.stringify(listed));
+      await writeFile(keyFiles[1]!, `${checkpointKey}\n`);
+
+      for (const endMs = performance.now() + 60_000; ; await sleep(500)) {
+        clean = await copyBucket(BUCKET, server.url, env);
+        const verdict = await verdictOf(clean);
+        if (verdict.exitCode === 0 && verdict.pending === 0) break;
+        // A copy of a bucket in use may hold a receipt whose files are still on their way: that is incomplete, never tampered.
+        expect(verdict.exitCode, JSON.stringify(verdict)).not.toBe(1);
+        if (performance.now() > endMs) throw new Error(`the bucket does not come to rest: ${JSON.stringify(verdict)}`);
+      }
+      chains = chainsOf(clean, 'us-east-1');
+      await server.stop();
+      const origin = checkpointKey.split('+')[0] as `snowtrail/${string}`;
+      keys = await openDiskKeys({ folder: join(server.dataDir, 'keys'), origin, clock: { nowMs: () => Date.now() } });
+    }, 400_000);
+
+    afterAll(async () => {
+      if (folder) await rm(folder, { recursive: true, force: true });
+    });
+
+    /** Runs what reads a bucket against a copy, served by S3. */
+    async function readBy<T>(bucket: MemoryBucket, read: (env: Record<string, string>) => Promise<T>): Promise<T> {
+      const endpoint = await serveEvidence(
+        {
+          name: 'main',
+          trailARN: `arn:aws:cloudtrail:us-east-1:${ACCOUNT}:trail/main`,
+          homeRegion: 'us-east-1',
+          bucket,
+          installation: { digestKeys },
+        },
+        bucket,
+      );
+      try {
+        return await read({ ...env, AWS_ENDPOINT_URL: endpoint.url });
+      } finally {
+        await endpoint.close();
+      }
     }
-    await rm(clean, { recursive: true });
+
+    /** What `snowtrail verify` says of a bucket, without a word of the server. */
+    async function verdictOf(bucket: MemoryBucket): Promise<{ exitCode: number | null; named: readonly string[]; pending: number }> {
+      const words = ['verify', `s3://${BUCKET}`, '--offline', '--public-key', ...keyFiles, '-o', 'json'];
+      const { exitCode, text, stderr } = await readBy(bucket, (of) => runCli(words, { env: of }));
+      expect(text, stderr).toMatch(/^\{/);
+      const { files } = JSON.parse(text) as VerifyReport;
+      const named = files.filter(({ verdict }) => ['tampered', 'missing', 'unlisted'].includes(verdict)).map(({ key }) => key);
+      return { exitCode, named: named.sort(), pending: files.filter(({ verdict }) => verdict === 'pending').length };
+    }
+
+    test('is complete and consistent for snowtrail verify, and valid for the AWS CLI', async () => {
+      expect(await verdictOf(clean)).toEqual({ exitCode: 0, named: [], pending: 0 });
+      expect(await validate(clean)).toMatchObject({ code: 0, stdout: expect.not.stringContaining('INVALID') });
+    });
+
+    function validate(bucket: MemoryBucket) {
+      const words = ['cloudtrail', 'validate-logs', '--trail-arn', `arn:aws:cloudtrail:us-east-1:${ACCOUNT}:trail/main`];
+      return readBy(bucket, (of) => run(aws!, [...words, '--start-time', minutesAgo(60), '--verbose'], { env: of, timeoutMs: 90_000 }));
+    }
+
+    const named = TAMPERS.map((tamper) => [`${tamper.id} ${tamper.what}`, tamper] as const);
+    test.each(named)(
+      '%s: snowtrail verify exits with 1 and names each file, the AWS CLI with what §6.1 says',
+      async (_, { awsCli, change }) => {
+        const bucket = clean.copy();
+        const changed = await change({ bucket, chains, keys });
+        expect(changed.length).toBeGreaterThan(0);
+        expect(await verdictOf(bucket)).toEqual({ exitCode: 1, named: [...changed].sort(), pending: 0 });
+        const validated = await validate(bucket);
+        expect(validated.code, validated.stdout + validated.stderr).toBe(awsCli);
+      },
+    );
   });
 });
 

@@ -97,7 +97,7 @@ test.runIf(isBuilt)('a forgotten file is opened anew when it is read again', asy
   await thread.close();
 });
 
-test.runIf(isBuilt)('when the thread ends, those who wait are told, and the next question starts another one', async () => {
+test.runIf(isBuilt)('when the thread ends (F04), those who wait are told, and the next question starts another one', async () => {
   const started = vi.spyOn(Worker.prototype, 'postMessage');
   const thread = new SegmentReaderThread();
   const file = { path: await fileOf('again', Buffer.from('again')) };

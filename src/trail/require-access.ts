@@ -1,0 +1,25 @@
+/**
+ * Whether a trail may still write to its bucket, as the bucket's policy says now.
+ */
+import type { Objects } from '../store/objects.ts';
+import { faultOfPolicy } from './check-bucket.ts';
+import { DeliveryFailed, type PutDeps, untilAnswered } from './put-object.ts';
+import { accountFolder, type TrailId } from './trail.ts';
+import type { TrailTarget } from './trail-state.ts';
+
+/** @throws DeliveryFailed with `NoSuchBucket` or `AccessDenied`, or because the bucket does not answer. */
+export async function requireAccess(
+  deps: Pick<PutDeps, 'clock' | 'putTimeoutMs' | 'stop'> & { readonly objects: Pick<Objects, 'getBucket'> },
+  trail: TrailId,
+  target: TrailTarget,
+): Promise<void> {
+  const bucket = await untilAnswered(deps, `reading the bucket \`${target.bucket}\``, deps.objects.getBucket(target.bucket));
+  if (bucket === undefined) throw new DeliveryFailed('NoSuchBucket', `bucket \`${target.bucket}\` does not exist`);
+  const place = { ...trail, s3BucketName: target.bucket, ...(target.prefix === null ? {} : { s3KeyPrefix: target.prefix }) };
+  const fault = faultOfPolicy(bucket, place);
+  if (fault !== undefined)
+    throw new DeliveryFailed(
+      'AccessDenied',
+      `\`${target.bucket}/${accountFolder(target.prefix ?? undefined, trail.account)}\` is closed: ${fault}`,
+    );
+}

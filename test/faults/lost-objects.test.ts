@@ -1,0 +1,152 @@
+/**
+ * A bucket takes an object and loses it (F20): a look at the bucket notices within a day, and what can be made again is there again.
+ *
+ * The trails run on memory stores; what they deliver is held against its receipts by `checkTrail`.
+ */
+import { describe, expect, test } from 'vitest';
+import type { BucketName, ObjectKey, Region } from '../../src/event/types.ts';
+import { scrubBuckets } from '../../src/server/scrub-buckets.ts';
+import type { ScrubFinding, Trails } from '../../src/trail/create-trails.ts';
+import { checkTrail } from '../support/check-trail.ts';
+import { BUCKET, bucketPolicy, DIGEST_MS, FLUSH_MS, HOME, TRAIL_ACCOUNT, TrailRig } from '../support/trail-rig.ts';
+
+const WEST = 'us-west-2' as Region;
+const HOUR_MS = 3_600_000;
+const NAME = BUCKET as BucketName;
+
+interface Delivered {
+  readonly rig: TrailRig;
+  readonly trails: Trails;
+  /** Keys of the bucket, by folder. */
+  keysOf(folder: 'CloudTrail' | 'CloudTrail-Digest' | 'receipts'): Promise<readonly ObjectKey[]>;
+}
+
+/** A trail that has delivered log files of two Regions, among them events that it does not take, and digests. */
+async function deliver(): Promise<Delivered> {
+  const rig = new TrailRig();
+  await rig.createBucket();
+  const trails = await rig.open();
+  await rig.send(trails, 'CreateTrail', {
+    Name: 'main',
+    S3BucketName: BUCKET,
+    EnableLogFileValidation: true,
+    IsMultiRegionTrail: true,
+    IncludeGlobalServiceEvents: true,
+  });
+  await rig.send(trails, 'StartLogging', { Name: 'main' });
+  for (let round = 0; round < 3; round++) {
+    for (const region of [HOME, WEST, HOME]) await rig.record(region);
+    await rig.record(HOME, { source: 'import' });
+    await rig.record('us-east-1' as Region, { members: { eventSource: 'iam.amazonaws.com' } });
+    await rig.record(HOME);
+    await rig.pass(trails, DIGEST_MS);
+  }
+  const keysOf: Delivered['keysOf'] = async (folder) => {
+    const { objects } = await rig.objects.list(NAME, { limit: 1_000 });
+    return objects.map(({ key }) => key).filter((key) => key.includes(`/${folder}/`) && !key.endsWith('/'));
+  };
+  return { rig, trails, keysOf };
+}
+
+async function scrub(trails: Trails): Promise<readonly ScrubFinding[]> {
+  const found: ScrubFinding[] = [];
+  await trails.scrub(new AbortController().signal, (each) => found.push(each));
+  return found;
+}
+
+const outcomes = (found: readonly ScrubFinding[]) => found.map((each) => (each.outcome === 'failed' ? String(each.error) : each.outcome));
+
+describe('a bucket that loses what was delivered to it (F20)', () => {
+  test('a bucket that has everything is left as it is', async () => {
+    const { rig, trails } = await deliver();
+    const before = await checkTrail(rig, BUCKET);
+    expect(before.faults).toEqual([]);
+    expect(await scrub(trails)).toEqual([]);
+    expect((await checkTrail(rig, BUCKET)).objects).toEqual(before.objects);
+  });
+
+  test('every log file and every receipt is put again with the same bytes, and told', async () => {
+    const { rig, trails, keysOf } = await deliver();
+    const before = await checkTrail(rig, BUCKET);
+    const lost = [...(await keysOf('CloudTrail')), ...(await keysOf('receipts'))];
+    expect(lost.length).toBeGreaterThan(12);
+    for (const key of lost) await rig.objects.delete(NAME, key);
+    const found = await scrub(trails);
+    expect(new Set(outcomes(found))).toEqual(new Set(['put-again']));
+    expect(found.map((each) => (each.outcome === 'failed' ? '' : each.key)).sort()).toEqual([...lost].sort());
+    const after = await checkTrail(rig, BUCKET);
+    expect(after.faults).toEqual([]);
+    expect(after.objects).toEqual(before.objects);
+    expect(await scrub(trails)).toEqual([]);
+  });
+
+  test('a digest cannot be made again: it is told each time, and nothing is put in its place', async () => {
+    const { rig, trails, keysOf } = await deliver();
+    const [digest] = await keysOf('CloudTrail-Digest');
+    await rig.objects.delete(NAME, digest!);
+    for (let times = 0; times < 2; times++) expect(await scrub(trails)).toMatchObject([{ outcome: 'gone', bucket: BUCKET, key: digest }]);
+    expect(await rig.objects.head(NAME, digest!)).toBeUndefined();
+  });
+
+  test('an object of another size is told, and not touched', async () => {
+    const { rig, trails, keysOf } = await deliver();
+    const [log] = await keysOf('CloudTrail');
+    await rig.objects.put(NAME, log!, new TextEncoder().encode('else'));
+    expect(await scrub(trails)).toMatchObject([{ outcome: 'differs', key: log }]);
+    expect((await rig.objects.head(NAME, log!))!.sizeBytes).toBe(4);
+  });
+
+  test('nothing is put into a bucket that was closed to the trail, and all of it once it is open again', async () => {
+    const { rig, trails, keysOf } = await deliver();
+    const [log] = await keysOf('CloudTrail');
+    await rig.objects.delete(NAME, log!);
+    await rig.objects.updateBucket(NAME, { policy: null });
+    expect(await scrub(trails)).toMatchObject([{ outcome: 'failed', error: { reason: 'AccessDenied' } }]);
+    expect(await rig.objects.head(NAME, log!)).toBeUndefined();
+    await rig.objects.updateBucket(NAME, { policy: JSON.stringify(bucketPolicy(BUCKET, TRAIL_ACCOUNT)) });
+    expect(outcomes(await scrub(trails))).toEqual(['put-again']);
+  });
+
+  test('a bucket that does not answer is told, and looked at the next time', async () => {
+    const { rig, trails, keysOf } = await deliver();
+    const [log] = await keysOf('CloudTrail');
+    await rig.objects.delete(NAME, log!);
+    rig.outage = 'SlowDown';
+    expect(await scrub(trails)).toMatchObject([{ outcome: 'failed', error: { reason: 'SlowDown' } }]);
+    rig.outage = undefined;
+    expect(outcomes(await scrub(trails))).toEqual(['put-again']);
+  });
+
+  test('what expired after more than a day is not put again', async () => {
+    const { rig, trails, keysOf } = await deliver();
+    await rig.clock.advance(25 * HOUR_MS);
+    for (const key of await keysOf('CloudTrail')) await rig.objects.delete(NAME, key);
+    expect(await scrub(trails)).toEqual([]);
+    expect(await keysOf('CloudTrail')).toEqual([]);
+  });
+
+  test('what waits to be put is left to the trail', async () => {
+    const { rig, trails } = await deliver();
+    rig.outage = 'SlowDown';
+    await rig.record(HOME);
+    await rig.pass(trails, 2 * FLUSH_MS);
+    rig.outage = undefined;
+    expect(await scrub(trails)).toEqual([]);
+    await rig.pass(trails, 2 * DIGEST_MS);
+    expect((await checkTrail(rig, BUCKET)).faults).toEqual([]);
+  });
+
+  test('a running server looks by itself, within a day', async () => {
+    const { rig, trails, keysOf } = await deliver();
+    const [log] = await keysOf('CloudTrail');
+    await rig.objects.delete(NAME, log!);
+    const stopping = new AbortController();
+    const found: ScrubFinding[] = [];
+    const running = scrubBuckets({ clock: rig.clock, trails, report: (each) => found.push(each) }, stopping.signal);
+    for (let hours = 0; hours < 23; hours++) await rig.clock.advance(HOUR_MS);
+    for (let turns = 0; found.length === 0 && turns < 1_000; turns++) await new Promise((resolve) => setImmediate(resolve));
+    stopping.abort();
+    await running;
+    expect(outcomes(found)).toEqual(['put-again']);
+  });
+});
