@@ -67,6 +67,7 @@ const receipts: readonly Receipt[] = [
     },
   },
   { ...base, kind: 'stop', reason: { event: 'StopLogging', principal: 'arn:aws:iam::123837392027:root' } },
+  { ...base, elsewhereFrom: 1, kind: 'stop', reason: { event: 'StopLogging', principal: 'arn:aws:iam::123837392027:root' } },
   { ...base, kind: 'key', key: { use: 'checkpoint', fingerprint: '0a1b2c3d', publicKey: new Uint8Array(32), previousFingerprint: null } },
 ];
 
@@ -157,6 +158,8 @@ describe('receipts', () => {
       ['"consistency":[', '"consistency":["AAAA",', /consistency\[0\]/],
       ['"objects":[', '"objects":[null,', /objects\[0\]/],
       ['"bucket":"evidence-bucket"', '"bucket":"../x"', /bucket/],
+      ['"bucket":"evidence-bucket"', '"bucket":"evidence-bucket","elsewhereFrom":2', /elsewhereFrom/],
+      ['"bucket":"evidence-bucket"', '"elsewhereFrom":1,"bucket":"evidence-bucket"', /elsewhereFrom/],
     ];
     for (const [from, to, reason] of changes) {
       const changed = encodeReceipt(delivery).replace(from, to);

@@ -43,6 +43,11 @@ interface ReceiptBase {
   readonly createdAt: string;
   /** The bucket that the objects go to. */
   readonly bucket: string;
+  /**
+   * Only in the first receipt after the trail was moved here: receipts from this number up to the one before lie at other
+   * places, where the trail delivered to meanwhile.
+   */
+  readonly elsewhereFrom?: number;
   /** The newest checkpoint note when the receipt was made; `null` before the first. */
   readonly checkpoint: string | null;
   /** Consistency proof from the checkpoint of the receipt before to this one; empty when there is nothing to prove. */
@@ -137,6 +142,7 @@ export function encodeReceipt(receipt: Receipt): string {
     createdAt: receipt.createdAt,
     ...membersOfKind(receipt),
     bucket: receipt.bucket,
+    elsewhereFrom: receipt.elsewhereFrom,
     checkpoint: receipt.checkpoint,
     consistency: receipt.consistency.map(toBase64),
   })}\n`;
@@ -223,7 +229,9 @@ const SHORT = /^.{1,2048}$/su;
 function readReceipt(root: JsonMembers): Receipt {
   if (readCount(root, 'version', 1) !== 1) throw new Malformed('`version` is not 1: a newer Snowtrail wrote this receipt');
   const kind = readText(root, 'kind', /^(start|delivery|digest|stop|key)$/) as Receipt['kind'];
-  checkMembers(root, RECEIPT_MEMBERS[kind]);
+  const isMoved = hasMember(root, 'elsewhereFrom');
+  const members = RECEIPT_MEMBERS[kind];
+  checkMembers(root, isMoved ? members.flatMap((name) => (name === 'bucket' ? [name, 'elsewhereFrom'] : name)) : members);
   const number = readCount(root, 'number', 1);
   const previousReceiptSha256 = readTextOrNull(root, 'previousReceiptSha256', SHA256);
   if ((previousReceiptSha256 === null) !== (number === 1))
@@ -234,6 +242,7 @@ function readReceipt(root: JsonMembers): Receipt {
     previousReceiptSha256,
     createdAt: readText(root, 'createdAt', TIME),
     bucket: readText(root, 'bucket', /^[a-z0-9][a-z0-9._-]{1,254}$/i),
+    ...(isMoved && { elsewhereFrom: readElsewhere(root, number) }),
     checkpoint: readTextOrNull(root, 'checkpoint', /^.{1,65536}$/su),
     consistency: readProof(root),
   };
@@ -248,6 +257,12 @@ function readReceipt(root: JsonMembers): Receipt {
     case 'key':
       return { ...base, kind, key: readKey(readObject(root, 'key')) };
   }
+}
+
+function readElsewhere(root: JsonMembers, number: number): number {
+  const from = readCount(root, 'elsewhereFrom', 1);
+  if (from >= number) throw new Malformed('`elsewhereFrom` is not the number of an earlier receipt');
+  return from;
 }
 
 function readDelivery(root: JsonMembers): { fromSequence: bigint; toSequence: bigint; objects: readonly ReceiptObject[] } {

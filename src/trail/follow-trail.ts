@@ -21,7 +21,7 @@ import type { HourCount } from '../store/follower.ts';
 import { isBug } from '../store/is-bug.ts';
 import type { PublicKeyInfo, SigningKeyUse } from '../store/keys.ts';
 import { parseNote } from '../tlog/note.ts';
-import { parseReceipt } from '../tlog/receipt.ts';
+import { parseReceipt, type Receipt } from '../tlog/receipt.ts';
 import { toBase64, utf8 } from '../tlog/text.ts';
 import { type CollectedBatch, collectBatch } from './collect-batch.ts';
 import { chainStart, finalEnd, isTooLate, regularEnd } from './digest-times.ts';
@@ -701,9 +701,10 @@ export class TrailFollower {
    * The receipt was made for the old bucket and stays in the journal. What it announced is announced again by the next
    * receipt, for the new bucket, which begins with that one; receipts before it are, or are not, in the old one.
    */
-  async #redirect(loaded: LoadedTrail, state: TrailState, pending: PendingStep, target: TrailTarget): Promise<void> {
+  async #redirect(loaded: LoadedTrail, before: TrailState, pending: PendingStep, target: TrailTarget): Promise<void> {
     const { work } = pending;
     await this.#appendReceipt(pending);
+    const state = { ...before, receipts: withoutReceipt(before.receipts, receiptOf(pending)) };
     switch (work.kind) {
       case 'mark': {
         await this.#savePending(loaded, state, target, contentOf(pending), work);
@@ -1007,12 +1008,21 @@ function targetOf(state: TrailState, changes: readonly TrailChange[]): TrailTarg
   return ahead.findLast(({ kind }) => kind === 'update')?.settings.target ?? state.settings.target;
 }
 
-/** What a pending receipt says, to be said again. */
-function contentOf(pending: PendingStep): ReceiptContent {
+/** The last receipt may never have come to its place: whoever looks there is not to miss it. */
+function withoutReceipt(receipts: TrailState['receipts'], { number, elsewhereFrom = number }: Receipt): TrailState['receipts'] {
+  return { ...receipts, places: receipts.places.map((place) => (place.last === number ? { ...place, last: elsewhereFrom - 1 } : place)) };
+}
+
+function receiptOf(pending: PendingStep): Receipt {
   const note = parseNote(pending.note);
   const parsed = note.kind === 'ok' ? parseReceipt(note.value.text) : note;
   assert(parsed.kind === 'ok', 'our own receipt can be read');
-  const receipt = parsed.value;
+  return parsed.value;
+}
+
+/** What a pending receipt says, to be said again. */
+function contentOf(pending: PendingStep): ReceiptContent {
+  const receipt = receiptOf(pending);
   switch (receipt.kind) {
     case 'start':
     case 'stop':

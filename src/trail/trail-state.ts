@@ -50,6 +50,12 @@ export interface AttemptStatus {
   readonly error?: string;
 }
 
+/** A place of receipts. */
+export interface ReceiptPlace {
+  readonly target: TrailTarget;
+  readonly last: number;
+}
+
 export interface TrailState {
   readonly phase: 'off' | 'logging' | 'deleted';
   readonly settings: DeliverySettings;
@@ -68,6 +74,8 @@ export interface TrailState {
     readonly checkpointSize: string | null;
     /** Never decreases, whatever the clock does (P11). */
     readonly createdAtMs: EpochMs;
+    /** Where receipts went, the current place last, and the last number that is to be found at each. */
+    readonly places: readonly ReceiptPlace[];
   };
   /** When the newest batch was bound, or digests began after it. Never decreases, and no batch is bound before it. */
   readonly lastBatchAtMs: EpochMs;
@@ -201,7 +209,7 @@ export function newTrailState(change: TrailChange, earlier: TrailState | undefin
     start: change.sequence,
     cursor: change.sequence,
     receiptedTo: change.sequence,
-    receipts: earlier?.receipts ?? { number: 0, sha256: null, checkpointSize: null, createdAtMs: 0 },
+    receipts: earlier?.receipts ?? { number: 0, sha256: null, checkpointSize: null, createdAtMs: 0, places: [] },
     lastBatchAtMs: earlier?.lastBatchAtMs ?? 0,
     statedKeys: earlier?.statedKeys ?? { digest: null, checkpoint: null },
     keyFiles: earlier?.keyFiles ?? { digest: null, checkpoint: null },

@@ -69,13 +69,20 @@ interface Listed {
 export class DigestLedger {
   readonly #regions = new Map<string, RegionLedger>();
   readonly #starts: { readonly number: number; readonly createdAt: string }[] = [];
+  /** Numbers of receipts that come after others which lie at another place. */
+  readonly #cuts: number[] = [];
   /** Log files that no digest has listed yet, by key. */
   readonly #unlisted = new Map<string, Delivered>();
   /** Listed by a digest before any receipt named them, by key; and those that were listed and named, twice or more. */
   readonly #unnamed = new Map<string, Listed>();
   readonly #faults: LedgerFault[] = [];
-  /** First digests of their chains that link to one before, and the place that those lie at once it is known. */
+  /** Digests that link to one that is not known here, and whether it lies at another place once that is known. */
   readonly #dangling = new Map<string, { readonly digest: ReceiptDigest; isElsewhere: boolean }>();
+
+  /** Receipts just before this one lie at other places, and are not here: so are digests and log files of the time. */
+  elsewhereBefore({ number }: Receipt): void {
+    this.#cuts.push(number);
+  }
 
   start(receipt: Receipt): void {
     this.#starts.push({ number: receipt.number, createdAt: receipt.createdAt });
@@ -106,7 +113,8 @@ export class DigestLedger {
     region.intervals.push({ start: digest.start, end: digest.end, number, key: digest.key, isListed: false });
     const { key, contentSha256, signature } = digest;
     region[name] = { before: { bucket, key, contentSha256, signature }, end: digest.end, number };
-    return digest.previousSignature === null ? undefined : chain?.before;
+    const isLinked = digest.previousSignature !== null && !this.#isDangling(digest, number, chain);
+    return isLinked ? chain?.before : undefined;
   }
 
   /** Takes the content of a digest whose file was found as its receipt says. */
@@ -134,18 +142,16 @@ export class DigestLedger {
   }
 
   /**
-   * All that does not agree, once everything was taken; and the log files that no digest lists so far.
-   *
-   * @param isCutOff The first receipts are not here. A trail that was moved looks so: then the first digests link to
-   *   another place (`isContinued`), and neither those links nor log files there are faults.
+   * All that does not agree, once everything was taken; and the log files that no digest lists so far. Where receipts lie
+   * elsewhere, neither links to another place nor log files there are faults.
    */
-  finish(isCutOff: boolean): { readonly faults: readonly LedgerFault[]; readonly unlisted: number; readonly isContinued: boolean } {
-    const isContinued = isCutOff && [...this.#dangling.values()].some((each) => each.isElsewhere);
+  finish(): { readonly faults: readonly LedgerFault[]; readonly unlisted: number } {
+    const isCut = this.#cuts.length > 0;
     for (const { digest, isElsewhere: isOut } of this.#dangling.values()) {
-      if (!(isContinued && isOut)) this.#fault('link', digest, 'it links to a digest that no receipt names');
+      if (!(isCut && isOut)) this.#fault('link', digest, 'it links to a digest that no receipt names');
     }
     for (const { file, digestKey, digest, isElsewhere: isOut } of this.#unnamed.values()) {
-      if (isContinued && isOut) continue;
+      if (isCut && isOut) continue;
       const kind = digestKey.endsWith('_backfill.json.gz') ? 'backfill-digest' : 'digest';
       const message = `it lists \`${file.s3Object}\`, which no receipt names, or another digest lists too (interval to ${digest.digestEndTime})`;
       this.#faults.push({ code: 'lists-unnamed', key: digestKey, kind, message });
@@ -153,7 +159,7 @@ export class DigestLedger {
     for (const region of this.#regions.values()) this.#checkIntervals(region);
     let unlisted = 0;
     for (const delivered of this.#unlisted.values()) if (!this.#checkListed(delivered)) unlisted++;
-    return { faults: this.#faults, unlisted, isContinued };
+    return { faults: this.#faults, unlisted };
   }
 
   #region(account: string, region: string): RegionLedger {
@@ -168,7 +174,7 @@ export class DigestLedger {
 
   #checkLink(digest: ReceiptDigest, number: number, chain: Chain | undefined): void {
     if (digest.previousSignature === null) {
-      if (chain !== undefined && !this.#isStartBetween(chain.number, number))
+      if (chain !== undefined && !this.#isStartBetween(chain.number, number) && !this.#isCutBetween(chain.number, number))
         this.#fault(
           'restart',
           digest,
@@ -176,9 +182,18 @@ export class DigestLedger {
         );
       return;
     }
-    if (chain === undefined) this.#dangling.set(digest.key, { digest, isElsewhere: false });
-    else if (digest.previousSignature !== chain.before.signature)
-      this.#fault('link', digest, `it does not carry the signature of \`${chain.before.key}\`, the digest before it`);
+    if (this.#isDangling(digest, number, chain)) this.#dangling.set(digest.key, { digest, isElsewhere: false });
+    else if (digest.previousSignature !== chain!.before.signature)
+      this.#fault('link', digest, `it does not carry the signature of \`${chain!.before.key}\`, the digest before it`);
+  }
+
+  /** Whether the digest that it links to is not known here. */
+  #isDangling({ previousSignature }: ReceiptDigest, number: number, chain: Chain | undefined): boolean {
+    return chain === undefined || (previousSignature !== chain.before.signature && this.#isCutBetween(chain.number, number));
+  }
+
+  #isCutBetween(after: number, upTo: number): boolean {
+    return this.#cuts.some((number) => after < number && number <= upTo);
   }
 
   #isStartBetween(after: number, before: number): boolean {
@@ -194,10 +209,12 @@ export class DigestLedger {
     for (const interval of inOrder) {
       const before = covered;
       if (before !== undefined && interval.start > before.end) {
-        const isExplained = this.#starts.some(
-          ({ number, createdAt }) =>
-            (before.number < number && number < interval.number) || (before.end <= createdAt && createdAt <= interval.start),
-        );
+        const isExplained =
+          this.#isCutBetween(before.number, interval.number) ||
+          this.#starts.some(
+            ({ number, createdAt }) =>
+              (before.number < number && number < interval.number) || (before.end <= createdAt && createdAt <= interval.start),
+          );
         if (!isExplained) {
           const kind = interval.key.endsWith('_backfill.json.gz') ? 'backfill-digest' : 'digest';
           const message = `no digest covers ${before.end} to ${interval.start}, and no receipt says that logging was off then`;

@@ -75,6 +75,14 @@ interface Absent {
   readonly check: () => Promise<void>;
 }
 
+/** Receipts that are not there. */
+interface Missing {
+  readonly from: number;
+  readonly to: number;
+  /** Of a single one. */
+  readonly key?: string;
+}
+
 class TrailVerification {
   readonly #run: Run;
   readonly #trail: TrailName;
@@ -92,9 +100,10 @@ class TrailVerification {
   #digests = 0;
   #newestInterval: TrailResult['newestInterval'];
   #isMoved = false;
-  /** Receipts before the first that is there. */
-  readonly #leading: string[] = [];
-  #leadingMore: string | undefined;
+  /** Receipts that are not there, one by one or as a range; what that means is known when the later ones are read. */
+  readonly #missing: Missing[] = [];
+  /** Ranges of receipts that lie at other places, as later receipts say; both inclusive. */
+  readonly #elsewhere: { readonly from: number; readonly to: number }[] = [];
   /** The number after the last that was looked for. */
   #next = 1;
 
@@ -117,6 +126,7 @@ class TrailVerification {
     this.#chain.finish();
     await this.#run.jobs.done();
     await this.#lookAgain();
+    this.#settleMissing();
     this.#settleAbsent();
     this.#settleLedger();
     return {
@@ -179,7 +189,7 @@ class TrailVerification {
     this.#run.progress();
     if (fetched.kind !== 'object') {
       this.#chain.breakOff();
-      if (fetched.kind === 'missing') this.#missingReceipt(key);
+      if (fetched.kind === 'missing') this.#missingReceipt(number, key);
       else if (fetched.kind === 'too-large') this.#file(key, 'receipt', 'tampered', 'receipt-form', 'it is larger than a receipt can be');
       else this.#file(key, 'receipt', 'unreadable', 'unreadable', `it cannot be read: ${fetched.reason}`);
       return;
@@ -202,7 +212,16 @@ class TrailVerification {
     else if (faults.length === 0) this.#file(key, 'receipt', 'valid');
     this.#checkKnown(number, value, key);
     this.#checkPlace(value.receipt, scope);
+    this.#takeMove(value.receipt);
     await this.#takeContent(value, scope);
+  }
+
+  #takeMove(receipt: Receipt): void {
+    if (receipt.elsewhereFrom === undefined) return;
+    const range = { from: receipt.elsewhereFrom, to: receipt.number - 1 };
+    this.#elsewhere.push(range);
+    // Copies of all places may be here.
+    if (this.#missing.some(({ from, to }) => to >= range.from && from <= range.to)) this.#ledger.elsewhereBefore(receipt);
   }
 
   /** Compares with what the server and an earlier run know of this very receipt. */
@@ -236,9 +255,7 @@ class TrailVerification {
       await this.#take(number, key, scope, fetched);
     }
     if (to - from >= MISSING_NAMED_MAX) {
-      const message = `receipts ${from} to ${to} are missing; the first ${MISSING_NAMED_MAX} are named`;
-      if (this.#receipts === 0) this.#leadingMore = message;
-      else this.#run.report.add({ level: 'tampered', code: 'receipts-missing', message });
+      this.#missing.push({ from: from + MISSING_NAMED_MAX, to });
       this.#chain.breakOff();
     }
     this.#next = to + 1;
@@ -271,17 +288,26 @@ class TrailVerification {
     }
   }
 
-  #missingReceipt(key: string): void {
-    const isDeleted = this.#run.inventory.deleted.has(key);
-    // What it means that the first ones are missing is known when digests were read: the trail may have been moved.
-    if (!isDeleted && this.#receipts === 0) {
-      this.#leading.push(key);
-      return;
+  #missingReceipt(number: number, key: string): void {
+    if (this.#run.inventory.deleted.has(key))
+      this.#file(key, 'receipt', 'missing', 'delete-marker', 'it was deleted: its newest version is a delete marker');
+    else this.#missing.push({ from: number, to: number, key });
+  }
+
+  /** A receipt that is missing is a fault, unless a later one says that it lies where the trail delivered to meanwhile. */
+  #settleMissing(): void {
+    for (const { from, to, key } of this.#missing) {
+      const isElsewhere = this.#elsewhere.some((range) => range.from <= from && to <= range.to);
+      const level = isElsewhere ? 'incomplete' : 'tampered';
+      if (key === undefined) {
+        const message = `receipts ${from} to ${to} are missing as well; those before them are named`;
+        this.#run.report.add({ level, code: isElsewhere ? 'elsewhere' : 'receipts-missing', message, ...this.#arnMember() });
+        continue;
+      }
+      const code = isElsewhere ? 'elsewhere' : 'receipt-missing';
+      const reason = isElsewhere ? 'it lies where the trail delivered to meanwhile, as a later receipt says' : MISSING;
+      this.#run.report.file({ key, kind: 'receipt', verdict: 'missing', level, code, reason, ...this.#arnMember() });
     }
-    const reason = isDeleted
-      ? 'it was deleted: its newest version is a delete marker'
-      : 'this receipt is missing: receipts are numbered without gaps';
-    this.#file(key, 'receipt', 'missing', isDeleted ? 'delete-marker' : 'receipt-missing', reason);
   }
 
   #lastScope(): ScopeId {
@@ -420,18 +446,8 @@ class TrailVerification {
   }
 
   #settleLedger(): void {
-    const isCutOff = this.#leading.length > 0 && this.#receipts > 0;
-    const { faults, unlisted, isContinued } = this.#ledger.finish(isCutOff);
+    const { faults, unlisted } = this.#ledger.finish();
     const scope = this.#lastScope();
-    // Where no digest is, nothing says whether they were removed, or the trail was moved here just now.
-    const isOpen = isContinued || (isCutOff && this.#digests === 0);
-    const level = isOpen ? 'incomplete' : 'tampered';
-    const reason = isContinued ? 'it lies where the trail delivered to before: its digests link there' : MISSING;
-    if (this.#leadingMore !== undefined) this.#run.report.add({ level, code: 'receipts-missing', message: this.#leadingMore });
-    for (const key of this.#leading) {
-      const code = isOpen ? 'elsewhere' : 'receipt-missing';
-      this.#run.report.file({ key, kind: 'receipt', verdict: 'missing', level, code, reason, ...this.#arnMember() });
-    }
     for (const { code, key, kind, message } of faults) {
       const prefix = prefixOf(key);
       const at = prefix === undefined ? key : `${prefixOf(scope) ?? ''}${key.slice(prefix.length)}`;

@@ -251,6 +251,9 @@ export class EvidenceBuilder {
   #sequence = 1n;
   #receiptedTo = 0n;
   #number = 0;
+  /** Of the next receipt, the first one at its place. */
+  #elsewhereFrom: number | undefined;
+  readonly #lastAt = new Map<string, number>();
   #previousSha256: string | null = null;
   #previousSize: bigint | null = null;
 
@@ -433,6 +436,11 @@ export class EvidenceBuilder {
     this.prefix = prefix;
     this.#putKeyFile('checkpoint');
     this.#putKeyFile('digest');
+    this.#elsewhereFrom = (this.#lastAt.get(this.#place()) ?? 0) + 1;
+  }
+
+  #place(): string {
+    return `${this.bucket.name}/${this.prefix ?? ''}`;
   }
 
   /** Answers as a running server does. */
@@ -566,11 +574,14 @@ export class EvidenceBuilder {
       createdAt: digestTime(this.nowMs),
       ...content,
       bucket: this.bucket.name,
+      ...(this.#elsewhereFrom !== undefined && { elsewhereFrom: this.#elsewhereFrom }),
       checkpoint: await installation.checkpoint(size),
       consistency: this.#previousSize === null ? [] : await installation.proof(this.#previousSize, size),
     } as Receipt;
     const note = utf8(signNote(encodeReceipt(receipt), signers));
     this.#number++;
+    this.#elsewhereFrom = undefined;
+    this.#lastAt.set(this.#place(), this.#number);
     this.#previousSha256 = toHex(sha256(note));
     this.#previousSize = size;
     this.bucket.put(this.receiptKey(), note);

@@ -22,6 +22,8 @@ export interface EndpointOptions {
   readonly fail?: (method: string, path: string, query: URLSearchParams) => number | undefined;
   /** Entries of a page of a listing. */
   readonly pageSize?: number;
+  /** Further buckets, for a trail that was moved. */
+  readonly others?: readonly MemoryBucket[];
 }
 
 /** What the endpoint says of a trail. */
@@ -116,11 +118,12 @@ function answerCloudTrail(response: ServerResponse, operation: string, body: str
   response.writeHead(200, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(make()));
 }
 
-function answerS3(response: ServerResponse, url: URL, { bucket, options }: Shown): void {
+function answerS3(response: ServerResponse, url: URL, { bucket: first, options }: Shown): void {
   const path = decodeURIComponent(url.pathname).slice(1);
   const slash = path.indexOf('/');
   const [name, key] = slash < 0 ? [path, ''] : [path.slice(0, slash), path.slice(slash + 1)];
-  if (name !== bucket.name) return void response.writeHead(404).end('<Error><Code>NoSuchBucket</Code></Error>');
+  const bucket = [first, ...(options.others ?? [])].find((each) => each.name === name);
+  if (bucket === undefined) return void response.writeHead(404).end('<Error><Code>NoSuchBucket</Code></Error>');
   if (key !== '') {
     answerObject(response, bucket.objects.get(key));
     return;

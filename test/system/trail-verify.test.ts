@@ -5,6 +5,9 @@
  * P13, F28, F29, F33–F36; features.md TR4, DL5, IN1.
  */
 import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { BucketName, Region } from '../../src/event/types.ts';
 import { createTreeFollower, type TreeFollower } from '../../src/evidence/grow-tree.ts';
@@ -14,8 +17,10 @@ import { hashNode, type Sha256 } from '../../src/tlog/hash.ts';
 import { formatNoteKey } from '../../src/tlog/note.ts';
 import type { Trails } from '../../src/trail/create-trails.ts';
 import { trailArn } from '../../src/trail/trail.ts';
+import { folderSource } from '../../src/verify/folder-source.ts';
 import type { VerifyReport } from '../../src/verify/report.ts';
 import type { CallServer } from '../../src/verify/server-evidence.ts';
+import type { EvidenceSource } from '../../src/verify/source.ts';
 import { parsePinnedKeys } from '../../src/verify/trust.ts';
 import { verify } from '../../src/verify/verify.ts';
 import { validateLogs, whyNoAwsCli } from '../support/aws-validate-logs.ts';
@@ -290,12 +295,12 @@ async function tell(story: Story): Promise<Installation> {
   return it;
 }
 
-async function readBucket({ rig }: Installation): Promise<MemoryBucket> {
-  const bucket = new MemoryBucket(BUCKET);
-  const page = await rig.objects.list(BUCKET as BucketName, { limit: 1_000 });
+async function readBucket({ rig }: Installation, name: BucketName = BUCKET): Promise<MemoryBucket> {
+  const bucket = new MemoryBucket(name);
+  const page = await rig.objects.list(name, { limit: 1_000 });
   expect(page.next).toBeUndefined();
   for (const { key } of page.objects) {
-    const { info, body } = (await rig.objects.get(BUCKET as BucketName, key))!;
+    const { info, body } = (await rig.objects.get(name, key))!;
     const pieces: Uint8Array[] = [];
     for await (const piece of body) pieces.push(piece);
     bucket.put(key, new Uint8Array(Buffer.concat(pieces)), info.metadata);
@@ -311,7 +316,7 @@ describe('what a trail has delivered', () => {
     test(`${story.what}: the verifier finds it complete and consistent`, async () => {
       const it = await tell(story);
       const bucket = await readBucket(it);
-      const report = await verifyUnderFirstKey(it, bucket, (operation, input) => answerOf(it, operation, input));
+      const report = await verifyUnderFirstKey(it, bucket.source(), (operation, input) => answerOf(it, operation, input));
       expect(deciding(report)).toEqual([]);
       expect(report.exitCode).toBe(0);
       expect(report.counts.digest.valid + report.counts['backfill-digest'].valid).toBeGreaterThanOrEqual(story.digestsMin);
@@ -332,6 +337,91 @@ describe('what a trail has delivered', () => {
   }
 });
 
+describe('a trail that was moved to another bucket and back', () => {
+  const SECOND = 'second-bucket' as BucketName;
+
+  async function moveThereAndBack(isOff: boolean): Promise<Installation> {
+    return tell({
+      what: '',
+      digestsMin: 0,
+      happens: async (it) => {
+        await it.rig.createBucket({ bucket: SECOND });
+        for (const bucket of [SECOND, BUCKET]) {
+          await it.rig.record(HOME);
+          await it.rig.record(WEST);
+          await it.pass(DIGEST_MS);
+          await it.rig.record(HOME);
+          await it.pass(FLUSH_MS);
+          if (isOff) await it.send('StopLogging');
+          await it.work();
+          await it.send('UpdateTrail', { S3BucketName: bucket });
+          if (isOff) await it.send('StartLogging');
+          await it.pass(DIGEST_MS);
+        }
+        await it.rig.record(HOME);
+        await it.pass(2 * DIGEST_MS);
+      },
+    });
+  }
+
+  for (const isOff of [false, true]) {
+    const how = isOff ? 'while it was off' : 'while it was logging';
+
+    test(`${how}: copies of both are complete and consistent`, async () => {
+      const it = await moveThereAndBack(isOff);
+      const folder = await mkdtemp(join(tmpdir(), 'snowtrail-moved-'));
+      try {
+        for (const name of [BUCKET, SECOND]) {
+          const bucket = await readBucket(it, name);
+          // The probe that the trail may write, which a folder cannot hold.
+          for (const key of bucket.keys().filter((each) => each.endsWith('/'))) bucket.objects.delete(key);
+          await bucket.writeTo(join(folder, name));
+        }
+        const report = await verifyUnderFirstKey(it, await folderSource(folder));
+        expect(deciding(report)).toEqual([]);
+        expect(report.counts.digest.valid).toBeGreaterThanOrEqual(8);
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    });
+
+    test(`${how}: each of them alone is incomplete, and says that the rest lies elsewhere`, async () => {
+      const it = await moveThereAndBack(isOff);
+      for (const name of [BUCKET, SECOND]) {
+        const report = await verifyUnderFirstKey(it, (await readBucket(it, name)).source());
+        expect(new Set(deciding(report).map(({ level, code }) => `${level} ${code}`))).toEqual(new Set(['incomplete elsewhere']));
+        expect(report.exitCode).toBe(2);
+      }
+    });
+
+    test(`${how}: a receipt that was removed beside those that lie elsewhere is missing`, async () => {
+      const it = await moveThereAndBack(isOff);
+      const bucket = await readBucket(it);
+      const numbers = bucket.keys('/receipts/').map((key) => Number(key.slice(-17, -5)));
+      const lastBeforeMove = numbers.findIndex((number, index) => number !== index + 1);
+      for (const number of [lastBeforeMove, numbers[lastBeforeMove]!]) {
+        const cut = await readBucket(it);
+        const [key] = cut.keys(`/receipts/${String(number).padStart(12, '0')}.note`);
+        cut.objects.delete(key!);
+        const report = await verifyUnderFirstKey(it, cut.source());
+        expect(report.exitCode).toBe(1);
+        expect(deciding(report)).toContainEqual(expect.objectContaining({ level: 'tampered', code: 'receipt-missing', key }));
+      }
+    });
+
+    test.skipIf(whyNoCli !== undefined)(`${how}: the AWS CLI finds every file valid`, async () => {
+      const it = await moveThereAndBack(isOff);
+      const [bucket, second] = [await readBucket(it), await readBucket(it, SECOND)];
+      const { exitCode, output } = await validateLogs(await asBuilder(it), bucket, { others: [second] });
+      expect([exitCode, output.match(/INVALID.*/g)]).toEqual([0, null]);
+      const followed = isOff ? [bucket] : [bucket, second];
+      for (const each of followed)
+        for (const file of each.keys(`/CloudTrail-Digest/${HOME}/`))
+          expect(output).toContain(`Digest file\ts3://${each.name}/${file}\tvalid`);
+    });
+  }
+});
+
 describe('trust goes on from a pinned checkpoint key', () => {
   const outage = stories.find(({ what }) => what.includes('three times while the bucket was away'))!;
   const untrusted = ['untrusted-key', 'checkpoint-signature'];
@@ -339,7 +429,7 @@ describe('trust goes on from a pinned checkpoint key', () => {
 
   test('over the statements in key files, in a bucket alone', async () => {
     const it = await tell(outage);
-    const report = await verifyUnderFirstKey(it, await readBucket(it));
+    const report = await verifyUnderFirstKey(it, (await readBucket(it)).source());
     expect(deciding(report)).toEqual([]);
     expect(report.trust).toMatchObject({ by: 'pinned', checkpointKeys: expect.objectContaining({ length: 4 }) });
   });
@@ -349,7 +439,7 @@ describe('trust goes on from a pinned checkpoint key', () => {
     const bucket = await readBucket(it);
     for (let count = 0; count < 3; count++) await it.rig.rotateKey('checkpoint');
     await it.tree.checkpointNow();
-    const report = await verifyUnderFirstKey(it, bucket, (operation, input) => answerOf(it, operation, input));
+    const report = await verifyUnderFirstKey(it, bucket.source(), (operation, input) => answerOf(it, operation, input));
     expect(deciding(report)).toEqual([]);
   });
 
@@ -365,7 +455,7 @@ describe('trust goes on from a pinned checkpoint key', () => {
           bucket.put(key, Buffer.from(JSON.stringify({ ...content, statements: statements(content.statements) })));
       }
       expect(bucket.keys(file)).toHaveLength(1);
-      return verifyUnderFirstKey(it, bucket);
+      return verifyUnderFirstKey(it, bucket.source());
     };
     expect(codes(await change((notes) => notes))).toEqual([]);
     expect(codes(await change((notes) => notes.slice(1)))).toEqual(untrusted);
@@ -385,11 +475,11 @@ function deciding({ findings }: VerifyReport): VerifyReport['findings'] {
 }
 
 /** Verifies with nothing pinned but the installation's first checkpoint key. */
-async function verifyUnderFirstKey({ rig }: Installation, bucket: MemoryBucket, callServer?: CallServer): Promise<VerifyReport> {
+async function verifyUnderFirstKey({ rig }: Installation, source: EvidenceSource, callServer?: CallServer): Promise<VerifyReport> {
   const [first] = await rig.keys.list('checkpoint');
   const key = { name: 'snowtrail/rig', keyHash: first!.fingerprint, publicKey: first!.publicKey };
   return verify({
-    source: bucket.source(),
+    source,
     pinnedKeys: parsePinnedKeys(formatNoteKey(key)),
     nowMs: rig.clock.nowMs(),
     threads: 0,
