@@ -3,7 +3,7 @@
  *
  * The only place that knows which implementation stands behind an interface.
  */
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { BucketName } from '../event/types.ts';
 import type { Catalog } from '../store/catalog.ts';
@@ -51,7 +51,8 @@ const LAYOUT_VERSION = 1;
  * @param report Told of what the stores do behind the scenes and did not manage.
  * @returns the stores; why they take nothing more until the next start, `undefined` while they do; and a function that
  * closes them and gives the directory free.
- * @throws Error when another process holds the directory, or a newer Snowtrail wrote it.
+ * @throws Error when another process holds the directory, a newer Snowtrail wrote it, or it holds other files and was not made
+ * by Snowtrail: nothing is written there then.
  */
 export async function openStores(
   settings: Settings,
@@ -59,6 +60,7 @@ export async function openStores(
   givenClock?: Clock,
 ): Promise<{ readonly stores: Stores; readonly installationId: string; failure(): string | undefined; close(): Promise<void> }> {
   const folder = settings.dataDir;
+  await requireOurs(folder);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const lock = await lockFolder(folder);
   try {
@@ -122,6 +124,30 @@ async function installationIdOf(catalog: Catalog, chance: Chance): Promise<strin
   const id = chance.uuid();
   await catalog.commit([{ key: ['installation-id'], value: { id }, expected: 0 }]);
   return id;
+}
+
+/**
+ * What a folder without a `VERSION` may hold: what a first start that did not come to it leaves behind (the lock's sockets,
+ * the beginnings of the file), and what a new file system has at its top.
+ */
+const EMPTY_ENOUGH = /^(lock-[0-9a-f]{16}|VERSION\.new|lost\+found)$/;
+
+/** @throws Error when the folder is neither missing, nor empty, nor a data directory. */
+async function requireOurs(folder: string): Promise<void> {
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException): readonly string[] => {
+    if (error.code === 'ENOENT') return [];
+    if (error.code === 'ENOTDIR')
+      throw new Error(`\`${folder}\` is not a folder; give \`--data-dir\` an empty or a new one`, { cause: error });
+    throw error;
+  });
+  if (names.includes('VERSION')) return;
+  const foreign = names.filter((name) => !EMPTY_ENOUGH.test(name));
+  if (foreign.length === 0) return;
+  throw new Error(
+    `\`${folder}\` is not a Snowtrail data directory (it has no \`VERSION\`) and is not empty: it holds \`${foreign[0]}\`` +
+      `${foreign.length === 1 ? '' : ` and ${foreign.length - 1} more`}; give \`--data-dir\` an empty or a new folder. ` +
+      'Is it a copy of a data directory that lacks a part, copy the whole of it',
+  );
 }
 
 async function checkLayout(folder: string): Promise<void> {
