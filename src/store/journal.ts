@@ -141,7 +141,7 @@ export interface Journal {
   /**
    * Reads every entry and checks length, CRC and sequence. Returns all damage found: less when `signal` aborts.
    * @param rest Waited for after each part of at most some 64 MiB; absent: no rest.
-   * @throws the system's error when the device does not read.
+   * @throws the system's error when the device does not read a part, after all others were read.
    */
   scrub(signal?: AbortSignal, rest?: () => Promise<void>): Promise<readonly JournalDamage[]>;
 

@@ -158,6 +158,42 @@ describe('a flipped bit', () => {
     await again.close();
   });
 
+  test('in a full log file that waits to be sealed: that one stays, and those after it are sealed all the same', async () => {
+    const files = new SimulatedFiles({ seed: 1 });
+    const problems: Error[] = [];
+    const journal = await openOver(files, { segmentBytes: 25_000, report: (problem) => void problems.push(problem) });
+    const text = Array.from({ length: 1_000 }, (_, index) => (index * index).toString(36)).join(' ');
+    for (let index = 0; index < 100; index++) {
+      if (index === 3)
+        files.tamper(filesOf(files, 'log')[0]!, flipAt(files.bytesOf(filesOf(files, 'log')[0]!).indexOf('"eventID":"1"'), 0));
+      await journal.append([newEvent(`${index}`, { text })]);
+      await journal.whenSealed();
+    }
+    expect(filesOf(files, 'log')).toHaveLength(2);
+    expect(filesOf(files, 'sealed').length).toBeGreaterThan(5);
+    expect([problems, journal.damage()]).toMatchObject([[], [{ from: 2n, to: 2n }]]);
+    expect(await journal.append([newEvent('0', { text }), newEvent('50', { text })])).toMatchObject([
+      { kind: 'repeated' },
+      { kind: 'repeated' },
+    ]);
+    await journal.close();
+  });
+
+  test('in neighbours of a log file that is open is one range, whichever of them is read first', async () => {
+    const files = new SimulatedFiles({ seed: 1 });
+    const journal = await openOver(files);
+    await journal.append(Array.from({ length: 20 }, (_, index) => newEvent(`${index}`)));
+    const [path] = filesOf(files, 'log');
+    for (const id of [4, 5, 6]) files.tamper(path!, flipAt(files.bytesOf(path!).indexOf(`"eventID":"${id}"`), 0));
+    const reads = await Promise.allSettled([6n, 7n, 5n].map((sequence) => journal.fetch([sequence])));
+    expect(reads.map((read) => read.status === 'rejected' && (read.reason as JournalDamaged).damage)).toMatchObject(
+      Array.from({ length: 3 }, () => ({ from: 5n, to: 7n })),
+    );
+    expect(journal.damage()).toMatchObject([{ from: 5n, to: 7n }]);
+    expect((await journal.read(7n, 100)).length).toBe(13);
+    await journal.close();
+  });
+
   test('in the last acknowledged entries is damage, not a torn end: nothing is cut', async () => {
     const { files } = await build('log');
     const [path] = filesOf(files, 'log');
@@ -300,6 +336,23 @@ describe('files that are gone', () => {
     for (const path of filesOf(files, 'index')) files.tamper(path, (bytes) => bytes.fill(0));
     expect(await journal.find(ACCOUNT, '0')).toBe(1n);
     expect(await journal.append([{ ...newEvent('1'), bytes: entries[1]!.bytes }])).toEqual([{ kind: 'repeated', sequence: 2n }]);
+    await journal.close();
+  });
+
+  test('a segment that the device does not read ends no pass: what is damaged behind it is found, then the error is told', async () => {
+    const { files } = await build('sealed');
+    const [first, , third] = filesOf(files, 'sealed');
+    const broken = new SimulatedFiles({
+      seed: 2,
+      fault: ({ name, path }) => (isBroken && name === 'read' && path === first ? 'EIO' : undefined),
+    });
+    let isBroken = false;
+    broken.adopt(files);
+    broken.tamper(third!, flipAt(broken.bytesOf(third!).length - 10, 0));
+    const journal = await openOver(broken, { cacheBytes: 0 });
+    isBroken = true;
+    await expect(journal.scrub()).rejects.toMatchObject({ code: 'EIO' });
+    expect(journal.damage()).toMatchObject([{ reason: expect.stringContaining(third!) }]);
     await journal.close();
   });
 

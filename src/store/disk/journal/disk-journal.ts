@@ -700,12 +700,18 @@ class SegmentedJournal implements DiskJournal {
   async scrub(signal?: AbortSignal, rest?: () => Promise<void>): Promise<readonly JournalDamage[]> {
     const found: JournalDamage[] = this.#damages.filter(({ from }) => this.#segmentOf(Number(from)) === undefined);
     // By place: a log file may be replaced by its sealed form meanwhile.
+    let failure: { readonly error: unknown } | undefined;
     for (let place = 0; place < this.#segments.length && !signal?.aborted; place++) {
-      const damages = await this.#segments[place]!.scrub(signal);
-      for (const damage of damages) this.#addDamage(damage);
-      found.push(...damages);
+      try {
+        const damages = await this.#segments[place]!.scrub(signal);
+        for (const damage of damages) this.#addDamage(damage);
+        found.push(...damages);
+      } catch (error) {
+        failure ??= { error };
+      }
       await rest?.();
     }
+    if (failure !== undefined) throw failure.error;
     return found.sort((a, b) => Number(a.from - b.from));
   }
 
@@ -732,14 +738,23 @@ class SegmentedJournal implements DiskJournal {
       });
   }
 
-  /** Seals full log files from the oldest on. When it fails, the log files do as well; the next rotation tries again. */
+  /**
+   * Seals full log files from the oldest on, but damaged ones: those stay as they are. When it fails otherwise, the log
+   * files do as well; the next rotation tries again.
+   */
   async #sealAll(): Promise<void> {
     for (;;) {
       const log = this.#segments.find(
         (segment): segment is LogSegment => segment instanceof LogSegment && segment !== this.#active && !segment.isDamaged,
       );
       if (log === undefined || this.#isClosed || this.#failure !== undefined) return;
-      await this.#seal(log);
+      try {
+        await this.#seal(log);
+      } catch (error) {
+        if (this.#isClosed) return;
+        for (const damage of await log.scrub(undefined)) this.#addDamage(damage);
+        if (!log.isDamaged) throw error;
+      }
     }
   }
 
@@ -765,8 +780,8 @@ class SegmentedJournal implements DiskJournal {
     assert(sealed.damages.length === 0, 'a segment that was just sealed can be read');
     this.#segments[this.#segments.indexOf(log)] = sealed;
     this.#sealedIds.add(sealed);
-    const oldestLog = this.#segments.find((segment) => segment instanceof LogSegment);
-    this.#recentIds.dropThrough((oldestLog?.first ?? this.#next) - 1);
+    const logs = this.#segments.filter((segment) => segment instanceof LogSegment && segment !== this.#active);
+    this.#recentIds.keepOnly([...logs, { first: this.#active?.first ?? this.#next, last: Number.POSITIVE_INFINITY }]);
     await this.#files.remove(log.path);
     await this.#files.syncFolder(this.#folder);
     await log.retire();

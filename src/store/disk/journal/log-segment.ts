@@ -1,7 +1,8 @@
 /**
  * A log file that is open: the active one, and full ones until they are sealed.
  *
- * Knows where each of its entries begins. Every read checks length, CRC and sequence again.
+ * Knows where each of its entries begins. Every read checks length, CRC and sequence again; once one finds damage, all of the
+ * file is looked through, and what is damaged is remembered.
  */
 import { type JournalDamage, JournalDamaged, type JournalEntry } from '../../journal.ts';
 import { type OpenFile, readFully } from '../files.ts';
@@ -26,8 +27,10 @@ export class LogSegment implements Segment {
   #count = 0;
   /** Where the next group is written: after the last entry. A mark may lie there, and is written over. */
   #end = PREAMBLE_BYTES;
-  /** Found when the file was opened. */
+  /** Found so far, in order. */
   #damages: readonly JournalDamage[] = [];
+  /** The look through the file that a damaged entry caused. */
+  #looking: Promise<unknown> | undefined;
   /** Reads under way: the file stays open for them. */
   #readers = 0;
   #isRetired = false;
@@ -68,7 +71,7 @@ export class LogSegment implements Segment {
   load(positions: readonly number[], end: number, damages: readonly JournalDamage[]): void {
     for (const position of positions) this.#push(position);
     this.#end = end;
-    this.#damages = damages;
+    this.#remember(damages);
   }
 
   /** The entries of a group are durable: they lie one after the other from `position`. */
@@ -89,7 +92,14 @@ export class LogSegment implements Segment {
     this.#readers += 1;
     try {
       const bytes = await this.#readBytes(position, this.#endOf(lastRow) - position, lastRow === row);
-      return this.#decode(bytes, row, lastRow);
+      const entries = this.#decode(bytes, position, row, lastRow);
+      if (!(entries instanceof JournalDamaged)) return entries;
+      this.#looking ??= this.scrub(undefined).finally(() => {
+        this.#looking = undefined;
+      });
+      await this.#looking;
+      const damage = findDamage(this.#damages, from);
+      throw damage === undefined ? entries : new JournalDamaged(damage);
     } finally {
       this.#readers -= 1;
       await this.#closeWhenUnused();
@@ -109,7 +119,15 @@ export class LogSegment implements Segment {
     }
     const damages = summary.holes.map((hole) => damageOf(this.path, hole.from, hole.to, `frames are damaged at byte ${hole.position}`));
     if (summary.last < last) damages.push(damageOf(this.path, summary.last + 1, last, `frames are damaged from byte ${summary.end} on`));
+    this.#remember(damages);
     return damages;
+  }
+
+  /** Damaged entries are not read again: what is damaged stays it as long as the file is open. */
+  #remember(damages: readonly JournalDamage[]): void {
+    const more = damages.filter(({ from, to }) => !this.#damages.some((known) => known.from <= from && to <= known.to));
+    this.#damages = [...this.#damages, ...more].sort((a, b) => Number(a.from - b.from));
+    for (const { from, to } of more) this.#positions.fill(0, Number(from) - this.first, Number(to) - this.first + 1);
   }
 
   /** Closes the file as soon as nobody reads it. */
@@ -153,16 +171,17 @@ export class LogSegment implements Segment {
     return this.#end;
   }
 
-  #decode(bytes: Buffer, row: number, lastRow: number): JournalEntry[] {
+  #decode(bytes: Buffer, base: number, row: number, lastRow: number): JournalEntry[] | JournalDamaged {
     const entries: JournalEntry[] = [];
-    const base = this.#positions[row]!;
     for (let each = row; each <= lastRow; each++) {
-      const at = this.#positions[each]! - base;
-      const frame = checkFrame(bytes, at, bytes.length, this.#salt);
+      // Another read may have found meanwhile that it is damaged.
+      const position = this.#positions[each]!;
+      const at = position - base;
+      const frame = position === 0 ? undefined : checkFrame(bytes, at, bytes.length, this.#salt);
       if (frame === undefined || frame.isMark || frame.sequence !== this.first + each) {
         if (entries.length > 0) break;
         const sequence = this.first + each;
-        throw new JournalDamaged(damageOf(this.path, sequence, sequence, `the frame at byte ${base + at} is damaged`));
+        return new JournalDamaged(damageOf(this.path, sequence, sequence, `the frame at byte ${position} is damaged`));
       }
       entries.push(decodeFrame(bytes, at));
     }

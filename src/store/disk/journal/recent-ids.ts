@@ -28,15 +28,21 @@ export class RecentIds {
     return found;
   }
 
-  /** Forgets what the sealed segments know. Tables may keep some of it a little longer. */
-  dropThrough(sequence: number): void {
-    this.#tables = this.#tables.filter((table) => !table.isFull || table.last > sequence);
+  /**
+   * Forgets what the sealed segments know. Tables may keep some of it a little longer.
+   * @param needed Sequences that lie in no sealed segment, both inclusive.
+   */
+  keepOnly(needed: readonly { readonly first: number; readonly last: number }[]): void {
+    this.#tables = this.#tables.filter(
+      (table) => !table.isFull || needed.some(({ first, last }) => table.first <= last && first <= table.last),
+    );
   }
 }
 
 /** Open addressing, at most half full. */
 class Table {
   readonly capacity: number;
+  first = Number.POSITIVE_INFINITY;
   last = 0;
   readonly #base: number;
   readonly #mask: number;
@@ -63,6 +69,7 @@ class Table {
     this.#slots[3 * slot + 1] = id.low;
     this.#slots[3 * slot + 2] = sequence - this.#base;
     this.#count += 1;
+    this.first = Math.min(this.first, sequence);
     this.last = Math.max(this.last, sequence);
   }
 
