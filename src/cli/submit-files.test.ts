@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { callOf, IntakeRig, OWNER, recordText } from '../../test/support/intake-rig.ts';
+import { ADMINISTRATOR, callOf, IntakeRig, OWNER, recordText, STRANGER } from '../../test/support/intake-rig.ts';
+import type { AccountId } from '../event/types.ts';
 import { acceptBulk, bulkOptions } from '../intake/bulk-events.ts';
 import { Client } from './client.ts';
 import { type SubmitOptions, submitFiles } from './submit-files.ts';
@@ -19,11 +20,14 @@ let refusals: number[];
 /** Requests that came in so far. */
 let requests: number;
 
-/** The bulk endpoint over memory stores; whoever asks is `OWNER`. */
+let caller: AccountId;
+
+/** The bulk endpoint over memory stores; whoever asks is `caller`, `OWNER` at first. */
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'snowtrail-submit-'));
   rig = await IntakeRig.open();
   refusals = [];
+  caller = OWNER;
   requests = 0;
   server = createServer((request, response) => {
     requests++;
@@ -31,7 +35,7 @@ beforeEach(async () => {
       const status = refusals.shift();
       if (status !== undefined) return response.writeHead(status).end();
       const query = new Map(new URL(request.url!, 'http://localhost').searchParams);
-      for await (const lines of acceptBulk(rig.stores, callOf(OWNER), request, bulkOptions(query, callOf(OWNER)))) response.write(lines);
+      for await (const lines of acceptBulk(rig.stores, callOf(caller), request, bulkOptions(query, callOf(caller)))) response.write(lines);
       return response.end();
     };
     answer().catch((error: Error) => response.destroy(error));
@@ -70,6 +74,19 @@ describe('submitFiles', () => {
     expect(await submit([folder])).toMatchObject({ files: 2, accepted: 3, repeated: 0, rejected: 0, failedFiles: [] });
     expect(await submit([folder])).toMatchObject({ files: 2, accepted: 0, repeated: 3 });
     expect(await idsInJournal()).toEqual(['one', 'two', 'three']);
+  });
+
+  test('a file with events that another key or --create-accounts would let in is not done; one with broken records is', async () => {
+    const mixed = await put('mixed.ndjson', `${recordText('one')}\n${recordText('two', { recipientAccountId: STRANGER })}\n`);
+    const broken = await put('broken.ndjson', `${recordText('three')}\nnonsense\n`);
+    const resume = join(folder, 'resume');
+    const run = (more: Partial<SubmitOptions> = {}) => submit([mixed, broken], { resume, ...more });
+    expect(await run()).toMatchObject({ skipped: 0, accepted: 2, reasons: { AccessDenied: 1, InvalidJson: 1 } });
+    caller = ADMINISTRATOR;
+    expect(await run()).toMatchObject({ skipped: 1, reasons: { UnknownAccount: 1 } });
+    expect(await run({ createAccounts: true })).toMatchObject({ skipped: 1, rejected: 0 });
+    expect(await run({ createAccounts: true })).toMatchObject({ skipped: 2, rejected: 0 });
+    expect(await idsInJournal()).toEqual(expect.arrayContaining(['one', 'two', 'three']));
   });
 
   test('a malformed line never stops the rest and never disappears', async () => {
@@ -154,9 +171,9 @@ describe('submitFiles', () => {
     await submit([first], { resume, shiftToMs: Date.UTC(2026, 5, 1) });
     const second = await put('b.ndjson', timed('three', '2026-01-01T00:30:00Z'));
     await submit([first, second], { resume, shiftToMs: Date.UTC(2027, 0, 1) });
-    const times = (await rig.journal.read(0n, 10)).map(
-      ({ bytes }) => (JSON.parse(new TextDecoder().decode(bytes)) as { eventTime: string }).eventTime,
-    );
+    const times = (await rig.journal.read(0n, 10))
+      .filter(({ kind }) => kind === 'event')
+      .map(({ bytes }) => (JSON.parse(new TextDecoder().decode(bytes)) as { eventTime: string }).eventTime);
     expect(times).toEqual(['2026-05-31T23:00:00Z', '2026-06-01T00:00:00Z', '2026-05-31T23:30:00Z']);
   });
 });

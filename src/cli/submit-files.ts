@@ -5,7 +5,8 @@
  * are often small, and one request for each would mean that nothing is done while it is answered.
  *
  * Sending twice is safe: the server answers `repeated`. So a batch whose answer was lost is sent again, and a run that was
- * interrupted goes on from its resume file, which lists the files that are done.
+ * interrupted goes on from its resume file, which lists the files that are done. A file is not done while a run with another
+ * flag or key would take events of it that were refused.
  */
 import { appendFile, readFile } from 'node:fs/promises';
 import { readRecordTime, shiftRecordTime } from '../event/shift-time.ts';
@@ -14,6 +15,8 @@ import { CommandFailed } from './exit.ts';
 import { findInputFiles, type InputFile, readPieces } from './input-files.ts';
 import { Progress } from './progress.ts';
 
+/** Refusals that are due to how the command was run, not to the record. */
+const CURABLE: ReadonlySet<string> = new Set(['UnknownAccount', 'AccessDenied']);
 /** Bytes of records in one request. */
 const BATCH_BYTES = 1024 * 1024;
 const BATCH_RECORDS = 1_000;
@@ -72,7 +75,9 @@ interface Sending {
   unanswered: number;
   /** It was read to its end, and can be done. */
   isRead: boolean;
-  /** It is done, and said so. */
+  /** Events of it were refused that another run may send in. */
+  isCurable: boolean;
+  /** It was gone through, and that was said. */
   isSettled: boolean;
 }
 
@@ -94,7 +99,7 @@ export async function submitFiles(client: Client, paths: readonly string[], opti
   const settle = async (sending: Sending): Promise<void> => {
     if (!sending.isRead || sending.unanswered > 0 || sending.isSettled) return;
     sending.isSettled = true;
-    await memory.saveDone(sending.file);
+    if (!sending.isCurable) await memory.saveDone(sending.file);
     progress.fileDone();
   };
   const batches = new Batches(
@@ -103,6 +108,7 @@ export async function submitFiles(client: Client, paths: readonly string[], opti
       for (const [index, verdict] of verdicts.entries()) {
         const { sending, number } = batch[index]!;
         tally.add(sending.file.path, number, verdict);
+        if (verdict.status === 'rejected' && CURABLE.has(verdict.code)) sending.isCurable = true;
         sending.unanswered--;
       }
       progress.add(batch.length, sizeOf(batch));
@@ -116,7 +122,7 @@ export async function submitFiles(client: Client, paths: readonly string[], opti
       skipped += 1;
       continue;
     }
-    const sending: Sending = { file, unanswered: 0, isRead: false, isSettled: false };
+    const sending: Sending = { file, unanswered: 0, isRead: false, isCurable: false, isSettled: false };
     sending.isRead = await readFileInto(sending, { offsetMs, tally, batches, signal: options.signal });
     await settle(sending);
   }
