@@ -96,6 +96,7 @@ function createAccessKey(accounts: Accounts): Operation<{ Account?: unknown }, {
   return {
     name: 'CreateAccessKey',
     isReadOnly: false,
+    refusesReplay: true,
     decide: async (call, input) => {
       const account = ownAccount(accounts, call, input.Account);
       const { newKey, save } = await accounts.prepareKey(account);
@@ -132,6 +133,7 @@ function updateAccessKey(accounts: Accounts): Operation<KeyInput, object> {
   return {
     name: 'UpdateAccessKey',
     isReadOnly: false,
+    refusesReplay: true,
     decide: async (call, input): Promise<Decision<object>> => {
       const account = ownAccount(accounts, call, input.Account);
       if (input.Status !== 'Active' && input.Status !== 'Inactive') {
@@ -153,6 +155,7 @@ function deleteAccessKey(accounts: Accounts): Operation<KeyInput, object> {
   return {
     name: 'DeleteAccessKey',
     isReadOnly: false,
+    refusesReplay: true,
     decide: async (call, input): Promise<Decision<object>> => {
       const account = ownAccount(accounts, call, input.Account);
       const accessKeyId = keyIdOf(input.AccessKeyId);

@@ -55,6 +55,11 @@ export interface Operation<Input = never, Output = unknown> {
   readonly name: string;
   /** `readOnly` of the call's own event: true for operations that change nothing. */
   readonly isReadOnly: boolean;
+  /**
+   * The same signed request is carried out once (A04): set where a second run would undo what came between the two, or
+   * answer with a secret. A client that repeats the call signs it anew.
+   */
+  readonly refusesReplay?: true;
   /** Decides the call. @throws ApiError with the service's code. */
   readonly decide: (call: Call, input: Input) => Promise<Decision<Output>>;
 }

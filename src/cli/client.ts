@@ -1,6 +1,7 @@
 /**
  * Signed calls to a server: operations of the `snowtrail` and `cloudtrail` services, bulk submissions, raw S3 reads.
  */
+import { randomUUID } from 'node:crypto';
 import { type IncomingHttpHeaders, Agent as PlainAgent, request as requestPlain } from 'node:http';
 import { request as requestTls, Agent as TlsAgent } from 'node:https';
 import { signRequest } from '../http/sign-request.ts';
@@ -86,8 +87,9 @@ export class Client {
   ): Promise<RawAnswer> {
     const url = `${this.access.url}${path}`;
     const body = options.body ?? new Uint8Array();
+    // As the SDKs do: two calls of one second that say the same have two signatures, and none is taken for a replay.
     const { headers } = signRequest(
-      { method, url, ...(options.headers === undefined ? {} : { headers: options.headers }) },
+      { method, url, headers: { ...options.headers, 'amz-sdk-invocation-id': randomUUID() } },
       { credentials: this.access, region: options.region ?? this.access.region, service, nowMs: Date.now(), payload: body },
     );
     return this.#exchange(url, {

@@ -35,6 +35,7 @@ import { handleS3 } from './s3/handle-s3.ts';
 import { MultipartUploads } from './s3/multipart-uploads.ts';
 import { type Family, SignatureRefusal, signatureError } from './signature-refusal.ts';
 import { SigningKeys } from './signing-keys.ts';
+import { UsedSignatures } from './used-signatures.ts';
 import {
   checkTime,
   type PayloadClaim,
@@ -42,6 +43,7 @@ import {
   STREAMING_SIGNED,
   STREAMING_SIGNED_TRAILER,
   STREAMING_UNSIGNED_TRAILER,
+  signatureEndMs,
   type VerifiedSignature,
   verifySignature,
 } from './verify-signature.ts';
@@ -60,10 +62,15 @@ export interface HttpHandler {
 export function createHandler(ports: HttpPorts): HttpHandler {
   const signingKeys = new SigningKeys();
   const budget = new ByteBudget(ports.limits.bufferedBytes);
+  const usedSignatures = new UsedSignatures();
   const uploads = new MultipartUploads(ports.clock, ports.chance);
   return {
     handle: async (request, response, { expectsContinue }) => {
-      const exchange = new Exchange(ports, { request, response, expectsContinue, limits: ports.limits, budget }, signingKeys, uploads);
+      const exchange = new Exchange(
+        ports,
+        { request, response, expectsContinue, limits: ports.limits, budget },
+        { signingKeys, usedSignatures, uploads },
+      );
       try {
         await exchange.run();
       } catch (error) {
@@ -79,6 +86,7 @@ class Exchange {
   readonly #ports: HttpPorts;
   readonly #source: BodySource;
   readonly #signingKeys: SigningKeys;
+  readonly #usedSignatures: UsedSignatures;
   readonly #uploads: MultipartUploads;
   readonly #parts: RequestParts;
   readonly #requestId: string;
@@ -87,11 +95,16 @@ class Exchange {
   /** The key that the request claims to be signed with. */
   #accessKeyId: string | undefined;
 
-  constructor(ports: HttpPorts, source: BodySource, signingKeys: SigningKeys, uploads: MultipartUploads) {
+  constructor(
+    ports: HttpPorts,
+    source: BodySource,
+    kept: { readonly signingKeys: SigningKeys; readonly usedSignatures: UsedSignatures; readonly uploads: MultipartUploads },
+  ) {
     this.#ports = ports;
     this.#source = source;
-    this.#signingKeys = signingKeys;
-    this.#uploads = uploads;
+    this.#signingKeys = kept.signingKeys;
+    this.#usedSignatures = kept.usedSignatures;
+    this.#uploads = kept.uploads;
     const { request } = source;
     const target = request.url ?? '';
     const mark = target.indexOf('?');
@@ -170,7 +183,9 @@ class Exchange {
       const coding = contentCoding(request.headers['content-encoding']);
       const body = coding === undefined ? bytes : await decompress(bytes, limits.controlBodyBytes);
       const named = nameOperation(service, this.#parts, (name) => single(request.headers[name]), body);
-      const output = await runOperation(this.#recording(), service, call, named, body);
+      const nowMs = this.#ports.signatureTimeMs();
+      const useSignature = () => this.#usedSignatures.use(authorization.signature, signatureEndMs(authorization), nowMs);
+      const output = await runOperation(this.#recording(), service, call, named, { body, useSignature });
       const contentType = service.protocol === 'aws-json' ? 'application/x-amz-json-1.1' : 'application/json';
       if (service.protocol !== 'query')
         return sendWhole(response, this.#context, { status: 200, headers: { 'content-type': contentType }, body: JSON.stringify(output) });

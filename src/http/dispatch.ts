@@ -101,7 +101,11 @@ export async function runOperation(
   service: Service,
   call: Call,
   named: NamedOperation,
-  body: Uint8Array,
+  sent: {
+    readonly body: Uint8Array;
+    /** Marks the request's signature as used. False when it was before. */
+    readonly useSignature: () => boolean;
+  },
 ): Promise<Json> {
   const { name } = named;
   const operation = service.operations.get(name);
@@ -122,10 +126,11 @@ export async function runOperation(
   return runCall<Json>(
     recording,
     async () => {
-      const json = named.readInput(body);
+      const json = named.readInput(sent.body);
       const input = (service.decodeInput?.(name, json) ?? json) as object;
       requestParameters = redact(toRequestParameters(name, input));
       if (operation === undefined) throw unsupported(name);
+      if (operation.refusesReplay && !sent.useSignature()) throw replayed(name);
       const decision: Decision<unknown> = await operation.decide(call, input as never);
       const record: CallRecord = {
         ...base,
@@ -148,6 +153,11 @@ export async function runOperation(
       return { ...base, requestParameters, responseElements: null, error: { code, message } };
     },
   );
+}
+
+function replayed(name: string): ApiError {
+  const message = `This very request was carried out before, and ${name} is carried out once for one signature. Sign it again.`;
+  return new ApiError('InvalidSignatureException', message, { status: 403 });
 }
 
 function responseElements(name: string, isReadOnly: boolean, decision: Decision<unknown>): JsonObject | null {

@@ -119,6 +119,11 @@ export function checkTime(authorization: Authorization, nowMs: number): void {
   }
 }
 
+/** From then on `checkTime` refuses the signature for its age. */
+export function signatureEndMs({ scope, signedAtMs, expiresSeconds }: Authorization): number {
+  return signedAtMs + (expiresSeconds === undefined ? (scope.service === 's3' ? S3_WINDOW_MS : WINDOW_MS) : expiresSeconds * 1000);
+}
+
 /**
  * Checks the signature, the key's state and the session token.
  *

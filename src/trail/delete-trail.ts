@@ -10,6 +10,7 @@ export function deleteTrail(deps: OperationDeps): Operation<{ readonly Name?: st
   return {
     name: 'DeleteTrail',
     isReadOnly: false,
+    refusesReplay: true,
     decide: async (call, input) => {
       const before = await findTrailAtHome(deps.catalog, call, input.Name ?? '');
       return {

@@ -10,6 +10,7 @@ export function startLogging(deps: OperationDeps): Operation<{ readonly Name?: s
   return {
     name: 'StartLogging',
     isReadOnly: false,
+    refusesReplay: true,
     decide: async (call, input) => {
       const before = await findTrailAtHome(deps.catalog, call, input.Name ?? '');
       const resources = trailResources(before.value);

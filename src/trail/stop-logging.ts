@@ -11,6 +11,7 @@ export function stopLogging(deps: OperationDeps): Operation<{ readonly Name?: st
   return {
     name: 'StopLogging',
     isReadOnly: false,
+    refusesReplay: true,
     decide: async (call, input) => {
       const before = await findTrailAtHome(deps.catalog, call, input.Name ?? '');
       const resources = trailResources(before.value);

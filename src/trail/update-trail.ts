@@ -19,6 +19,7 @@ export function updateTrail(deps: OperationDeps): Operation<CreateTrailInput, Tr
   return {
     name: 'UpdateTrail',
     isReadOnly: false,
+    refusesReplay: true,
     decide: async (call, input) => {
       const before = await findTrailAtHome(deps.catalog, call, input.Name ?? '');
       refuseUnsupportedMembers(input);

@@ -316,6 +316,39 @@ describe('A04: replays', () => {
   });
 });
 
+describe('A04: replays of what is carried out once', () => {
+  const KEY_CALL = { service: 'snowtrail', target: '/v1/CreateAccessKey', body: '{}', headers: { 'content-type': 'application/json' } };
+
+  test('a captured request is refused, recorded, and shows no secret, however it is disguised', async () => {
+    const captured: Parameters<typeof raw>[0][] = [];
+    const first = await attack(KEY_CALL, (sent) => void captured.push({ ...sent, headers: [...sent.headers] }));
+    expect(first).toMatchObject({ status: 200, text: expect.stringContaining('canary-secret') });
+    const [request] = captured;
+    const upperCase = (value: string) =>
+      value.replace(/Signature=[0-9a-f]+$/, (text) => text.replace(/[0-9a-f]+$/, (hex) => hex.toUpperCase()));
+    const disguises = [
+      request!,
+      { ...request!, headers: [...request!.headers, ['x-unsigned', 'new']] as [string, string][] },
+      { ...request!, headers: request!.headers.map(([name, value]) => [name, upperCase(value)] as [string, string]) },
+    ];
+    for (const disguise of disguises) {
+      const answer = await raw(disguise);
+      expect(answer.status).toBeGreaterThanOrEqual(400);
+      expect(answer.text).not.toContain('canary-secret');
+    }
+    expect(rig.names().slice(0, 2)).toEqual(['CreateAccessKey', 'CreateAccessKey:InvalidSignatureException']);
+  });
+
+  test('the same call signed anew is carried out, and so are two of one second by the AWS SDK, which never signs the same', async () => {
+    const nowMs = Date.now() - 60_000;
+    expect((await attack({ ...KEY_CALL, nowMs })).status).toBe(200);
+    expect((await attack({ ...KEY_CALL, nowMs })).status).toBe(403);
+    expect((await attack({ ...KEY_CALL, nowMs: nowMs + 1_000 })).status).toBe(200);
+    const headers = { ...KEY_CALL.headers, 'amz-sdk-invocation-id': 'one' };
+    expect((await attack({ ...KEY_CALL, headers, nowMs })).status).toBe(200);
+  });
+});
+
 describe('A05: scopes', () => {
   test.each([
     ['date', /\/20\d{6}\//, '/20200101/'],

@@ -49,6 +49,7 @@ export function rigServices(state: RigState): readonly (readonly [string, Servic
   const createKey: Operation<object, object> = {
     name: 'CreateAccessKey',
     isReadOnly: false,
+    refusesReplay: true,
     decide: async () => ({ output: { AccessKey: { AccessKeyId: 'AKIANEW', SecretAccessKey: 'canary-secret' } } }),
   };
   const modelled = new Set(operationNames());
