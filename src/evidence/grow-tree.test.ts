@@ -54,6 +54,14 @@ describe('the evidence tree', () => {
     }
   });
 
+  test('holds an entry at the place of its sequence, and no other one there', async () => {
+    const { rig, tree } = await signedRig(3);
+    const [first, second] = rig.journal.entries;
+    expect(await tree.holds(second!)).toBe(true);
+    expect(await tree.holds({ ...first!, sequence: second!.sequence })).toBe(false);
+    await expect(tree.holds({ ...first!, sequence: 4n })).rejects.toThrow(RangeError);
+  });
+
   test('takes a repeat as nothing, and refuses a gap', async () => {
     const { rig, tree } = await signedRig(10);
     expect(await tree.take(rig.journal.entries.slice(3))).toBe(10n);

@@ -67,6 +67,8 @@ export interface TreeFollower extends Follower {
    * @throws CannotSign
    */
   checkpointNow(): Promise<SignedCheckpoint | undefined>;
+  /** Whether the leaf at the entry's place is the entry's own. @throws RangeError when the tree has no such leaf yet. */
+  holds(entry: JournalEntry): Promise<boolean>;
   /**
    * RFC 6962 consistency proof; empty for `fromSize` 0 and for equal sizes.
    * @throws RangeError unless 0 ≤ fromSize ≤ toSize ≤ the number of leaves.
@@ -176,6 +178,11 @@ class GrowingTree implements TreeFollower {
     const signing = this.#lastSigning.then(() => this.#signIfNew());
     this.#lastSigning = signing.catch(() => undefined);
     return signing;
+  }
+
+  async holds(entry: JournalEntry): Promise<boolean> {
+    const { hashes, sha256 } = this.#options;
+    return isSameHash(await hashes.read(0, entry.sequence - 1n), hashEntry(sha256, entry));
   }
 
   async consistency(fromSize: bigint, toSize: bigint): Promise<Uint8Array[]> {

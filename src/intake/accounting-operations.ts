@@ -5,14 +5,14 @@ import { ApiError } from '../api/api-error.ts';
 import type { Call, Operation } from '../api/operation.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
 import type { Journal, JournalDamage } from '../store/journal.ts';
-import { type Books, type CountedFollower, reconcile } from './accounting.ts';
 import { type EventCounter, unexplainedOf } from './count-events.ts';
+import type { Books } from './watch-books.ts';
 
 export interface AccountingDeps {
   readonly journal: Journal;
   readonly counter: EventCounter;
   readonly historyIndex: Pick<HistoryIndex, 'dropped'>;
-  readonly followers: () => readonly CountedFollower[];
+  readonly books: Pick<Books, 'check'>;
   readonly followerStates: () => readonly { readonly name: string; readonly state: string; readonly problem?: string }[];
   /** Damaged entries that followers went on without. */
   readonly passedOver: () => readonly (JournalDamage & { readonly follower: string })[];
@@ -24,25 +24,18 @@ export function accountingOperations(deps: AccountingDeps): readonly Operation[]
 }
 
 /**
- * `GetAccounting`: what came in by account and hour, and each follower held against the journal, entry by entry.
- * Own account only; administrators see all. The journal is recounted for it, once for all who ask meanwhile: asking often
- * costs no more than asking once. `Unreadable` are the damaged entries of the whole journal, since nobody knows whose they are.
+ * `GetAccounting`: what came in by account and hour, and each follower held against the journal, as of the call. Own account only;
+ * administrators see all. What was counted before is not read again, and all who ask meanwhile share one check. `Unreadable` are the
+ * damaged entries of the whole journal, since nobody knows whose they are.
  */
-function getAccounting({ journal, counter, followers }: AccountingDeps): Operation<object, object> {
-  let counting: Promise<Books> | undefined;
-  const recount = (): Promise<Books> => {
-    counting ??= reconcile(journal, followers()).finally(() => {
-      counting = undefined;
-    });
-    return counting;
-  };
+function getAccounting({ counter, books }: AccountingDeps): Operation<object, object> {
   return {
     name: 'GetAccounting',
     isReadOnly: true,
     decide: async (call) => {
       const isVisible = ({ account }: { account: string }) => call.principal.isAdministrator || account === call.account;
-      const books = await recount();
-      const rows = books.rows.filter(isVisible);
+      const state = await books.check();
+      const rows = state.rows.filter(isVisible);
       const received = counter.counts().filter(isVisible);
       return {
         output: {
@@ -57,7 +50,7 @@ function getAccounting({ journal, counter, followers }: AccountingDeps): Operati
             Unexplained: unexplainedOf(count),
           })),
           CountedTo: String(counter.cursor()),
-          Head: String(journal.head()),
+          Head: String(state.head),
           Followers: rows.map(({ account, hour, follower, accepted, delivered, filtered, pending, unexplained }) => ({
             Account: account,
             Hour: hour,
@@ -72,7 +65,7 @@ function getAccounting({ journal, counter, followers }: AccountingDeps): Operati
             (sum, each) => sum + Math.abs(each),
             0,
           ),
-          Unreadable: books.unreadable,
+          Unreadable: state.unreadable,
         },
       };
     },

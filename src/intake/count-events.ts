@@ -16,7 +16,7 @@ import { decodeSubmission, isSubmitted, type SubmissionCounts } from '../event/s
 import type { AccountId } from '../event/types.ts';
 import type { Catalog, CatalogChange } from '../store/catalog.ts';
 import type { Clock } from '../store/clock.ts';
-import type { Follower } from '../store/follower.ts';
+import type { Follower, HourCount } from '../store/follower.ts';
 import type { Journal, JournalDamage, JournalEntry } from '../store/journal.ts';
 import { forgetPassedOver, keepPassedOver, listPassedOver, newRanges, type PassedOver, readRange } from '../store/passed-over.ts';
 import { hourOf } from './intake-ledger.ts';
@@ -75,6 +75,11 @@ export class EventCounter implements Follower {
   /** Damaged entries that are not counted. */
   passedOver(): readonly PassedOver[] {
     return this.#passedOver;
+  }
+
+  /** The same, as what a follower says that it took. */
+  acceptedCounts(): readonly HourCount[] {
+    return [...this.#counts.values()].map(({ account, hour, accepted }) => ({ account, hour, delivered: accepted, filtered: 0 }));
   }
 
   async take(entries: readonly JournalEntry[]): Promise<bigint> {

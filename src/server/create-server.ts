@@ -22,13 +22,13 @@ import { openHistoryFollower } from '../history/index-events.ts';
 import { historyOperations } from '../history/operations.ts';
 import { DEFAULT_LIMITS } from '../http/limits.ts';
 import type { HttpPorts, HttpProblem, Service, StreamRoute } from '../http/ports.ts';
-import type { CountedFollower } from '../intake/accounting.ts';
 import { accountingOperations } from '../intake/accounting-operations.ts';
 import { acceptBulk, bulkOptions } from '../intake/bulk-events.ts';
 import { closeCutSubmission, findCutSubmission } from '../intake/close-cut-submission.ts';
 import { EventCounter } from '../intake/count-events.ts';
 import { createCallRecorder } from '../intake/record-call.ts';
 import { UsedRegions } from '../intake/used-regions.ts';
+import { Books, type CountedFollower } from '../intake/watch-books.ts';
 import type { Follower } from '../store/follower.ts';
 import { type JournalDamage, JournalFull } from '../store/journal.ts';
 import { createTrails, type ScrubFinding, type Trails } from '../trail/create-trails.ts';
@@ -79,10 +79,8 @@ export interface SnowtrailServer {
   readonly trails: Trails;
   readonly tree: TreeFollower;
   readonly followers: readonly Follower[];
-  /** Followers whose books can be held against the journal. */
-  counted(): readonly CountedFollower[];
   recordCall: RecordCall;
-  /** Runs every follower but the trails until `signal` aborts; resolves when none is at work any more. */
+  /** Runs every follower but the trails, and checks the books, until `signal` aborts; resolves when none is at work any more. */
   runFollowers(signal: AbortSignal): Promise<void>;
   /** Delivers for the trails until `signal` aborts. */
   runTrails(signal: AbortSignal): Promise<void>;
@@ -151,9 +149,12 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const recordCall = createCallRecorder(intake);
 
   const counted = (): readonly CountedFollower[] => [
+    { name: counter.name, cursor: () => counter.cursor(), start: () => 0n, counts: () => counter.acceptedCounts() },
+    { name: tree.name, cursor: () => tree.cursor(), start: () => 0n, counts: () => [], holds: (entry) => tree.holds(entry) },
     { name: 'history', cursor: () => history.countedTo(), start: () => 0n, counts: () => history.counts() },
     ...trails.followers(),
   ];
+  const books = new Books({ journal, clock, followers: counted });
   const states = new Map<string, FollowerState>();
   const followers: readonly Follower[] = [counter, tree, history];
   const followerStates = (): readonly FollowerState[] => [
@@ -179,7 +180,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const access = accessOperations(accounts);
   const passedOver = () =>
     [history, counter].flatMap((follower) => follower.passedOver().map((range) => ({ ...range, follower: follower.name })));
-  const books = accountingOperations({ journal, counter, historyIndex, followers: counted, followerStates, passedOver });
+  const accounting = accountingOperations({ journal, counter, historyIndex, books, followerStates, passedOver });
   const services = new Map<string, Service>([
     [
       'cloudtrail',
@@ -216,7 +217,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
       {
         protocol: 'snowtrail',
         eventSource: 'snowtrail.amazonaws.com',
-        operations: tableOf(evidence.snowtrail, lookups.snowtrail, trails.operations.snowtrail, access.snowtrail, books),
+        operations: tableOf(evidence.snowtrail, lookups.snowtrail, trails.operations.snowtrail, access.snowtrail, accounting),
       },
     ],
   ]);
@@ -241,7 +242,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     objects,
     services,
     streams: new Map([['POST /v1/events', bulk]]),
-    pages: createPages({ journal, counter, historyIndex, followers: counted, followerStates, tree, clock }),
+    pages: createPages({ journal, counter, historyIndex, books, followers: counted, followerStates }),
     limits: DEFAULT_LIMITS,
     signatureTimeMs: options.signatureTimeMs,
     report: (problem) => reportHttp(log, problem),
@@ -255,7 +256,6 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     trails,
     tree,
     followers,
-    counted,
     recordCall,
     runTrails: (signal) => trails.run(signal),
     runScrub: async (signal) => {
@@ -283,6 +283,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
           if (problem === undefined) log.info('checkpoints are signed again');
           else log.error(`no checkpoint can be signed: ${problem.message}`);
         }),
+        books.run(signal, (error) => log.error(`the books could not be checked: ${messageOf(error)}`)),
         closeCut(signal).catch((error: unknown) => log.error(`a batch that a crash cut could not be closed: ${messageOf(error)}`)),
         watchClock({ clock, journal, account, region }, signal).catch((error: unknown) =>
           log.error(`the clock is not watched any more: ${messageOf(error)}`),

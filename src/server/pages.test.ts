@@ -3,31 +3,33 @@ import { bytesOf, callOf, IntakeRig, OWNER, recordText, START_MS } from '../../t
 import { acceptEvents } from '../intake/accept-events.ts';
 import { EventCounter } from '../intake/count-events.ts';
 import { hourOf } from '../intake/intake-ledger.ts';
+import { Books } from '../intake/watch-books.ts';
 import { createPages, type PageSources } from './pages.ts';
 
 /** An installation with two events, a repeat and a refusal; all of it counted. */
-async function open(more: Partial<PageSources> & { delivered?: number } = {}) {
+async function open(more: Partial<PageSources> & { delivered?: number; isChecked?: boolean } = {}) {
   const rig = await IntakeRig.open();
   const texts = [recordText('one'), recordText('two'), recordText('one'), 'nonsense'];
   const pieces = texts.map((text) => ({ kind: 'record', bytes: bytesOf(text) }) as const);
   await acceptEvents(rig.stores, callOf(OWNER), pieces, { source: 'record', createAccounts: false });
   const counter = await EventCounter.open(rig);
   await counter.take(await rig.journal.read(0n, 100));
-  const { delivered = 2, ...sources } = more;
+  const { delivered = 2, isChecked = true, ...sources } = more;
   const history = {
     name: 'history',
     cursor: () => 3n,
     start: () => 0n,
     counts: () => [{ account: OWNER, hour: hourOf(START_MS), delivered, filtered: 0 }],
   };
+  const books = new Books({ journal: rig.journal, clock: rig.clock, followers: () => [history] });
+  if (isChecked) await books.check();
   const pages = createPages({
     journal: rig.journal,
     counter,
     historyIndex: { dropped: () => [{ run: '7.run', after: 2n, to: 9n, reason: 'a page has a wrong checksum' }] },
+    books,
     followers: () => [history],
     followerStates: () => [{ name: 'history', state: 'running' }],
-    tree: { name: 'tree', cursor: () => 1n, take: async () => 1n },
-    clock: rig.clock,
     ...sources,
   });
   const get = async (path: string): Promise<{ status: number; body: string }> => {
@@ -76,7 +78,12 @@ describe('createPages', () => {
         'snowtrail_history_dropped_runs 1',
         'snowtrail_follower_events{follower="history",outcome="delivered"} 2',
         'snowtrail_follower_lag_entries{follower="history"} 0',
-        'snowtrail_follower_lag_entries{follower="tree"} 2',
+        'snowtrail_follower_events{follower="history",outcome="accepted"} 2',
+        'snowtrail_follower_events{follower="history",outcome="filtered"} 0',
+        'snowtrail_follower_events{follower="history",outcome="pending"} 0',
+        'snowtrail_books_checked_entries 3',
+        'snowtrail_books_unreadable_entries 0',
+        'snowtrail_unexplained_received_events 0',
         'snowtrail_follower_running{follower="history"} 1',
       ]),
     );
@@ -85,6 +92,20 @@ describe('createPages', () => {
   test('/metrics shows 0 unexplained events, and exactly 1 when a follower lost one (F45)', async () => {
     expect((await (await open()).get('/metrics')).body).toContain('snowtrail_unexplained_events{follower="history"} 0\n');
     expect((await (await open({ delivered: 1 })).get('/metrics')).body).toContain('snowtrail_unexplained_events{follower="history"} 1\n');
+  });
+
+  test('before the first check of the books no follower is called balanced', async () => {
+    const { body } = await (await open({ isChecked: false })).get('/metrics');
+    expect(body).toContain('snowtrail_books_checked_entries 0\n');
+    expect(body).not.toContain('snowtrail_unexplained_events{');
+  });
+
+  test('/metrics shows what was received and became nothing', async () => {
+    const { rig } = await open();
+    const counter = await EventCounter.open(rig);
+    // The two events of the submission whose fact follows are not in the journal.
+    await counter.take((await rig.journal.read(2n, 1)).map((entry) => ({ ...entry, sequence: 4n })));
+    expect((await (await open({ counter })).get('/metrics')).body).toContain('snowtrail_unexplained_received_events 2\n');
   });
 
   test('no page names an account or an event', async () => {

@@ -6,10 +6,8 @@
  */
 import { Gauge, Registry } from 'prom-client';
 import type { Page } from '../http/ports.ts';
-import type { CountedFollower } from '../intake/accounting.ts';
 import { type EventCounter, unexplainedOf } from '../intake/count-events.ts';
-import type { Clock } from '../store/clock.ts';
-import type { Follower, HourCount } from '../store/follower.ts';
+import type { Books, CountedFollower } from '../intake/watch-books.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
 import type { Journal } from '../store/journal.ts';
 import type { FollowerState } from './run-follower.ts';
@@ -18,10 +16,9 @@ export interface PageSources {
   readonly journal: Journal;
   readonly counter: EventCounter;
   readonly historyIndex: Pick<HistoryIndex, 'dropped'>;
+  readonly books: Pick<Books, 'last'>;
   readonly followers: () => readonly CountedFollower[];
   readonly followerStates: () => readonly FollowerState[];
-  readonly tree: Follower;
-  readonly clock: Clock;
 }
 
 export function createPages(sources: PageSources): ReadonlyMap<string, Page> {
@@ -46,7 +43,7 @@ async function readiness({ journal, followerStates }: PageSources): Promise<{ st
 }
 
 async function metrics(sources: PageSources): Promise<{ status: number; contentType: string; body: string }> {
-  const { journal, counter, historyIndex, followers, followerStates, tree } = sources;
+  const { journal, counter, historyIndex, books, followers, followerStates } = sources;
   const registry = new Registry();
   const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
     new Gauge<Label>({ name: `snowtrail_${name}`, help, labelNames: [...labelNames], registers: [registry] });
@@ -61,6 +58,10 @@ async function metrics(sources: PageSources): Promise<{ status: number; contentT
   }
   for (const [verdict, value] of Object.entries(totals)) received.set({ verdict }, value);
 
+  gauge('unexplained_received_events', 'Events received that were neither accepted, repeated nor rejected, or the reverse').set(
+    counter.counts().reduce((sum, count) => sum + Math.abs(unexplainedOf(count)), 0),
+  );
+
   const head = journal.head();
   gauge('journal_head', 'Sequence of the last durable journal entry').set(Number(head));
   gauge('journal_ok', '1 while appends can succeed').set(journal.health().state === 'ok' ? 1 : 0);
@@ -70,29 +71,25 @@ async function metrics(sources: PageSources): Promise<{ status: number; contentT
     historyIndex.dropped().length,
   );
 
-  const books = gauge('follower_events', 'Events of a follower by what it did with them', ['follower', 'outcome'] as const);
-  const lag = gauge('follower_lag_entries', 'Journal entries that a follower has not taken yet', ['follower'] as const);
-  const unexplained = gauge('unexplained_events', 'Events taken by a follower that are neither delivered nor filtered', [
+  const unexplained = gauge('unexplained_events', 'Events that are not accounted for in a follower, at the last check', [
     'follower',
   ] as const);
-  unexplained.set(
-    { follower: counter.name },
-    counter.counts().reduce((sum, count) => sum + Math.abs(unexplainedOf(count)), 0),
-  );
-  for (const follower of followers()) {
-    const sum = (pick: (count: HourCount) => number) => follower.counts().reduce((total, count) => total + pick(count), 0);
-    const delivered = sum((count) => count.delivered);
-    const filtered = sum((count) => count.filtered);
-    books.set({ follower: follower.name, outcome: 'delivered' }, delivered);
-    books.set({ follower: follower.name, outcome: 'filtered' }, filtered);
-    lag.set({ follower: follower.name }, Number(head - follower.cursor()));
-    // Events between a follower's start and its cursor, as the counter saw them: comparable when both stand at one place.
-    if (follower.start() === 0n && follower.cursor() === counter.cursor()) {
-      unexplained.set({ follower: follower.name }, totals.accepted - delivered - filtered);
-    }
+  const outcomes = gauge('follower_events', 'Events of a follower by what it did with them, at the last check', [
+    'follower',
+    'outcome',
+  ] as const);
+  const state = books.last();
+  gauge('books_checked_entries', 'Journal entries up to which the books were checked last').set(Number(state?.head ?? 0n));
+  gauge('books_unreadable_entries', 'Damaged journal entries, which are in no books').set(state?.unreadable ?? 0);
+  if (state !== undefined) for (const { name } of followers()) unexplained.set({ follower: name }, 0);
+  for (const row of state?.rows ?? []) {
+    const { follower } = row;
+    for (const outcome of ['accepted', 'delivered', 'filtered', 'pending'] as const) outcomes.inc({ follower, outcome }, row[outcome]);
+    // What one hour lacks and another has too many of does not cancel out.
+    unexplained.inc({ follower }, Math.abs(row.unexplained));
   }
-  lag.set({ follower: 'tree' }, Number(head - tree.cursor()));
-  lag.set({ follower: counter.name }, Number(head - counter.cursor()));
+  const lag = gauge('follower_lag_entries', 'Journal entries that a follower has not taken yet', ['follower'] as const);
+  for (const follower of followers()) lag.set({ follower: follower.name }, Number(head - follower.cursor()));
   const running = gauge('follower_running', '1 while a follower goes on, 0 when it retries or has stopped', ['follower'] as const);
   for (const { name, state } of followerStates()) running.set({ follower: name }, state === 'running' ? 1 : 0);
   return { status: 200, contentType: registry.contentType, body: await registry.metrics() };

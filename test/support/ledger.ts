@@ -237,6 +237,12 @@ export async function checkLedger(server: Pick<StartedServer, 'dataDir'>, ledger
 
   const { Unexplained } = await client.call<{ Unexplained: number }>('GetAccounting');
   if (Unexplained !== 0) faults.push(`${Unexplained} events are unexplained`);
+  // The call has brought the books up to date, and what everybody may read must say the same.
+  const metrics = new TextDecoder().decode((await client.page('/metrics')).body);
+  const unexplained = metrics.split('\n').filter((line) => /^snowtrail_unexplained_/.test(line));
+  for (const follower of ['history', 'tree', 'accounting', `trail/${LEDGER_ACCOUNT}/${REGION}/main`])
+    if (!unexplained.includes(`snowtrail_unexplained_events{follower="${follower}"} 0`)) faults.push(`/metrics: ${follower} is not at 0`);
+  if (!unexplained.includes('snowtrail_unexplained_received_events 0')) faults.push('/metrics: what was received is not at 0');
   const health = await client.call<{ Journal: { State: string }; Damage: unknown[]; Followers: { Name: string; State: string }[] }>(
     'GetHealth',
   );

@@ -51,6 +51,13 @@ describe('findProblems', () => {
 });
 
 describe('the books of a damaged journal', () => {
+  test('what was received and is not there is put down to the damage, too', () => {
+    const books = { ...BALANCED, Unreadable: 2, Received: [{ ...IN, Received: 5, Unexplained: 2 }] };
+    expect(findProblems(HEALTHY, books).map(({ Advice }) => Advice)).toEqual([
+      'some of the 2 damaged entries may be of these submissions: see to the damage first, then look again',
+    ]);
+  });
+
   test('events that a follower counted and the journal shows no more are put down to the damage, and lost ones are not', () => {
     const books = { ...BALANCED, Unreadable: 2, Followers: [-1, 1].map((Unexplained) => ({ ...BOOK, Pending: 0, Unexplained })) };
     const advice = findProblems(HEALTHY, books).map(({ Advice }) => Advice);

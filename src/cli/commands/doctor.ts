@@ -198,7 +198,10 @@ export function findProblems(health: Health, books: Accounting): readonly Findin
   for (const { Account, Hour, Unexplained } of books.Received.filter((row) => row.Unexplained !== 0)) {
     findings.push({
       Problem: `${Unexplained} events that account ${Account} was sent in the hour from ${Hour} are unexplained: received is not accepted + repeated + rejected`,
-      Advice: 'keep a copy of the data directory and report it with the output of `snowtrail doctor -o json`',
+      Advice:
+        books.Unreadable > 0
+          ? `some of the ${books.Unreadable} damaged entries may be of these submissions: see to the damage first, then look again`
+          : 'keep a copy of the data directory and report it with the output of `snowtrail doctor -o json`',
     });
   }
   for (const book of books.Followers.filter(({ Unexplained }) => Unexplained !== 0)) {

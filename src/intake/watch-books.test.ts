@@ -1,0 +1,254 @@
+import { describe, expect, test, vi } from 'vitest';
+import { bytesOf, callOf, IntakeRig, OWNER, recordText, START_MS } from '../../test/support/intake-rig.ts';
+import type { HourCount } from '../store/follower.ts';
+import { type Journal, JournalDamaged } from '../store/journal.ts';
+import { acceptEvents } from './accept-events.ts';
+import { hourOf } from './intake-ledger.ts';
+import { Books, type BooksRow, type CountedFollower } from './watch-books.ts';
+
+const HOUR = hourOf(START_MS);
+
+/** A follower that says what the test wants it to say. */
+class Stated implements CountedFollower {
+  readonly name: string;
+  cursorAt: bigint;
+  startAt: bigint;
+  counted: readonly Partial<HourCount>[];
+
+  constructor(at: { cursor: bigint; start?: bigint; counts?: readonly Partial<HourCount>[]; name?: string }) {
+    this.name = at.name ?? 'trail';
+    this.cursorAt = at.cursor;
+    this.startAt = at.start ?? 0n;
+    this.counted = at.counts ?? [];
+  }
+
+  cursor(): bigint {
+    return this.cursorAt;
+  }
+
+  start(): bigint {
+    return this.startAt;
+  }
+
+  counts(): readonly HourCount[] {
+    return this.counted.map((count) => ({ account: OWNER, hour: HOUR, delivered: 0, filtered: 0, ...count }));
+  }
+}
+
+/** Submits one event for each id; with the fact of the batch, so many entries and one more. */
+async function submit(rig: IntakeRig, ...ids: string[]): Promise<void> {
+  const pieces = ids.map((id) => ({ kind: 'record', bytes: bytesOf(recordText(id)) }) as const);
+  await acceptEvents(rig.stores, callOf(OWNER), pieces, { source: 'record', createAccounts: false });
+}
+
+async function rigWith(count: number): Promise<IntakeRig> {
+  const rig = await IntakeRig.open();
+  await submit(rig, ...Array.from({ length: count }, (_, index) => `event-${index}`));
+  return rig;
+}
+
+function booksOf(rig: IntakeRig, followers: readonly CountedFollower[], journal: Partial<Journal> = {}): Books {
+  return new Books({ journal: { ...rig.journal, ...journal }, clock: rig.clock, followers: () => followers });
+}
+
+const figures = ({ accepted, delivered, filtered, pending, unexplained }: BooksRow) => [
+  accepted,
+  delivered,
+  filtered,
+  pending,
+  unexplained,
+];
+
+describe('one check', () => {
+  test('nothing is unexplained while events are delivered, filtered or pending (F45)', async () => {
+    const books = booksOf(await rigWith(10), [new Stated({ cursor: 7n, counts: [{ delivered: 5, filtered: 2 }] })]);
+    expect(books.last()).toBeUndefined();
+    const state = await books.check();
+    expect(state).toEqual({
+      rows: [
+        {
+          account: OWNER,
+          hour: '2026-01-02T03:00:00.000Z',
+          follower: 'trail',
+          accepted: 10,
+          delivered: 5,
+          filtered: 2,
+          pending: 3,
+          unexplained: 0,
+        },
+      ],
+      head: 11n,
+      unreadable: 0,
+    });
+    expect(books.last()).toBe(state);
+  });
+
+  test('a follower that lost one event shows exactly 1 unexplained, and one that doubled it -1 (F45)', async () => {
+    const followers = [[{ delivered: 9 }], [{ delivered: 11 }], []].map(
+      (counts, index) => new Stated({ cursor: 10n, counts, name: `trail-${index}` }),
+    );
+    const { rows } = await booksOf(await rigWith(10), followers).check();
+    expect(rows.map(({ unexplained }) => unexplained)).toEqual([1, -1, 10]);
+  });
+
+  test('events from before a follower began are none of its business', async () => {
+    const { rows } = await booksOf(await rigWith(10), [new Stated({ cursor: 10n, start: 8n, counts: [{ delivered: 2 }] })]).check();
+    expect(rows.map(figures)).toEqual([[2, 2, 0, 0, 0]]);
+  });
+
+  test('facts are no events, and a count for an hour without events is unexplained', async () => {
+    const follower = new Stated({ cursor: 2n, counts: [{ delivered: 1 }, { hour: HOUR + 1, delivered: 3 }] });
+    const { rows } = await booksOf(await rigWith(1), [follower]).check();
+    expect(rows.map(({ accepted, unexplained }) => [accepted, unexplained])).toEqual([
+      [1, 0],
+      [0, -3],
+    ]);
+  });
+
+  test('a follower that counts nothing has delivered what it holds, and a shifted one shows it', async () => {
+    const rig = await rigWith(4);
+    const tree = Object.assign(new Stated({ cursor: 3n, name: 'tree' }), { holds: async () => true });
+    const shifted = Object.assign(new Stated({ cursor: 3n, name: 'shifted' }), {
+      holds: async ({ sequence }: { sequence: bigint }) => sequence < 3n,
+    });
+    const { rows } = await booksOf(rig, [tree, shifted]).check();
+    expect(rows.map(figures)).toEqual([
+      [4, 3, 0, 1, 0],
+      [4, 0, 0, 1, 3],
+    ]);
+  });
+
+  test('damaged entries are passed over and counted as unreadable, and all others are in the books (P8)', async () => {
+    const rig = await rigWith(10);
+    const damage = { from: 4n, to: 6n, reason: 'the frame at byte 99 is damaged' };
+    const read: Journal['read'] = async (after, limit) => {
+      if (after + 1n >= damage.from && after < damage.to) throw new JournalDamaged(damage);
+      const entries = await rig.journal.read(after, limit);
+      return after < damage.from ? entries.filter(({ sequence }) => sequence < damage.from) : entries;
+    };
+    const follower = new Stated({ cursor: 8n, counts: [{ delivered: 8 }] });
+    const state = await booksOf(rig, [follower], { read, damage: () => [damage] }).check();
+    expect([state.unreadable, state.rows.map(figures)]).toEqual([3, [[7, 8, 0, 2, -3]]]);
+  });
+});
+
+describe('the running count', () => {
+  test('a check reads what came since the last one, and nothing when nothing came', async () => {
+    const rig = await rigWith(10);
+    const reads = vi.fn(rig.journal.read);
+    const follower = new Stated({ cursor: 11n, counts: [{ delivered: 10 }] });
+    const books = booksOf(rig, [follower], { read: reads });
+    await books.check();
+    await submit(rig, 'more');
+    expect((await books.check()).rows.map(figures)).toEqual([[11, 10, 0, 1, 0]]);
+    await books.check();
+    expect(reads.mock.calls).toEqual([
+      [0n, 11],
+      [11n, 2],
+    ]);
+  });
+
+  test('what was pending is counted as taken once the follower has come to it, wherever its cursor stops', async () => {
+    const rig = await rigWith(10);
+    const follower = new Stated({ cursor: 2n, counts: [{ delivered: 2 }] });
+    const books = booksOf(rig, [follower]);
+    expect((await books.check()).rows.map(figures)).toEqual([[10, 2, 0, 8, 0]]);
+    await submit(rig, 'a', 'b', 'c');
+    for (const [cursor, delivered, pending] of [
+      [2n, 2, 11],
+      [6n, 6, 7],
+      [11n, 10, 3],
+      [13n, 12, 1],
+      [15n, 13, 0],
+    ] as const) {
+      follower.cursorAt = cursor;
+      follower.counted = [{ delivered }];
+      expect((await books.check()).rows.map(figures)).toEqual([[13, delivered, 0, pending, 0]]);
+    }
+    follower.counted = [{ delivered: 12 }];
+    expect((await books.check()).rows.map(figures)).toEqual([[13, 12, 0, 0, 1]]);
+  });
+
+  test('any order of checks, arrivals and steps gives the books of a single count', async () => {
+    const rig = await IntakeRig.open();
+    const followers = ['a', 'b', 'c'].map((name) => new Stated({ cursor: 0n, name }));
+    const books = booksOf(rig, followers);
+    for (let step = 0; step < 150; step++) {
+      if (rig.chance.fraction() < 0.5)
+        await submit(rig, ...Array.from({ length: Math.ceil(rig.chance.fraction() * 9) }, (_, at) => `${step}-${at}`));
+      if (rig.chance.fraction() < 0.2) await rig.clock.advance(1_800_000);
+      for (const follower of followers) {
+        const ahead = Number(rig.journal.head() - follower.cursorAt);
+        if (rig.chance.fraction() < 0.5) follower.cursorAt += BigInt(Math.floor(rig.chance.fraction() * (ahead + 1)));
+      }
+      if (rig.chance.fraction() < 0.4) expect(await books.check()).toEqual(await booksOf(rig, followers).check());
+    }
+    expect(rig.journal.head()).toBeGreaterThan(100n);
+  });
+
+  test('a follower made later, one made anew under its name, and one that is gone have the books of their own time', async () => {
+    const rig = await rigWith(3);
+    const followers = [new Stated({ cursor: 4n, counts: [{ delivered: 3 }] })];
+    const books = booksOf(rig, followers);
+    await books.check();
+    await submit(rig, 'a', 'b');
+    followers.push(new Stated({ name: 'late', start: 5n, cursor: 5n }));
+    expect((await books.check()).rows.map(figures)).toEqual([
+      [5, 3, 0, 2, 0],
+      [1, 0, 0, 1, 0],
+    ]);
+    followers[0] = new Stated({ start: 6n, cursor: 7n });
+    followers.pop();
+    expect((await books.check()).rows).toEqual([]);
+    await submit(rig, 'c');
+    expect((await books.check()).rows.map(figures)).toEqual([[1, 0, 0, 1, 0]]);
+  });
+
+  test('those who ask while a check is under way share the next one, and get what was there when they asked', async () => {
+    const rig = await rigWith(3);
+    const books = booksOf(rig, [new Stated({ cursor: 3n, counts: [{ delivered: 3 }] })]);
+    const first = books.check();
+    await Promise.resolve();
+    await submit(rig, 'more');
+    const answers = await Promise.all(Array.from({ length: 20 }, () => books.check()));
+    expect(new Set(answers).size).toBe(1);
+    expect(answers[0]!.rows.map(figures)).toEqual([[4, 3, 0, 1, 0]]);
+    expect((await first).head).toBe(4n);
+  });
+
+  test('a device that does not read fails the check, and the next one goes on where it was', async () => {
+    const rig = await rigWith(3);
+    let isAway = true;
+    const read: Journal['read'] = (after, limit) => (isAway ? Promise.reject(new Error('EIO')) : rig.journal.read(after, limit));
+    const books = booksOf(rig, [new Stated({ cursor: 3n, counts: [{ delivered: 3 }] })], { read });
+    await expect(books.check()).rejects.toThrow('EIO');
+    expect(books.last()).toBeUndefined();
+    isAway = false;
+    expect((await books.check()).rows.map(figures)).toEqual([[3, 3, 0, 0, 0]]);
+  });
+});
+
+describe('the watch', () => {
+  test('the books are checked at once and then each minute, and a failure is told and does not end it (P19)', async () => {
+    const rig = await rigWith(3);
+    let isAway = false;
+    const read: Journal['read'] = (after, limit) => (isAway ? Promise.reject(new Error('EIO')) : rig.journal.read(after, limit));
+    const books = booksOf(rig, [new Stated({ cursor: 3n, counts: [{ delivered: 3 }] })], { read });
+    const problems: unknown[] = [];
+    const stopping = new AbortController();
+    const ended = books.run(stopping.signal, (error) => problems.push(error));
+    await rig.clock.someoneSleeps();
+    expect(books.last()?.head).toBe(4n);
+    await submit(rig, 'more');
+    isAway = true;
+    await rig.clock.advance(60_000);
+    await rig.clock.someoneSleeps();
+    expect([books.last()?.head, problems]).toEqual([4n, [new Error('EIO')]]);
+    isAway = false;
+    await rig.clock.advance(60_000);
+    await rig.clock.someoneSleeps();
+    expect(books.last()?.head).toBe(6n);
+    stopping.abort();
+    await ended;
+  });
+});
