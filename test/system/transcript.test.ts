@@ -253,7 +253,7 @@ describe.skipIf(!isPossible)('the main job with one account', () => {
     beforeAll(async () => {
       const client = new Client(await findServer({ dataDir: server.dataDir }));
       const untilHas = async (what: string, isSo: (chains: Chains) => boolean) => {
-        for (const endMs = performance.now() + 200_000; ; await sleep(1_000)) {
+        for (const endMs = performance.now() + 200_000; ; await sleep(3_000)) {
           // Each is an event, so that each digest has a log file.
           await client.cloudtrail('GetTrailStatus', { Name: 'main' });
           const found = chainsOf(await copyBucket(BUCKET, server.url, env), 'us-east-1');
