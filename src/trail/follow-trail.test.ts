@@ -438,6 +438,25 @@ describe('digests', () => {
   });
 });
 
+describe('a look for lost objects', () => {
+  test('puts nothing again under the prefix that the trail was moved to, of what lies under the one before', async () => {
+    const { rig, trails } = await logging();
+    await rig.record(HOME);
+    await rig.pass(trails, DIGEST_MS);
+    const policy = JSON.stringify(bucketPolicy(BUCKET, TRAIL_ACCOUNT)).replace(`/AWSLogs/${TRAIL_ACCOUNT}/*`, '/*');
+    await rig.objects.updateBucket(BUCKET, { policy });
+    await rig.send(trails, 'UpdateTrail', { Name: 'main', S3KeyPrefix: 'deep' });
+    await rig.record(HOME);
+    await rig.pass(trails, DIGEST_MS);
+    const keys = async () => (await rig.objects.list(BUCKET, { limit: 1_000 })).objects.map(({ key }) => key);
+    const before = await keys();
+    expect(before.filter((key) => key.startsWith('deep/') && key.includes('/receipts/')).length).toBeGreaterThan(0);
+    const told: unknown[] = [];
+    await trails.scrub(new AbortController().signal, (lost) => told.push(lost));
+    expect([told, await keys()]).toEqual([[], before]);
+  });
+});
+
 describe('time', () => {
   test('down over several intervals: a backfill digest for each that closed twice, the last one standard, the chain over the hole', async () => {
     const { rig, trails } = await logging();

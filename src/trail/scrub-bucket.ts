@@ -87,6 +87,8 @@ export async function scrubBucket(deps: ScrubDeps, trail: TrailId, signal: Abort
           return body && { body, options: GZIP_JSON };
         });
     if (receipt.kind === 'digest') await look(receipt.digest.key as ObjectKey, receipt.digest.sizeBytes, async () => undefined);
+    // Those before it lie at another place, which may be another prefix of this bucket.
+    if (receipt.elsewhereFrom !== undefined) return;
   }
 }
 
