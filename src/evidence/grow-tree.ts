@@ -61,6 +61,8 @@ export interface TreeFollower extends Follower {
   readonly name: 'tree';
   /** The newest checkpoint, also right after a start; `undefined` before the very first. */
   latestCheckpoint(): SignedCheckpoint | undefined;
+  /** What in the stored data contradicts each other, and what to do: nothing is added or signed then. `undefined` when all is well. */
+  contradiction(): string | undefined;
   /**
    * Signs a checkpoint over all leaves, unless the newest one covers them under the current key.
    * @returns the newest checkpoint; `undefined` while there is no leaf.
@@ -95,6 +97,8 @@ export interface TreeOptions {
   /** Name of the log, `snowtrail/<installation id>`: the one that the keys were opened with. */
   readonly origin: string;
   readonly sha256: Sha256;
+  /** What contradicts that others found, in a phrase: nothing is added or signed then. */
+  readonly rollback?: string | undefined;
 }
 
 /** The catalog's document: the last checkpoint that was signed. */
@@ -146,7 +150,9 @@ class GrowingTree implements TreeFollower {
     }
     const signedSize = this.#stored?.signed.size ?? 0n;
     const head = journal.head();
-    if (head < signedSize) {
+    if (this.#options.rollback !== undefined) {
+      this.#contradict(this.#options.rollback);
+    } else if (head < signedSize) {
       this.#contradict(`the journal holds ${head} entries, and a checkpoint over ${signedSize} was signed`);
     } else if (head < hashes.size()) {
       this.#contradict(`the journal holds ${head} entries, and the tree ${hashes.size()} leaves`);
@@ -172,6 +178,10 @@ class GrowingTree implements TreeFollower {
 
   latestCheckpoint(): SignedCheckpoint | undefined {
     return this.#stored?.signed;
+  }
+
+  contradiction(): string | undefined {
+    return this.#contradiction?.message;
   }
 
   checkpointNow(): Promise<SignedCheckpoint | undefined> {

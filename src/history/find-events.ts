@@ -8,6 +8,7 @@
  * Damage of the journal leaves events out, and the page says which entries it may lack (`unreadable.ts`).
  */
 import type { HistoryIndex, HistoryPosition, HistoryQuery, HistoryTerm } from '../store/history-index.ts';
+import type { Journal } from '../store/journal.ts';
 import { refuseWhileCatchingUp } from './catching-up.ts';
 import type { FoundEvent, FoundEvents } from './found-events.ts';
 import type { HistoryFollower } from './index-events.ts';
@@ -41,6 +42,7 @@ export interface FindEventsDeps {
   readonly index: Pick<HistoryIndex, 'query'>;
   readonly events: Pick<FoundEvents, 'fetch'>;
   readonly follower: Pick<HistoryFollower, 'catchingUp' | 'passedOver'>;
+  readonly journal: Pick<Journal, 'head'>;
 }
 
 /**
@@ -49,7 +51,9 @@ export interface FindEventsDeps {
  */
 export async function findEvents(deps: FindEventsDeps, search: EventSearch): Promise<EventsPage> {
   refuseWhileCatchingUp(deps.follower);
-  const { unreadable, ...page } = await fillPage(deps, search);
+  // A journal that was put back from a copy may end before the index does (F46).
+  const head = deps.journal.head();
+  const { unreadable, ...page } = await fillPage(deps, head < search.sequenceMax ? { ...search, sequenceMax: head } : search);
   // Another query may have found damage between two of ours, which then saw less than there is.
   refuseWhileCatchingUp(deps.follower);
   return { ...page, unreadable: joinRanges([...mayMiss(deps.follower.passedOver(), search), ...unreadable]) };

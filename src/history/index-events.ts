@@ -106,7 +106,10 @@ class HistoryIndexer implements HistoryFollower {
 
   catchingUp(): { readonly coveredTo: bigint; readonly target: bigint } | undefined {
     const coveredTo = this.#deps.index.coveredTo();
-    return coveredTo < this.#countedTo ? { coveredTo, target: this.#countedTo } : undefined;
+    // A journal that was put back may end before (F46): there is no more to be had than it holds.
+    const head = this.#deps.journal.head();
+    const target = head < this.#countedTo ? head : this.#countedTo;
+    return coveredTo < target ? { coveredTo, target } : undefined;
   }
 
   passedOver(): readonly PassedOver[] {

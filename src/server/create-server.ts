@@ -30,9 +30,11 @@ import { createCallRecorder } from '../intake/record-call.ts';
 import { UsedRegions } from '../intake/used-regions.ts';
 import { Books, type CountedFollower } from '../intake/watch-books.ts';
 import type { Follower } from '../store/follower.ts';
-import { type JournalDamage, JournalFull } from '../store/journal.ts';
+import { type JournalDamage, JournalFull, JournalReadOnly } from '../store/journal.ts';
 import { createTrails, type ScrubFinding, type Trails } from '../trail/create-trails.ts';
+import { findRollback } from './find-rollback.ts';
 import { createPages } from './pages.ts';
+import { readOnlyJournal } from './read-only-journal.ts';
 import { type FollowerState, runFollower } from './run-follower.ts';
 import { scrubBuckets } from './scrub-buckets.ts';
 import { type ScrubProblem, scrubJournal } from './scrub-journal.ts';
@@ -77,6 +79,8 @@ export interface SnowtrailServer {
   readonly newKey: NewAccessKey | undefined;
   readonly ports: HttpPorts;
   readonly trails: Trails;
+  /** The stored data contradict each other: reads are served, nothing is taken, signed or delivered (F46). */
+  readonly isReadOnly: boolean;
   readonly tree: TreeFollower;
   readonly followers: readonly Follower[];
   recordCall: RecordCall;
@@ -91,7 +95,7 @@ export interface SnowtrailServer {
 /** Opens followers and operations over the stores. Nothing runs yet. */
 export async function createServer(options: ServerOptions): Promise<SnowtrailServer> {
   const { stores, region, log, installationId } = options;
-  const { clock, chance, journal, objects, catalog, keys, treeHashes, historyIndex } = stores;
+  const { clock, chance, objects, catalog, keys, treeHashes, historyIndex } = stores;
   const sha256 = hashSha256;
   const origin = `snowtrail/${installationId}`;
 
@@ -99,8 +103,14 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const { installation, newKey } = await accounts.open(installationId, options.firstAccount);
   const account = installation.administrator;
 
+  const rollback = await findRollback(stores);
+  const tree = await createTreeFollower({ journal: stores.journal, hashes: treeHashes, keys, clock, catalog, origin, sha256, rollback });
+  const readOnly = tree.contradiction();
+  const journal = readOnly === undefined ? stores.journal : readOnlyJournal(stores.journal, readOnly);
+  if (readOnly !== undefined) log.error(`only reads are served: ${readOnly}`);
+
   // Before anything else is appended: the end of the journal shows whether a batch was cut.
-  const cut = await findCutSubmission(journal, { account, region, nowMs: clock.nowMs() });
+  const cut = readOnly === undefined ? await findCutSubmission(journal, { account, region, nowMs: clock.nowMs() }) : undefined;
   let isCutClosed = cut === undefined || (await closeCutSubmission(journal, cut));
   const closeCut = async (signal: AbortSignal): Promise<void> => {
     while (!isCutClosed) {
@@ -111,8 +121,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   };
 
   const keyStatements = { journal, keys, clock, origin, account, region };
-  await stateKeys(keyStatements);
-  const tree = await createTreeFollower({ journal, hashes: treeHashes, keys, clock, catalog, origin, sha256 });
+  if (readOnly === undefined) await stateKeys(keyStatements);
   const history = await openHistoryFollower({ index: historyIndex, journal, catalog, clock, sha256 });
   const counter = await EventCounter.open({ catalog, journal, clock });
   const trails = await createTrails({
@@ -257,11 +266,15 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     tree,
     followers,
     recordCall,
-    runTrails: (signal) => trails.run(signal),
+    isReadOnly: readOnly !== undefined,
+    runTrails: async (signal) => {
+      if (readOnly === undefined) await trails.run(signal);
+    },
     runScrub: async (signal) => {
       await Promise.all([
         scrubJournal({ clock, journal, report: (problem) => reportScrub(log, problem) }, signal),
-        scrubBuckets({ clock, trails, report: (found) => reportLost(log, found) }, signal),
+        // Puts objects again: nothing is delivered while the data contradict each other.
+        ...(readOnly === undefined ? [scrubBuckets({ clock, trails, report: (found) => reportLost(log, found) }, signal)] : []),
       ]);
     },
     runFollowers: async (signal) => {
@@ -299,6 +312,9 @@ function tableOf(...groups: readonly (readonly Operation[])[]): OperationTable {
 
 /** Nothing of the submission was taken: the sender may repeat the whole of it later (P9). */
 function refuseWhenFull(error: unknown): never {
+  // Repeating it changes nothing until an operator has been here.
+  if (error instanceof JournalReadOnly)
+    throw new ApiError('ConflictException', `no event is taken: ${error.message}`, { status: 409, cause: error });
   if (!(error instanceof JournalFull)) throw error;
   throw new ApiError('ThrottlingException', `no event can be taken at the moment: ${error.message}; send it again later`, {
     status: 503,

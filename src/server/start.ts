@@ -110,7 +110,8 @@ export async function startServer(settings: Settings, options: StartOptions = {}
         await rm(join(settings.dataDir, 'server.json'), { force: true });
         await http.close(DRAIN_MS);
         // What cannot be delivered now is delivered after the next start.
-        await server.trails.flushNow(FLUSH_MS).catch((error: unknown) => log.warn(`not all was delivered: ${String(error)}`));
+        if (!server.isReadOnly)
+          await server.trails.flushNow(FLUSH_MS).catch((error: unknown) => log.warn(`not all was delivered: ${String(error)}`));
         closing.abort();
         if (await isDone('closing', running.then(close))) return true;
         return isDone('closing the catalog', stores.catalog.close());

@@ -146,7 +146,7 @@ export interface Journal {
   scrub(signal?: AbortSignal, rest?: () => Promise<void>): Promise<readonly JournalDamage[]>;
 
   /** Whether appends can succeed now, for the readiness probe: `ok`, or the reason in one sentence. */
-  health(): { readonly state: 'ok' | 'full' | 'failed'; readonly reason?: string };
+  health(): { readonly state: 'ok' | 'full' | 'failed' | 'read-only'; readonly reason?: string };
 
   /** Waits for appends under way, then releases files and locks. */
   close(): Promise<void>;
@@ -154,7 +154,12 @@ export interface Journal {
 
 /** The disk reserve is reached. A refusal that the caller may repeat (P9). */
 export class JournalFull extends Error {
-  override readonly name = 'JournalFull';
+  override readonly name: string = 'JournalFull';
+}
+
+/** The journal is older than what was made of it, and is only read (F46). Appended is again what the whole data directory can take. */
+export class JournalReadOnly extends JournalFull {
+  override readonly name: string = 'JournalReadOnly';
 }
 
 /** The device refused a write or a sync. The process must stop and start anew from the disk (P7). */

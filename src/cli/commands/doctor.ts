@@ -164,7 +164,10 @@ export function findProblems(health: Health, books: Accounting): readonly Findin
   if (Journal.State !== 'ok') {
     findings.push({
       Problem: `the journal takes no events (${Journal.State}): ${Journal.Reason ?? 'no reason given'}`,
-      Advice: 'free space or repair the disk, then start the server again; callers keep what was refused and may send it again',
+      Advice:
+        Journal.State === 'read-only'
+          ? 'stop the server, put back the newest copy of the whole data directory, and start it again; what is there is only read meanwhile'
+          : 'free space or repair the disk, then start the server again; callers keep what was refused and may send it again',
     });
   }
   for (const { From, To, Reason } of Damage) {
