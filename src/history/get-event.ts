@@ -13,6 +13,7 @@ import type { AccountId, JsonObject } from '../event/types.ts';
 import { JournalDamaged, type JournalEntry } from '../store/journal.ts';
 import { maySee, requireVisible } from './event-filter.ts';
 import { type EventView, viewEvent } from './event-view.ts';
+import { findSubmitter, type SubmitterView } from './find-submitter.ts';
 import type { HistoryDeps } from './history-deps.ts';
 import { readSequence, readText } from './read-input.ts';
 import { historyDamaged, joinRanges, type UnreadableRange } from './unreadable.ts';
@@ -26,6 +27,8 @@ export interface EventDetail extends EventView {
   readonly HasDuplicateKeys: boolean;
   /** Of the record's bytes, hexadecimal. */
   readonly Sha256: string;
+  /** Who sent it in. Absent for the server's own calls, and where a crash or damage took the fact that says so. */
+  readonly SubmittedBy?: SubmitterView;
   /** Of the evidence leaf, which holds SHA-256(nonce ‖ bytes); base64. */
   readonly Nonce: string;
 }
@@ -45,7 +48,8 @@ export function getEvent(deps: HistoryDeps): Operation<JsonObject, { readonly Ev
           { status: 404 },
         );
       }
-      return { output: { Event: detail(deps, entry) } };
+      const submitter = await findSubmitter(deps.journal, entry);
+      return { output: { Event: { ...detail(deps, entry), ...(submitter !== undefined && { SubmittedBy: submitter }) } } };
     },
   };
 }

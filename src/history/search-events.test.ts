@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ACCOUNT, callBy, HistoryRig, NOW_MS, OTHER_ACCOUNT, record, sha256 } from '../../test/support/history-rig.ts';
+import { encodeSubmission } from '../event/submission.ts';
 import type { JsonObject, Region } from '../event/types.ts';
 import type { EventView } from './event-view.ts';
 import type { EventDetail } from './get-event.ts';
@@ -253,6 +254,29 @@ describe('GetEvent', () => {
       Record: JSON.stringify(sent),
     });
     expect(await rig.call('GetEvent', { Sequence: '1' })).toEqual({ Event });
+  });
+
+  test('says who submitted the event, from the fact behind its batch; nobody where a crash cut the batch', async () => {
+    const rig = await HistoryRig.open();
+    const by = { arn: `arn:aws:iam::${ACCOUNT}:root`, accessKeyId: 'AKIASENDER', sourceIPAddress: '192.0.2.1' };
+    const batch = (name: string, count: number) => Array.from({ length: count }, (_, index) => record({ eventID: `${name}-${index}` }));
+    await rig.append(batch('first', 150));
+    await rig.appendFact('intake', 'first', encodeSubmission({ submission: 'first', source: 'record', by, counts: [] }));
+    await rig.append(batch('second', 2));
+    const other = { ...by, accessKeyId: 'AKIAOTHER' };
+    await rig.appendFact('intake', 'second', encodeSubmission({ submission: 'second', source: 'record', by: other, counts: [] }));
+    await rig.append(batch('cut', 1));
+    await rig.appendFact('intake', 'cut', encodeSubmission({ cut: { from: '155', to: '155' }, counts: [] }));
+    const submitterOf = async (EventId: string) => (await rig.call<{ Event: EventDetail }>('GetEvent', { EventId })).Event.SubmittedBy;
+    expect(await submitterOf('first-0')).toEqual({
+      Arn: by.arn,
+      AccessKeyId: 'AKIASENDER',
+      SourceIpAddress: '192.0.2.1',
+      RequestId: 'first',
+      Sequence: '151',
+    });
+    expect(await submitterOf('second-1')).toMatchObject({ AccessKeyId: 'AKIAOTHER', Sequence: '154' });
+    expect(await submitterOf('cut-0')).toBeUndefined();
   });
 
   test('an id that another event of the account has is shown by sequence, and said to conflict', async () => {

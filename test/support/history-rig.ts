@@ -8,7 +8,7 @@ import { type HistoryFollower, openHistoryFollower } from '../../src/history/ind
 import { historyOperations } from '../../src/history/operations.ts';
 import type { Catalog } from '../../src/store/catalog.ts';
 import type { HistoryIndex } from '../../src/store/history-index.ts';
-import { JournalDamaged } from '../../src/store/journal.ts';
+import { type FactKind, JournalDamaged } from '../../src/store/journal.ts';
 import { createMemoryCatalog } from '../../src/store/memory/catalog.ts';
 import { createMemoryHistoryIndex } from '../../src/store/memory/history-index.ts';
 import { createMemoryJournal } from '../../src/store/memory/journal.ts';
@@ -88,6 +88,13 @@ export class HistoryRig {
       })),
     );
     return verdicts.map((verdict) => verdict.sequence);
+  }
+
+  /** Appends a fact of the account. */
+  async appendFact(factKind: FactKind, factId: string, bytes: Uint8Array): Promise<void> {
+    await this.journal.append([
+      { kind: 'fact', factKind, factId, account: ACCOUNT, region: REGION, receivedAtMs: this.clock.nowMs(), bytes },
+    ]);
   }
 
   /** Hands over what the follower has not taken, as the server does. */

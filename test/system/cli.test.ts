@@ -194,6 +194,11 @@ describe('snowtrail event', () => {
       expect.arrayContaining([
         `Event id    ${TRAIL_ID}`,
         expect.stringMatching(/^Received {4}20.*, submitted$/),
+        expect.stringMatching(
+          new RegExp(
+            `^Sent by {5}arn:aws:iam::${ADMINISTRATOR}:root with key AKIA[A-Z2-7]{16} from 127\\.0\\.0\\.1 \\(entry [0-9]+ of the journal says so\\)$`,
+          ),
+        ),
         expect.stringMatching(/^Committed {3}sequence [0-9]+ of the journal$/),
         `Account     ${ADMINISTRATOR}`,
         `SHA-256     ${hash}`,

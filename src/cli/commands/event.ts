@@ -29,6 +29,13 @@ export interface EventDetail extends EventView {
   readonly DefaultedMembers: readonly string[];
   readonly HasDuplicateKeys: boolean;
   readonly Sha256: string;
+  readonly SubmittedBy?: {
+    readonly Arn: string;
+    readonly AccessKeyId: string;
+    readonly SourceIpAddress: string;
+    readonly RequestId: string;
+    readonly Sequence: string;
+  };
   readonly Nonce: string;
 }
 
@@ -91,6 +98,7 @@ function factsOf(event: EventDetail): readonly Fact[] {
     ['Event', `${event.EventName} of ${event.EventSource} (${event.Category}${readWord(event.ReadOnly)})`],
     ['Event time', event.EventTime],
     ['Received', `${event.ReceivedAt}, ${SOURCES.get(event.Source) ?? event.Source}`],
+    ['Sent by', event.SubmittedBy && submitterText(event.SubmittedBy)],
     ['Committed', `sequence ${event.Sequence} of the journal`],
     ['Account', event.AccountId],
     ['Region', event.Region],
@@ -107,6 +115,10 @@ function factsOf(event: EventDetail): readonly Fact[] {
     ...remarksOf(event).map((remark): Fact => ['Remark', remark]),
     ['SHA-256', event.Sha256],
   ];
+}
+
+function submitterText({ Arn, AccessKeyId, SourceIpAddress, Sequence }: NonNullable<EventDetail['SubmittedBy']>): string {
+  return `${Arn} with key ${AccessKeyId} from ${SourceIpAddress} (entry ${Sequence} of the journal says so)`;
 }
 
 const SOURCES: ReadonlyMap<string, string> = new Map([
