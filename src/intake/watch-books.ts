@@ -94,7 +94,7 @@ export interface BooksDeps {
 /** How often the books are checked (P19). */
 const INTERVAL_MS = 60_000;
 /** Entries read at one go. */
-const READ_LIMIT = 2_000;
+const READ_LIMIT = 500;
 /** In the background, rest for so many times what the work took. */
 const REST_SHARE = 4;
 

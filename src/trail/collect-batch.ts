@@ -16,7 +16,7 @@ import type { TrailCount } from './trail-state.ts';
 
 const HOUR_MS = 3_600_000;
 /** Entries read at one go; between two goes requests have their turn. */
-const READ_LIMIT = 500;
+const READ_LIMIT = 100;
 /** Most entries of one batch: their counts and the time to read them stay small, whether any of them is taken or not. */
 const ENTRIES_MAX = 50_000;
 
