@@ -5,7 +5,7 @@
  * taken that holds the most frequent strings of 8 bytes; those count no more afterwards. The best stretches come last:
  * deflate reaches them with the shortest distances.
  *
- * On recorded events this makes blocks of 32 KiB as small as one gzip of everything, a tenth smaller than whole events
+ * On recorded events this makes blocks of 16 KiB as small as one gzip of everything, a tenth smaller than whole events
  * picked at random do.
  */
 const DICTIONARY_BYTES = 32_768;

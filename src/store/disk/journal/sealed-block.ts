@@ -1,5 +1,5 @@
 /**
- * Writes blocks of a sealed segment: about 32 KiB of frames, deflated with the segment's dictionary.
+ * Writes blocks of a sealed segment: about 16 KiB of frames, deflated with the segment's dictionary.
  * Format: docs/formats/journal.md, "Sealed file". Read by `unpack-block.ts`.
  *
  * What is random in a frame (nonce, CRC) is kept apart from what is deflated, because deflate only makes it longer; what
@@ -24,7 +24,7 @@ import {
 } from './unpack-block.ts';
 
 /** A block is closed when the frames in it reach this size. */
-const BLOCK_BYTES = 32_768;
+const BLOCK_BYTES = 16_384;
 /** Most frames a block can have: the smallest are 44 bytes. */
 const BLOCK_ENTRIES_MAX = 1_024;
 
