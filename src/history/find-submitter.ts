@@ -28,6 +28,9 @@ export async function findSubmitter(journal: Pick<Journal, 'read'>, entry: Journ
   if (fact?.factKind !== 'intake') return undefined;
   const submission = decodeSubmission(fact.bytes);
   if ('cut' in submission) return undefined;
+  // What a crash left of another batch may lie before this one, closed or not.
+  const accepted = submission.counts.reduce((sum, count) => sum + count.accepted, 0);
+  if (entry.sequence < fact.sequence - BigInt(accepted)) return undefined;
   const { arn, accessKeyId, sourceIPAddress } = submission.by;
   return {
     Arn: arn,

@@ -117,6 +117,18 @@ describe('the history follower', () => {
       }
     });
 
+    test('an index that loses a part meanwhile is made anew from there: nothing is covered that is not in it', async () => {
+      const rig = await HistoryRig.open();
+      await rig.accept([1, 2, 3].map((number) => record({ eventID: `e${number}` })));
+      await rig.append([4, 5].map((number) => record({ eventID: `e${number}` })));
+      const damage = { from: 4n, to: 4n, reason: 'the frame at byte 9 is damaged' };
+      rig.journal.pretendDamage(damage);
+      await rig.index.forget(1n, 3n);
+      await rig.follower.passOver!(damage);
+      await rig.catchUp();
+      expect(idsOf(await search(rig))).toEqual(['e1', 'e2', 'e3', 'e5']);
+    });
+
     test('a search says so exactly when its window and its sequences reach the damage', async () => {
       const rig = await openDamaged();
       const ahead = (ms: number) => ({ From: new Date(NOW_MS + 15 * 60_000 + ms).toISOString() });

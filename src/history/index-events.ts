@@ -126,7 +126,9 @@ class HistoryIndexer implements HistoryFollower {
     // INVARIANT: it is said that the entries are missing before the index goes past them.
     this.#passedOver = [...this.#passedOver, ...ranges].sort((a, b) => Number(a.from - b.from));
     if (!isCounted) this.#countedTo = to;
-    if (index.coveredTo() < to) await index.add([], to);
+    // An index that lost a run meanwhile is made anew from further back: nothing is said to be covered that is not.
+    const coveredTo = index.coveredTo();
+    if (coveredTo >= damage.from - 1n && coveredTo < to) await index.add([], to);
   }
 
   /** Counts ranges that are whole again, and has the parts of the index that lack them made anew. */

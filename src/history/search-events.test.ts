@@ -260,11 +260,15 @@ describe('GetEvent', () => {
     const rig = await HistoryRig.open();
     const by = { arn: `arn:aws:iam::${ACCOUNT}:root`, accessKeyId: 'AKIASENDER', sourceIPAddress: '192.0.2.1' };
     const batch = (name: string, count: number) => Array.from({ length: count }, (_, index) => record({ eventID: `${name}-${index}` }));
+    const fact = (submission: string, sender: typeof by, accepted: number) => {
+      const counts = [{ account: ACCOUNT, hour: 0, received: accepted, accepted, repeated: 0, rejected: 0 }];
+      return encodeSubmission({ submission, source: 'record', by: sender, counts });
+    };
     await rig.append(batch('first', 150));
-    await rig.appendFact('intake', 'first', encodeSubmission({ submission: 'first', source: 'record', by, counts: [] }));
+    await rig.appendFact('intake', 'first', fact('first', by, 150));
     await rig.append(batch('second', 2));
     const other = { ...by, accessKeyId: 'AKIAOTHER' };
-    await rig.appendFact('intake', 'second', encodeSubmission({ submission: 'second', source: 'record', by: other, counts: [] }));
+    await rig.appendFact('intake', 'second', fact('second', other, 2));
     await rig.append(batch('cut', 1));
     await rig.appendFact('intake', 'cut', encodeSubmission({ cut: { from: '155', to: '155' }, counts: [] }));
     const submitterOf = async (EventId: string) => (await rig.call<{ Event: EventDetail }>('GetEvent', { EventId })).Event.SubmittedBy;
@@ -277,6 +281,11 @@ describe('GetEvent', () => {
     });
     expect(await submitterOf('second-1')).toMatchObject({ AccessKeyId: 'AKIAOTHER', Sequence: '154' });
     expect(await submitterOf('cut-0')).toBeUndefined();
+    await rig.append(batch('left', 1));
+    await rig.append(batch('third', 2));
+    await rig.appendFact('intake', 'third', fact('third', other, 2));
+    expect(await submitterOf('left-0'), 'it lies before the batch of somebody else').toBeUndefined();
+    expect(await submitterOf('third-0')).toMatchObject({ RequestId: 'third' });
   });
 
   test('an id that another event of the account has is shown by sequence, and said to conflict', async () => {

@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { ADMINISTRATOR, bytesOf, callOf, IntakeRig, OWNER, recordText, START_MS } from '../../test/support/intake-rig.ts';
 import { decodeSubmission } from '../event/submission.ts';
 import type { Region } from '../event/types.ts';
-import { JournalDamaged } from '../store/journal.ts';
+import { JournalDamaged, JournalFull } from '../store/journal.ts';
 import { acceptEvents } from './accept-events.ts';
-import { closeCutSubmission, findCutSubmission } from './close-cut-submission.ts';
+import { closeCutFirst, findCutSubmission } from './close-cut-submission.ts';
 import { EventCounter, unexplainedOf } from './count-events.ts';
 import { hourOf } from './intake-ledger.ts';
 
@@ -33,7 +33,7 @@ describe('a batch that a crash cut', () => {
   test('its events are closed by a fact without a submitter, and explained from then on (F45)', async () => {
     const rig = await cutRig();
     const fact = await findCutSubmission(rig.journal, AT);
-    expect(await closeCutSubmission(rig.journal, fact!)).toBe(true);
+    expect(await closeCutFirst(rig.journal, fact).close()).toBe(true);
     const [entry] = await rig.journal.read(5n, 1);
     const counts = [{ account: OWNER, hour: hourOf(START_MS), received: 2, accepted: 2, repeated: 0, rejected: 0 }];
     expect(entry).toMatchObject({ sequence: 6n, factKind: 'intake', id: 'intake/cut/4-5', account: ADMINISTRATOR });
@@ -47,7 +47,7 @@ describe('a batch that a crash cut', () => {
     expect(await findCutSubmission((await IntakeRig.open()).journal, AT)).toBeUndefined();
     const rig = await cutRig();
     expect(await findCutSubmission({ ...rig.journal, head: () => 3n }, AT)).toBeUndefined();
-    await closeCutSubmission(rig.journal, (await findCutSubmission(rig.journal, AT))!);
+    await closeCutFirst(rig.journal, await findCutSubmission(rig.journal, AT)).close();
     expect(await findCutSubmission(rig.journal, AT)).toBeUndefined();
   });
 
@@ -63,12 +63,32 @@ describe('a batch that a crash cut', () => {
 
   test('a full journal asks for another try, and a second try adds nothing to a first that succeeded', async () => {
     const rig = await cutRig();
-    const fact = (await findCutSubmission(rig.journal, AT))!;
+    const { journal, close } = closeCutFirst(rig.journal, await findCutSubmission(rig.journal, AT));
     rig.journal.pretend('full');
-    expect(await closeCutSubmission(rig.journal, fact)).toBe(false);
+    expect(await close()).toBe(false);
     rig.journal.pretend('ok');
-    expect(await closeCutSubmission(rig.journal, fact)).toBe(true);
-    expect(await closeCutSubmission(rig.journal, fact)).toBe(true);
-    expect(rig.journal.head()).toBe(6n);
+    expect(await close()).toBe(true);
+    expect(await close()).toBe(true);
+    expect(journal.head()).toBe(6n);
+  });
+
+  test('nothing comes between it and its fact: an append closes it first, or is refused as it is', async () => {
+    const rig = await cutRig();
+    const { journal } = closeCutFirst(rig.journal, await findCutSubmission(rig.journal, AT));
+    const pieces = ['five', 'six'].map((id) => ({ kind: 'record', bytes: bytesOf(recordText(id)) }) as const);
+    const send = () => acceptEvents({ ...rig.stores, journal }, callOf(OWNER), pieces, { source: 'record', createAccounts: false });
+    rig.journal.pretend('full');
+    await expect(send()).rejects.toThrow(JournalFull);
+    rig.journal.pretend('ok');
+    await Promise.all([send(), send()]);
+    const entries = await rig.journal.read(5n, 100);
+    expect(entries.map(({ id, factKind }) => (factKind === undefined ? id : factKind))).toEqual([
+      'intake',
+      'five',
+      'six',
+      'intake',
+      'intake',
+    ]);
+    expect(entries[0]!.id).toBe('intake/cut/4-5');
   });
 });

@@ -10,6 +10,7 @@
 import { encodeSubmission, isSubmitted } from '../event/submission.ts';
 import type { AccountId, EpochMs, Region } from '../event/types.ts';
 import { type Journal, JournalDamaged, type JournalEntry, JournalFull, type NewFact } from '../store/journal.ts';
+import { withAppend } from '../store/with-append.ts';
 import { hourOf, IntakeLedger } from './intake-ledger.ts';
 
 /**
@@ -57,13 +58,39 @@ async function entryAt(journal: Pick<Journal, 'fetch'>, sequence: bigint): Promi
   }
 }
 
-/** Appends the fact. @returns false when the journal is full just now: to be tried again. @throws JournalFailed */
-export async function closeCutSubmission(journal: Pick<Journal, 'append'>, fact: NewFact): Promise<boolean> {
-  try {
-    await journal.append([fact]);
-    return true;
-  } catch (error) {
-    if (error instanceof JournalFull) return false;
-    throw error;
-  }
+/** Closes the cut batch before anything else is appended. */
+export interface CutClosing {
+  /** The journal, in which nothing comes between a cut batch and its fact: an append closes it first, or is refused as it is. */
+  readonly journal: Journal;
+  /** @returns false when the journal is full just now: to be tried again. @throws JournalFailed */
+  close(): Promise<boolean>;
+}
+
+/** @param cut As `findCutSubmission` found it. */
+export function closeCutFirst(journal: Journal, cut: NewFact | undefined): CutClosing {
+  let isClosed = cut === undefined;
+  let closing: Promise<unknown> | undefined;
+  const closeOrThrow = async (): Promise<void> => {
+    if (isClosed) return;
+    closing ??= journal.append([cut!]).finally(() => {
+      closing = undefined;
+    });
+    await closing;
+    isClosed = true;
+  };
+  return {
+    journal: withAppend(journal, async (entries, close) => {
+      if (!isClosed) await closeOrThrow();
+      return journal.append(entries, close);
+    }),
+    async close() {
+      try {
+        await closeOrThrow();
+        return true;
+      } catch (error) {
+        if (error instanceof JournalFull) return false;
+        throw error;
+      }
+    },
+  };
 }

@@ -102,8 +102,7 @@ export class EventCounter implements Follower {
       addClosed(entry, add);
     }
     const last = entries.at(-1)!.sequence;
-    await this.#save(changed, [cursorAt(last)]);
-    this.#cursor = last;
+    await this.#save(changed, [cursorAt(last)], last);
     return last;
   }
 
@@ -111,9 +110,8 @@ export class EventCounter implements Follower {
     const ranges = await newRanges(this.#deps, damage, { cursor: this.#cursor, countedTo: this.#cursor, known: this.#passedOver });
     // The fact of a submission that is open here is among them, or comes after them and speaks of more than was read.
     const changed = new Map([...this.#counts].filter(([, { open }]) => open > 0).map(([key, count]) => [key, { ...count, open: 0 }]));
-    await this.#save(changed, [...ranges.map((range) => keepPassedOver(FOLLOWER, range)), cursorAt(damage.to)]);
+    await this.#save(changed, [...ranges.map((range) => keepPassedOver(FOLLOWER, range)), cursorAt(damage.to)], damage.to);
     this.#passedOver = [...this.#passedOver, ...ranges];
-    this.#cursor = damage.to;
   }
 
   /** Takes what was passed over, if all of it can be read. What follows it was counted long ago: nothing of it is open. */
@@ -148,7 +146,8 @@ export class EventCounter implements Follower {
     };
   }
 
-  async #save(changed: ReadonlyMap<string, ReceivedCounts>, others: readonly CatalogChange[]): Promise<void> {
+  /** Cursor and counts change in one turn: who asks never sees one without the other. */
+  async #save(changed: ReadonlyMap<string, ReceivedCounts>, others: readonly CatalogChange[], cursor = this.#cursor): Promise<void> {
     const changes: CatalogChange[] = [...changed.values()].map((value) => ({
       key: ['accounting', FOLLOWER, value.account, String(value.hour)],
       value,
@@ -156,6 +155,7 @@ export class EventCounter implements Follower {
     }));
     await this.#deps.catalog.commit([...changes, ...others]);
     for (const [key, value] of changed) this.#counts.set(key, value);
+    this.#cursor = cursor;
   }
 }
 

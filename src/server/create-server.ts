@@ -24,7 +24,7 @@ import { DEFAULT_LIMITS } from '../http/limits.ts';
 import type { HttpPorts, HttpProblem, Service, StreamRoute } from '../http/ports.ts';
 import { accountingOperations } from '../intake/accounting-operations.ts';
 import { acceptBulk, bulkOptions } from '../intake/bulk-events.ts';
-import { closeCutSubmission, findCutSubmission } from '../intake/close-cut-submission.ts';
+import { closeCutFirst, findCutSubmission } from '../intake/close-cut-submission.ts';
 import { EventCounter } from '../intake/count-events.ts';
 import { createCallRecorder } from '../intake/record-call.ts';
 import { UsedRegions } from '../intake/used-regions.ts';
@@ -106,17 +106,18 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const rollback = await findRollback(stores);
   const tree = await createTreeFollower({ journal: stores.journal, hashes: treeHashes, keys, clock, catalog, origin, sha256, rollback });
   const readOnly = tree.contradiction();
-  const journal = readOnly === undefined ? stores.journal : readOnlyJournal(stores.journal, readOnly);
+  const stored = readOnly === undefined ? stores.journal : readOnlyJournal(stores.journal, readOnly);
   if (readOnly !== undefined) log.error(`only reads are served: ${readOnly}`);
 
   // Before anything else is appended: the end of the journal shows whether a batch was cut.
-  const cut = readOnly === undefined ? await findCutSubmission(journal, { account, region, nowMs: clock.nowMs() }) : undefined;
-  let isCutClosed = cut === undefined || (await closeCutSubmission(journal, cut));
+  const cut = readOnly === undefined ? await findCutSubmission(stored, { account, region, nowMs: clock.nowMs() }) : undefined;
+  const { journal, close } = closeCutFirst(stored, cut);
+  let isCutClosed = await close();
   const closeCut = async (signal: AbortSignal): Promise<void> => {
     while (!isCutClosed) {
       await clock.sleep(CUT_RETRY_MS, signal);
       if (signal.aborted) return;
-      isCutClosed = await closeCutSubmission(journal, cut!);
+      isCutClosed = await close();
     }
   };
 
@@ -169,6 +170,8 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const followerStates = (): readonly FollowerState[] => [
     ...followers.map(({ name }) => states.get(name) ?? { name, state: 'running' as const }),
     ...trails.followers().map(({ name }) => {
+      // Nothing is delivered from data that contradict each other.
+      if (readOnly !== undefined) return { name, state: 'stopped' as const, problem: readOnly };
       const health = trails.health(name);
       const state = health?.state === 'halted' ? 'stopped' : health?.state === 'retrying' ? 'retrying' : 'running';
       return { name, state: state as FollowerState['state'], ...(health?.reason === undefined ? {} : { problem: health.reason }) };
