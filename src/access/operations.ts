@@ -96,7 +96,7 @@ function createAccessKey(accounts: Accounts): Operation<{ Account?: unknown }, {
   return {
     name: 'CreateAccessKey',
     isReadOnly: false,
-    refusesReplay: true,
+    refusesReplay: { afterMs: 0 },
     decide: async (call, input) => {
       const account = ownAccount(accounts, call, input.Account);
       const { newKey, save } = await accounts.prepareKey(account);
@@ -133,7 +133,7 @@ function updateAccessKey(accounts: Accounts): Operation<KeyInput, object> {
   return {
     name: 'UpdateAccessKey',
     isReadOnly: false,
-    refusesReplay: true,
+    refusesReplay: { afterMs: 0 },
     decide: async (call, input): Promise<Decision<object>> => {
       const account = ownAccount(accounts, call, input.Account);
       if (input.Status !== 'Active' && input.Status !== 'Inactive') {
@@ -155,7 +155,7 @@ function deleteAccessKey(accounts: Accounts): Operation<KeyInput, object> {
   return {
     name: 'DeleteAccessKey',
     isReadOnly: false,
-    refusesReplay: true,
+    refusesReplay: { afterMs: 0 },
     decide: async (call, input): Promise<Decision<object>> => {
       const account = ownAccount(accounts, call, input.Account);
       const accessKeyId = keyIdOf(input.AccessKeyId);

@@ -49,6 +49,9 @@ export interface Decision<Output> {
   readonly responseElements?: JsonObject | null;
 }
 
+/** How long a stock client may repeat a call with one signature, in milliseconds: it was signed within one second. */
+export const REPEATS_MS = 3_000;
+
 /** One operation of a service that speaks AWS JSON 1.1 or the query protocol. */
 export interface Operation<Input = never, Output = unknown> {
   /** Wire name, such as `CreateTrail`. */
@@ -57,9 +60,10 @@ export interface Operation<Input = never, Output = unknown> {
   readonly isReadOnly: boolean;
   /**
    * The same signed request is carried out once (A04): set where a second run would undo what came between the two, or
-   * answer with a secret. A client that repeats the call signs it anew.
+   * answer with a secret. Clients that repeat a call sign it anew, but botocore's signature is the same within one second: a
+   * call of a stock client is let through for `REPEATS_MS` after its first use, so that a lost answer can be asked for again.
    */
-  readonly refusesReplay?: true;
+  readonly refusesReplay?: { readonly afterMs: number };
   /** Decides the call. @throws ApiError with the service's code. */
   readonly decide: (call: Call, input: Input) => Promise<Decision<Output>>;
 }

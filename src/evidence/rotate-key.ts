@@ -25,7 +25,7 @@ export function rotateKeyOperation(
   return {
     name: 'RotateKey',
     isReadOnly: false,
-    refusesReplay: true,
+    refusesReplay: { afterMs: 0 },
     decide: async (call, input) => {
       if (!call.principal.isAdministrator)
         throw new ApiError('AccessDeniedException', 'only the account that administers the installation rotates keys', { status: 403 });

@@ -184,8 +184,12 @@ class Exchange {
       const body = coding === undefined ? bytes : await decompress(bytes, limits.controlBodyBytes);
       const named = nameOperation(service, this.#parts, (name) => single(request.headers[name]), body);
       const nowMs = this.#ports.signatureTimeMs();
-      const useSignature = () => this.#usedSignatures.use(authorization.signature, signatureEndMs(authorization), nowMs);
-      const output = await runOperation(this.#recording(), service, call, named, { body, useSignature });
+      const { signature } = authorization;
+      const signed = {
+        use: (afterMs: number) => this.#usedSignatures.use(signature, { nowMs, untilMs: signatureEndMs(authorization), afterMs }),
+        giveBack: () => this.#usedSignatures.giveBack(signature),
+      };
+      const output = await runOperation(this.#recording(), service, call, named, { body, signed });
       const contentType = service.protocol === 'aws-json' ? 'application/x-amz-json-1.1' : 'application/json';
       if (service.protocol !== 'query')
         return sendWhole(response, this.#context, { status: 200, headers: { 'content-type': contentType }, body: JSON.stringify(output) });

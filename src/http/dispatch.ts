@@ -16,6 +16,7 @@ import { readJsonObject } from './read-json.ts';
 import { publicError } from './respond.ts';
 import { type Recording, runCall } from './run-call.ts';
 import type { Family } from './signature-refusal.ts';
+import type { Use } from './used-signatures.ts';
 
 /** What a request asks for, before its input is looked at. */
 export interface NamedOperation {
@@ -91,6 +92,14 @@ function nameAction(parts: RequestParts, contentType: string, body: Uint8Array):
   return { name, readInput: () => input };
 }
 
+/** The request's signature, for a call that is carried out once. */
+export interface SignedOnce {
+  /** Marks it as used. @param afterMs how long after its first use it may be used again. */
+  use(afterMs: number): Use;
+  /** Takes its first use back. */
+  giveBack(): void;
+}
+
 /**
  * Runs the operation in the order of `run-call.ts`.
  * @returns the output in the form of the service's JSON.
@@ -103,8 +112,7 @@ export async function runOperation(
   named: NamedOperation,
   sent: {
     readonly body: Uint8Array;
-    /** Marks the request's signature as used. False when it was before. */
-    readonly useSignature: () => boolean;
+    readonly signed: SignedOnce;
   },
 ): Promise<Json> {
   const { name } = named;
@@ -122,15 +130,19 @@ export async function runOperation(
   };
   /** Kept for the record of a refusal: what was read before the operation said no. */
   let requestParameters: JsonObject | null = null;
+  let use: Use | undefined;
 
-  return runCall<Json>(
+  const run = runCall<Json>(
     recording,
     async () => {
       const json = named.readInput(sent.body);
       const input = (service.decodeInput?.(name, json) ?? json) as object;
       requestParameters = redact(toRequestParameters(name, input));
       if (operation === undefined) throw unsupported(name);
-      if (operation.refusesReplay && !sent.useSignature()) throw replayed(name);
+      if (operation.refusesReplay !== undefined) {
+        use = sent.signed.use(operation.refusesReplay.afterMs);
+        if (use === 'refused') throw replayed(name);
+      }
       const decision: Decision<unknown> = await operation.decide(call, input as never);
       const record: CallRecord = {
         ...base,
@@ -153,6 +165,11 @@ export async function runOperation(
       return { ...base, requestParameters, responseElements: null, error: { code, message } };
     },
   );
+  return run.catch((error: unknown) => {
+    // It was not carried out: the client may send it again as it is.
+    if (use === 'first') sent.signed.giveBack();
+    throw error;
+  });
 }
 
 function replayed(name: string): ApiError {

@@ -2,7 +2,7 @@
  * `DeleteTrail`: the trail is gone at once; what was accepted until then is still delivered. Objects stay.
  * Source: cloudtrail.md §7.4, §3.4.
  */
-import type { Operation } from '../api/operation.ts';
+import { type Operation, REPEATS_MS } from '../api/operation.ts';
 import { changeTrail, type OperationDeps, trailResources } from './change-trail.ts';
 import { findTrailAtHome } from './find-trail.ts';
 
@@ -10,7 +10,7 @@ export function deleteTrail(deps: OperationDeps): Operation<{ readonly Name?: st
   return {
     name: 'DeleteTrail',
     isReadOnly: false,
-    refusesReplay: true,
+    refusesReplay: { afterMs: REPEATS_MS },
     decide: async (call, input) => {
       const before = await findTrailAtHome(deps.catalog, call, input.Name ?? '');
       return {

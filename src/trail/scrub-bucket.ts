@@ -25,7 +25,7 @@ import { TRAIL_SETTINGS, type TrailDeps } from './trail-deps.ts';
 
 /** Passes come twice a day: each object is looked at within a day after it was put. */
 const WINDOW_MS = 24 * 3_600_000;
-const READ_LIMIT = 500;
+const READ_LIMIT = 100;
 
 /** An object that is not as its receipt says. */
 export interface LostObject {
@@ -48,8 +48,10 @@ type ScrubDeps = Pick<TrailDeps, 'catalog' | 'journal' | 'objects' | 'clock' | '
 export async function scrubBucket(deps: ScrubDeps, trail: TrailId, signal: AbortSignal, tell: (lost: LostObject) => void): Promise<void> {
   const { state, pending } = await loadTrail(deps.catalog, trail);
   if (state === undefined || state.phase === 'deleted') return;
-  const { target } = state.settings;
-  const { bucket } = target;
+  // Where the newest receipts are. A trail that was moved since has none at its new place yet, and its old one is let be.
+  const target = state.receipts.places.at(-1)?.target;
+  const { bucket, prefix } = state.settings.target;
+  if (target === undefined || target.bucket !== bucket || target.prefix !== prefix) return;
   const { putTimeoutMs } = { ...TRAIL_SETTINGS, ...deps.settings };
   const putDeps = { ...deps, alreadyPut: new Set<string>(), putTimeoutMs, stop: signal };
   const sinceMs = deps.clock.nowMs() - WINDOW_MS;

@@ -2,7 +2,7 @@
  * `StartLogging`: events that are accepted after it are delivered. On a trail that is logging it changes nothing.
  * Source: cloudtrail.md §7.4.
  */
-import type { Operation } from '../api/operation.ts';
+import { type Operation, REPEATS_MS } from '../api/operation.ts';
 import { changeTrail, type OperationDeps, trailResources } from './change-trail.ts';
 import { findTrailAtHome } from './find-trail.ts';
 
@@ -10,7 +10,7 @@ export function startLogging(deps: OperationDeps): Operation<{ readonly Name?: s
   return {
     name: 'StartLogging',
     isReadOnly: false,
-    refusesReplay: true,
+    refusesReplay: { afterMs: REPEATS_MS },
     decide: async (call, input) => {
       const before = await findTrailAtHome(deps.catalog, call, input.Name ?? '');
       const resources = trailResources(before.value);

@@ -3,7 +3,7 @@
  * history and the evidence tree go on. On a trail that is not logging it changes nothing.
  * Source: cloudtrail.md §7.4, §3.4; reliability.md P17, A19.
  */
-import type { Operation } from '../api/operation.ts';
+import { type Operation, REPEATS_MS } from '../api/operation.ts';
 import { changeTrail, type OperationDeps, trailResources } from './change-trail.ts';
 import { findTrailAtHome } from './find-trail.ts';
 
@@ -11,7 +11,7 @@ export function stopLogging(deps: OperationDeps): Operation<{ readonly Name?: st
   return {
     name: 'StopLogging',
     isReadOnly: false,
-    refusesReplay: true,
+    refusesReplay: { afterMs: REPEATS_MS },
     decide: async (call, input) => {
       const before = await findTrailAtHome(deps.catalog, call, input.Name ?? '');
       const resources = trailResources(before.value);

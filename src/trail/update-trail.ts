@@ -4,7 +4,7 @@
  * Changing from one Region to all, or back, sets IncludeGlobalServiceEvents accordingly unless the call gives it.
  * Source: cloudtrail.md §7.3.
  */
-import type { Operation } from '../api/operation.ts';
+import { type Operation, REPEATS_MS } from '../api/operation.ts';
 import type { BucketName } from '../event/types.ts';
 import { changeTrail, type OperationDeps, trailResources } from './change-trail.ts';
 import { putProbe, requireBucketName, requirePrefix, requireWritableBucket } from './check-bucket.ts';
@@ -19,7 +19,7 @@ export function updateTrail(deps: OperationDeps): Operation<CreateTrailInput, Tr
   return {
     name: 'UpdateTrail',
     isReadOnly: false,
-    refusesReplay: true,
+    refusesReplay: { afterMs: REPEATS_MS },
     decide: async (call, input) => {
       const before = await findTrailAtHome(deps.catalog, call, input.Name ?? '');
       refuseUnsupportedMembers(input);

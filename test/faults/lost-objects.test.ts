@@ -125,6 +125,18 @@ describe('a bucket that loses what was delivered to it (F20)', () => {
     expect(await keysOf('CloudTrail')).toEqual([]);
   });
 
+  test('a trail that was moved while it was off has put nothing at its new place: nothing is put there', async () => {
+    const { rig, trails, keysOf } = await deliver();
+    await rig.send(trails, 'StopLogging', { Name: 'main' });
+    await rig.pass(trails, 2 * DIGEST_MS);
+    const policy = JSON.stringify(bucketPolicy(BUCKET, TRAIL_ACCOUNT)).replace(`/AWSLogs/${TRAIL_ACCOUNT}/*`, '/*');
+    await rig.objects.updateBucket(NAME, { policy });
+    await rig.send(trails, 'UpdateTrail', { Name: 'main', S3KeyPrefix: 'elsewhere' });
+    await rig.pass(trails, 2 * DIGEST_MS);
+    expect(await scrub(trails)).toEqual([]);
+    expect((await keysOf('receipts')).filter((key) => key.startsWith('elsewhere/'))).toEqual([]);
+  });
+
   test('what waits to be put is left to the trail', async () => {
     const { rig, trails } = await deliver();
     rig.outage = 'SlowDown';

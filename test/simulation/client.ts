@@ -124,7 +124,7 @@ export class Client {
     this.#ledger.calls.set(requestId, sent);
     const { ports } = life.server;
     const service = [...ports.services.values()].find(({ operations }) => operations.has(name))!;
-    const request = { body: Buffer.from(JSON.stringify(input)), useSignature: () => true };
+    const request = { body: Buffer.from(JSON.stringify(input)), signed: { use: () => 'first' as const, giveBack: () => undefined } };
     const running = runOperation(ports, service, call, { name, readInput: readJsonObject }, request).then(
       (output): CallOutcome => ({ kind: 'answer', output: output as JsonObject, requestId }),
       (error: unknown): CallOutcome => ({

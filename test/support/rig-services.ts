@@ -49,7 +49,7 @@ export function rigServices(state: RigState): readonly (readonly [string, Servic
   const createKey: Operation<object, object> = {
     name: 'CreateAccessKey',
     isReadOnly: false,
-    refusesReplay: true,
+    refusesReplay: { afterMs: 0 },
     decide: async () => ({ output: { AccessKey: { AccessKeyId: 'AKIANEW', SecretAccessKey: 'canary-secret' } } }),
   };
   const modelled = new Set(operationNames());
