@@ -48,7 +48,19 @@ describe('createPages', () => {
     expect(await get('/readyz')).toEqual({ status: 503, body: 'not ready\njournal: the journal pretends to be full\n' });
   });
 
-  test('a follower that has stopped makes the server unready, one that retries does not', async () => {
+  test('a follower that retries makes the server unready once it has failed for more than a minute', async () => {
+    const retrying = { name: 'history', state: 'retrying', problem: 'away', retryingMs: 60_000 } as const;
+    const { get } = await open({ followerStates: () => [retrying] });
+    expect((await get('/readyz')).status).toBe(200);
+    const late = await open({ followerStates: () => [{ ...retrying, retryingMs: 60_001 }] });
+    expect(await late.get('/healthz')).toEqual({ status: 200, body: 'ok\n' });
+    expect(await late.get('/readyz')).toEqual({
+      status: 503,
+      body: 'not ready\nfollower history cannot go on for more than a minute; see `snowtrail doctor`\n',
+    });
+  });
+
+  test('a follower that has stopped makes the server unready, one that retries for a while does not', async () => {
     const retrying = { name: 'history', state: 'retrying', problem: 'away' } as const;
     expect((await (await open({ followerStates: () => [retrying] })).get('/readyz')).status).toBe(200);
     const stopped = { name: 'tree', state: 'stopped', problem: 'a bug' } as const;

@@ -1,8 +1,9 @@
 /**
  * The pages that everybody may read: `/healthz`, `/readyz`, `/metrics`.
  *
- * `/healthz` says that the process answers; `/readyz` that events can be accepted and every follower goes on; `/metrics` gives
- * the books and lags in Prometheus' text form. No page names an event or holds a secret.
+ * `/healthz` says that the process answers; `/readyz` that events can be accepted and every follower goes on, or has
+ * failed for at most a minute if it is one of the server's own; `/metrics` gives the books and lags in Prometheus' text form.
+ * No page names an event or holds a secret.
  */
 import { Gauge, Registry } from 'prom-client';
 import type { Page } from '../http/ports.ts';
@@ -11,6 +12,9 @@ import type { Books, CountedFollower } from '../intake/watch-books.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
 import type { Journal } from '../store/journal.ts';
 import type { FollowerState } from './run-follower.ts';
+
+/** A follower of the server's own that fails for longer makes it unready; a trail whose bucket is away keeps no event out. */
+const RETRYING_MS_MAX = 60_000;
 
 export interface PageSources {
   readonly journal: Journal;
@@ -37,6 +41,9 @@ async function readiness({ journal, followerStates }: PageSources): Promise<{ st
     ...followerStates()
       .filter((follower) => follower.state === 'stopped')
       .map(({ name }) => `follower ${name} has stopped; see \`snowtrail doctor\``),
+    ...followerStates()
+      .filter(({ retryingMs = 0 }) => retryingMs > RETRYING_MS_MAX)
+      .map(({ name }) => `follower ${name} cannot go on for more than a minute; see \`snowtrail doctor\``),
   ];
   const body = problems.length === 0 ? 'ready\n' : `not ready\n${problems.join('\n')}\n`;
   return { status: problems.length === 0 ? 200 : 503, contentType: 'text/plain; charset=utf-8', body };

@@ -79,7 +79,9 @@ describe('runFollower', () => {
     await done;
     stop();
     await ended;
-    const retrying = { name: 'notebook', state: 'retrying', problem: 'the bucket is away' };
+    const retrying = { name: 'notebook', state: 'retrying', problem: 'the bucket is away', retryingMs: expect.any(Number) };
+    const [first, second, third] = states.map(({ retryingMs }) => retryingMs!);
+    expect([first, second! >= 50, third! >= second! + 100]).toEqual([0, true, true]);
     expect([notebook.taken, states]).toEqual([[1n], [retrying, retrying, retrying, { name: 'notebook', state: 'running' }]]);
   });
 

@@ -17,6 +17,8 @@ export interface FollowerState {
   readonly state: 'running' | 'retrying' | 'stopped';
   /** What went wrong last, in one sentence; absent while running. */
   readonly problem?: string;
+  /** Milliseconds from the first failure in a row to the last one; only while `retrying`. */
+  readonly retryingMs?: number;
 }
 
 /** Most entries of one batch. */
@@ -45,6 +47,7 @@ export async function runFollower(run: FollowerRun, signal: AbortSignal): Promis
   const { follower, journal, clock, chance, gatherMs = 0, report } = run;
   const { name } = follower;
   let failures = 0;
+  let failingSinceMs = 0;
   while (!signal.aborted) {
     try {
       const taken = await takeNext(run);
@@ -61,8 +64,9 @@ export async function runFollower(run: FollowerRun, signal: AbortSignal): Promis
         report({ name, state: 'stopped', problem }, error);
         return;
       }
+      if (failures === 0) failingSinceMs = clock.monotonicMs();
       failures += 1;
-      report({ name, state: 'retrying', problem }, error);
+      report({ name, state: 'retrying', problem, retryingMs: clock.monotonicMs() - failingSinceMs }, error);
       const longest = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(failures, 10));
       await clock.sleep(longest * (0.5 + chance.fraction() / 2), signal);
     }

@@ -23,6 +23,7 @@ import {
   untilAcknowledged,
   untilFirstDigest,
 } from '../support/ledger.ts';
+import { runCli } from '../support/run-cli.ts';
 import { randomFrom } from '../support/simulated-files.ts';
 import { type StartedServer, startServer } from '../support/start-server.ts';
 import { hasCommands, startTool, type Tool } from '../support/start-tool.ts';
@@ -260,7 +261,7 @@ describe.skipIf(!hasStrace)('a server whose system calls are tampered with', () 
     expect(await again.stop()).toBe(0);
   });
 
-  test('a segment cannot be read (F11): a look-up of what lies there fails with 500, and tells the event once it can be', async () => {
+  test('a segment cannot be read (F11): a look-up of what lies there fails with 500, doctor shows the rest, and the event is told once it can be', async () => {
     const { dataDir, ledger } = await copyOfBase();
     const EventId = [...before.acknowledged.keys()][0]!;
     const server = await startServer({ dataDir, flags: LEDGER_FLAGS });
@@ -268,6 +269,9 @@ describe.skipIf(!hasStrace)('a server whose system calls are tampered with', () 
     const strace = await tamper(server, 'pread64,preadv,read,readv:error=EIO:when=1+', await oldestSegment(dataDir));
     const client = new Client(await findServer({ dataDir }));
     await expect(client.call('GetEvent', { EventId })).rejects.toThrow(/InternalFailure|500/);
+    const doctor = await runCli(['doctor', '--data-dir', dataDir, '-o', 'json']);
+    // Whether the books can be given depends on how far they were checked before.
+    expect(JSON.parse(doctor.text)).toMatchObject({ Journal: { State: 'ok' }, Followers: expect.anything() });
     await strace.stop();
     expect(await client.call('GetEvent', { EventId })).toHaveProperty('Event.EventId', EventId);
     expect((await checkLedger(server, ledger)).faults).toEqual([]);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { findProblems, readLags } from './doctor.ts';
+import { findProblems, findUnanswered, readLags } from './doctor.ts';
 
 const IN = { Account: '111122223333', Hour: '2026-11-20T14:00:00.000Z', Accepted: 2, Open: 0, Repeated: 1, Rejected: 0 };
 const RECEIVED = [{ ...IN, Received: 3, Unexplained: 0 }];
@@ -48,6 +48,17 @@ describe('findProblems', () => {
     ]);
     expect(problems.every(({ Advice }) => Advice.length > 20)).toBe(true);
   });
+});
+
+test('a part that the server does not answer is a finding, and the others are looked at all the same (F11)', async () => {
+  const answers = [Promise.resolve(HEALTHY), Promise.resolve(''), Promise.reject(new Error('InternalFailure: unknown'))] as const;
+  const [health, metrics, books] = await Promise.allSettled(answers);
+  expect(findUnanswered({ health, books, metrics })).toEqual([
+    { Problem: 'the books could not be looked at: InternalFailure: unknown', Advice: expect.stringContaining('the log of the server') },
+  ]);
+  const full = { ...HEALTHY, Journal: { State: 'full', Reason: 'less than the reserve is free', Head: '2' } };
+  const unexplained = { ...BALANCED, Received: [{ ...IN, Received: 5, Unexplained: 2 }] };
+  expect([findProblems(full, undefined).length, findProblems(undefined, unexplained).length]).toEqual([1, 1]);
 });
 
 describe('the books of a damaged journal', () => {

@@ -103,24 +103,27 @@ async function askReady(client: Client): Promise<void> {
 }
 
 async function examine(client: Client, options: GlobalOptions): Promise<void> {
-  const [health, books, metrics] = await Promise.all([
+  const [healthAnswer, booksAnswer, metrics] = await Promise.allSettled([
     client.call<Health>('GetHealth'),
     client.call<Accounting>('GetAccounting'),
     client.page('/metrics'),
   ]);
-  const lags = readLags(new TextDecoder().decode(metrics.body));
-  const followers = health.Followers.map((follower) => followerLine(follower, books.Followers, lags.get(follower.Name)));
-  const sum = sumReceived(books);
-  const findings = findProblems(health, books);
+  // Refused, or no server is there: nothing to show.
+  if (healthAnswer.status === 'rejected' && booksAnswer.status === 'rejected') throw healthAnswer.reason;
+  const health = answered(healthAnswer);
+  const books = answered(booksAnswer);
+  const lags = readLags(new TextDecoder().decode(answered(metrics)?.body));
+  const followers = (health?.Followers ?? []).map((follower) => followerLine(follower, books?.Followers ?? [], lags.get(follower.Name)));
+  const sum = books && sumReceived(books);
+  const findings = [...findUnanswered({ health: healthAnswer, books: booksAnswer, metrics }), ...findProblems(health, books)];
   if (outputForm(options) === 'table') {
-    const { Journal } = health;
     const facts = formatFacts([
       ['Server', client.access.url],
-      ['Journal', `${Journal.State}, ${Journal.Head} entries`],
-      ['Damage', health.Damage.length === 0 ? 'none' : `${health.Damage.length} ranges`],
-      ['Received', `${sum.Received} = ${sum.Accepted} accepted + ${sum.Repeated} repeated + ${sum.Rejected} rejected`],
-      ['Unexplained', String(books.Unexplained)],
-      ...(books.Unreadable === 0 ? [] : [['Unreadable', `${books.Unreadable} entries, in no books below`] as const]),
+      ['Journal', health && `${health.Journal.State}, ${health.Journal.Head} entries`],
+      ['Damage', health && (health.Damage.length === 0 ? 'none' : `${health.Damage.length} ranges`)],
+      ['Received', sum && `${sum.Received} = ${sum.Accepted} accepted + ${sum.Repeated} repeated + ${sum.Rejected} rejected`],
+      ['Unexplained', books && String(books.Unexplained)],
+      ['Unreadable', books && books.Unreadable > 0 ? `${books.Unreadable} entries, in no books below` : undefined],
     ]);
     await writeOut(`${facts}\n${formatTable(FOLLOWER_COLUMNS, followers)}`);
   } else {
@@ -128,14 +131,34 @@ async function examine(client: Client, options: GlobalOptions): Promise<void> {
       ...health,
       Followers: followers,
       Received: sum,
-      Unexplained: books.Unexplained,
-      Unreadable: books.Unreadable,
+      Unexplained: books?.Unexplained,
+      Unreadable: books?.Unreadable,
       Findings: findings,
     });
   }
   for (const { Problem, Advice } of findings) process.stderr.write(`snowtrail: ${safeText(Problem)}\n  ${Advice}\n`);
   if (findings.length > 0) process.exitCode = EXIT.failed;
   else say(options, 'everything is well');
+}
+
+function answered<Value>(answer: PromiseSettledResult<Value>): Value | undefined {
+  return answer.status === 'fulfilled' ? answer.value : undefined;
+}
+
+/** What the server did not answer, and so was not looked at: a finding for each part. */
+export function findUnanswered(
+  answers: Readonly<Record<'health' | 'books' | 'metrics', PromiseSettledResult<unknown>>>,
+): readonly Finding[] {
+  return Object.entries(answers).flatMap(([part, answer]) =>
+    answer.status === 'fulfilled'
+      ? []
+      : [
+          {
+            Problem: `the ${part} could not be looked at: ${answer.reason instanceof Error ? answer.reason.message : answer.reason}`,
+            Advice: 'read the log of the server for the reason: where a disk cannot be read, see to the disk; then look again',
+          },
+        ],
+  );
 }
 
 function followerLine({ Name, State }: Health['Followers'][number], books: readonly FollowerBook[], lag: number | undefined): FollowerLine {
@@ -157,8 +180,12 @@ function sumReceived({ Received }: Accounting): { Received: number; Accepted: nu
   return { Received: total('Received'), Accepted: total('Accepted'), Repeated: total('Repeated'), Rejected: total('Rejected') };
 }
 
-/** Everything that is wrong, the worst first. */
-export function findProblems(health: Health, books: Accounting): readonly Finding[] {
+/** Everything that is wrong in what the server answered, the worst first. */
+export function findProblems(health: Health | undefined, books: Accounting | undefined): readonly Finding[] {
+  return [...(health === undefined ? [] : findInHealth(health)), ...(books === undefined ? [] : findInBooks(books))];
+}
+
+function findInHealth(health: Health): readonly Finding[] {
   const { Journal, Damage, PassedOver, HistoryDropped, Followers } = health;
   const findings: Finding[] = [];
   if (Journal.State !== 'ok') {
@@ -198,6 +225,11 @@ export function findProblems(health: Health, books: Accounting): readonly Findin
           : 'it tries again by itself and catches up in order; see to what it could not reach',
     });
   }
+  return findings;
+}
+
+function findInBooks(books: Accounting): readonly Finding[] {
+  const findings: Finding[] = [];
   for (const { Account, Hour, Unexplained } of books.Received.filter((row) => row.Unexplained !== 0)) {
     findings.push({
       Problem: `${Unexplained} events that account ${Account} was sent in the hour from ${Hour} are unexplained: received is not accepted + repeated + rejected`,

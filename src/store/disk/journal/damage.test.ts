@@ -179,6 +179,40 @@ describe('a flipped bit', () => {
     await journal.close();
   });
 
+  test('a full log file that the device does not read is told once and rests for an hour, and those after it are sealed meanwhile (F11)', async () => {
+    let unreadable: string | undefined;
+    const files = new SimulatedFiles({
+      seed: 1,
+      fault: ({ name, path }) => (name === 'read' && path === unreadable ? 'EIO' : undefined),
+    });
+    const clock = new ManualClock(0);
+    const problems: string[] = [];
+    const journal = await openOver(files, { clock, segmentBytes: 25_000, report: ({ message }) => void problems.push(message) });
+    const text = Array.from({ length: 1_000 }, (_, index) => (index * index).toString(36)).join(' ');
+    const fill = async (from: number, to: number): Promise<void> => {
+      for (let index = from; index < to; index++) {
+        await journal.append([newEvent(`${index}`, { text })]);
+        await journal.whenSealed();
+      }
+    };
+    await fill(0, 3);
+    [unreadable] = filesOf(files, 'log');
+    await fill(3, 50);
+    clock.pass(3_599_999);
+    await fill(50, 100);
+    expect(filesOf(files, 'log')).toEqual([unreadable, expect.any(String)]);
+    clock.pass(1);
+    await fill(100, 110);
+    expect(problems).toEqual([expect.stringMatching(/\.log cannot be read \(EIO\)/)]);
+
+    unreadable = undefined;
+    clock.pass(3_600_000);
+    await fill(110, 120);
+    expect(filesOf(files, 'log')).toHaveLength(1);
+    expect([problems.length, journal.damage(), (await journal.fetch([1n])).length]).toEqual([1, [], 1]);
+    await journal.close();
+  });
+
   test('in neighbours of a log file that is open is one range, whichever of them is read first', async () => {
     const files = new SimulatedFiles({ seed: 1 });
     const journal = await openOver(files);

@@ -88,6 +88,8 @@ const OPEN_FILES_MAX = 256;
 const PAGE_CACHE_BYTES = 8 * 1_048_576;
 /** Free space is asked for at least this often while appends come in. */
 const SPACE_INTERVAL_MS = 1_000;
+/** A full log file that the device did not read is let be for this long, then tried again at the next rotation. */
+const UNREADABLE_REST_MS = 3_600_000;
 /** Codes that say "not now": nothing is lost, and it may work later. */
 const FULL_CODES = new Set(['ENOSPC', 'EDQUOT']);
 /** The same when a file is to be made. */
@@ -189,6 +191,8 @@ class SegmentedJournal implements DiskJournal {
   #isClosed = false;
 
   #sealing: Promise<void> | undefined;
+  /** Log files that the device did not read, with the monotonic time from which on each is tried again. */
+  readonly #unreadable = new WeakMap<LogSegment, number>();
   readonly #stopSealing = new AbortController();
 
   constructor(options: DiskJournalOptions) {
@@ -739,22 +743,37 @@ class SegmentedJournal implements DiskJournal {
   }
 
   /**
-   * Seals full log files from the oldest on, but damaged ones: those stay as they are. When it fails otherwise, the log
-   * files do as well; the next rotation tries again.
+   * Seals full log files from the oldest on, but damaged ones, which stay as they are, and ones that the device does not
+   * read, which rest for an hour. When it fails otherwise, the log files stay as well; the next rotation tries again.
    */
   async #sealAll(): Promise<void> {
     for (;;) {
-      const log = this.#segments.find(
-        (segment): segment is LogSegment => segment instanceof LogSegment && segment !== this.#active && !segment.isDamaged,
-      );
+      const log = this.#segments.find((segment): segment is LogSegment => segment instanceof LogSegment && this.#maySeal(segment));
       if (log === undefined || this.#isClosed || this.#failure !== undefined) return;
       try {
         await this.#seal(log);
       } catch (error) {
         if (this.#isClosed) return;
-        for (const damage of await log.scrub(undefined)) this.#addDamage(damage);
-        if (!log.isDamaged) throw error;
+        if (await this.#isReadable(log)) throw error;
       }
+    }
+  }
+
+  #maySeal(log: LogSegment): boolean {
+    const restsUntilMs = this.#unreadable.get(log) ?? Number.NEGATIVE_INFINITY;
+    return log !== this.#active && !log.isDamaged && this.#options.clock.monotonicMs() >= restsUntilMs;
+  }
+
+  /** Looks through a log file that could not be sealed. When it is damaged, or the device does not read it, that is remembered. */
+  async #isReadable(log: LogSegment): Promise<boolean> {
+    try {
+      for (const damage of await log.scrub(undefined)) this.#addDamage(damage);
+      return !log.isDamaged;
+    } catch (cause) {
+      const problem = `${log.path} cannot be read (${errorCode(cause) ?? cause}) and is not compressed for now, those after it are; see to the disk`;
+      if (!this.#unreadable.has(log)) this.#report(new Error(problem, { cause }));
+      this.#unreadable.set(log, this.#options.clock.monotonicMs() + UNREADABLE_REST_MS);
+      return false;
     }
   }
 
