@@ -73,6 +73,25 @@ describe('accountingOperations', () => {
     expect(await ask('GetAccounting', callOf(ADMINISTRATOR))).toMatchObject({ Received: [{ Account: OWNER }], Unexplained: 1 });
   });
 
+  test('an account sees its own trails in its books, and not those of others (A12)', async () => {
+    const rig = await rigWith(1);
+    const names = ['history', `trail/${OWNER}/us-east-1/main`, `trail/${ADMINISTRATOR}/us-east-1/secret`];
+    const followers = names.map((name) => ({
+      ...follower({ cursor: 2n, counts: [{ delivered: name.endsWith('secret') ? 0 : 1 }] }),
+      name,
+    }));
+    const ask = await operationsOf(rig, followers);
+    const shown = async (by: AccountId) => {
+      const { Followers, Unexplained } = (await ask('GetAccounting', callOf(by))) as {
+        Followers: { Follower: string }[];
+        Unexplained: number;
+      };
+      return [Followers.map(({ Follower }) => Follower), Unexplained];
+    };
+    expect(await shown(OWNER)).toEqual([names.slice(0, 2), 0]);
+    expect(await shown(ADMINISTRATOR)).toEqual([names, 1]);
+  });
+
   test('what one follower lost and another doubled does not cancel out', async () => {
     const books = [follower({ cursor: 3n, counts: [{ delivered: 2 }] }), follower({ cursor: 3n, counts: [{ delivered: 4 }] })];
     const ask = await operationsOf(await rigWith(3), books);

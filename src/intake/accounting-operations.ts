@@ -25,7 +25,7 @@ export function accountingOperations(deps: AccountingDeps): readonly Operation[]
 
 /**
  * `GetAccounting`: what came in by account and hour, and each follower held against the journal, as of the call. Own account only;
- * administrators see all. What was counted before is not read again, and all who ask meanwhile share one check. `Unreadable` are the
+ * administrators see all; other accounts' trails are not shown either. What was counted before is not read again, and all who ask meanwhile share one check. `Unreadable` are the
  * damaged entries of the whole journal, since nobody knows whose they are.
  */
 function getAccounting({ counter, books }: AccountingDeps): Operation<object, object> {
@@ -35,7 +35,10 @@ function getAccounting({ counter, books }: AccountingDeps): Operation<object, ob
     decide: async (call) => {
       const isVisible = ({ account }: { account: string }) => call.principal.isAdministrator || account === call.account;
       const state = await books.check();
-      const rows = state.rows.filter(isVisible);
+      // A trail counts the events of all accounts as filtered: that another account has one, and how it does, is not told.
+      const isOwn = ({ follower }: { follower: string }) =>
+        call.principal.isAdministrator || !follower.startsWith('trail/') || follower.startsWith(`trail/${call.account}/`);
+      const rows = state.rows.filter((row) => isVisible(row) && isOwn(row));
       const received = counter.counts().filter(isVisible);
       return {
         output: {

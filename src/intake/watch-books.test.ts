@@ -148,6 +148,21 @@ describe('the running count', () => {
     ]);
   });
 
+  test('a cursor that falls back over facts alone has nothing read again, and one that falls back over events shows it', async () => {
+    const rig = await rigWith(3);
+    const trail = new Stated({ cursor: 4n, counts: [{ delivered: 3 }] });
+    const read = vi.fn(rig.journal.read.bind(rig.journal));
+    const books = booksOf(rig, [trail], { read });
+    expect((await books.check()).rows.map(figures)).toEqual([[3, 3, 0, 0, 0]]);
+    const reads = read.mock.calls.length;
+    trail.cursorAt = 3n;
+    expect((await books.check()).rows.map(figures)).toEqual([[3, 3, 0, 0, 0]]);
+    expect(read.mock.calls.length).toBe(reads);
+    trail.cursorAt = 2n;
+    trail.counted = [{ delivered: 2 }];
+    expect((await books.check()).rows.map(figures)).toEqual([[3, 2, 0, 0, 1]]);
+  });
+
   test('what was pending is counted as taken once the follower has come to it, wherever its cursor stops', async () => {
     const rig = await rigWith(10);
     const follower = new Stated({ cursor: 2n, counts: [{ delivered: 2 }] });

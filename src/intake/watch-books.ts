@@ -185,7 +185,7 @@ export class Books {
       const { name } = follower;
       const [start, cursor] = [follower.start(), follower.cursor()];
       let book = this.#books.get(name);
-      if (book === undefined || book.start !== start || cursor < book.at) {
+      if (book === undefined || book.start !== start) {
         book = { start, at: start, seenTo: start, taken: new Map(), pending: new Map(), held: new Map() };
         this.#books.set(name, book);
       }
@@ -234,16 +234,17 @@ async function count(statements: readonly Statement[], head: bigint, part: Part)
       return last !== undefined && (await follower.holds?.(last)) === true;
     }),
   );
+  const events = part.entries
+    .filter(({ kind }) => kind === 'event')
+    .map(({ sequence, account, receivedAtMs }) => ({ sequence, key: `${account}/${hourOf(receivedAtMs)}` }));
   for (const [index, { book, cursor }] of statements.entries()) {
     const advance = (at: bigint, target: bigint) => (at >= part.from && at < part.to && at < target ? lesser(part.to, target) : at);
     const at = advance(book.at, lesser(cursor, head));
     const seenTo = advance(book.seenTo, head);
-    for (const { kind, sequence, account, receivedAtMs } of part.entries) {
-      if (kind !== 'event') continue;
+    if (at === book.at && seenTo === book.seenTo) continue;
+    for (const { key, sequence } of events) {
       const isTaken = sequence > book.at && sequence <= at;
       const isNew = sequence > book.seenTo && sequence <= seenTo;
-      if (!isTaken && !isNew) continue;
-      const key = `${account}/${hourOf(receivedAtMs)}`;
       if (isTaken) add(book.taken, key, 1);
       if (isTaken && isHeld[index]) add(book.held, key, 1);
       if (isNew && !isTaken) add(book.pending, key, 1);
@@ -279,7 +280,9 @@ function rowsOf({ follower, book, counts }: Statement): readonly BooksRow[] {
 }
 
 function add(tally: Tally, key: string, more: number): void {
-  tally.set(key, (tally.get(key) ?? 0) + more);
+  const sum = (tally.get(key) ?? 0) + more;
+  if (sum === 0) tally.delete(key);
+  else tally.set(key, sum);
 }
 
 function lesser(a: bigint, b: bigint): bigint {
