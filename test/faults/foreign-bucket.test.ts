@@ -53,6 +53,12 @@ const hasMoto = hasCommands(['moto_server'], 'install `moto[server]` from PyPI t
 interface TrailStatus {
   readonly IsLogging: boolean;
   readonly LatestDeliveryError?: string;
+  readonly LatestDigestDeliveryError?: string;
+}
+
+/** What the status names: a digest that waits to be put holds up the log files after it, and is named in their stead. */
+function errorOf(status: TrailStatus): string | undefined {
+  return status.LatestDeliveryError ?? status.LatestDigestDeliveryError;
 }
 
 describe.skipIf(!hasMoto || aws === undefined)('trails into buckets behind a faulty network', () => {
@@ -141,12 +147,13 @@ describe.skipIf(!hasMoto || aws === undefined)('trails into buckets behind a fau
     await proxy.close();
     const acknowledged = ledger.acknowledged.size;
     await sleep(OUTAGE_MS);
-    expect(await statusOf('away')).toMatchObject({ IsLogging: true, LatestDeliveryError: 'ECONNREFUSED' });
+    expect(await statusOf('away')).toHaveProperty('IsLogging', true);
+    expect(errorOf(await statusOf('away'))).toBe('ECONNREFUSED');
     expect(ledger.acknowledged.size).toBeGreaterThan(acknowledged + OUTAGE_MS / BATCH_MS / 4);
     const before = putsOf('away').length;
     await proxy.open();
     await untilDeliveredMore('away', 3);
-    await until('away: no error any more', async () => (await statusOf('away')).LatestDeliveryError === undefined);
+    await until('away: no error any more', async () => errorOf(await statusOf('away')) === undefined);
     // Each log file begins after the one that was put before it.
     const places: bigint[] = [];
     for (const { path } of putsOf('away').slice(before)) {
@@ -162,10 +169,8 @@ describe.skipIf(!hasMoto || aws === undefined)('trails into buckets behind a fau
     const from = proxy.seen.length;
     proxy.decide = () => 'throttled';
     await until('throttled: four tries', () => refusedSince(proxy, from).length >= 4);
-    expect(await statusOf('throttled')).toMatchObject({
-      IsLogging: true,
-      LatestDeliveryError: expect.stringMatching(/SlowDown|ServiceUnavailable/),
-    });
+    expect(await statusOf('throttled')).toHaveProperty('IsLogging', true);
+    expect(errorOf(await statusOf('throttled'))).toMatch(/SlowDown|ServiceUnavailable/);
     const times = refusedSince(proxy, from).map(({ atMs }) => atMs);
     const gaps = times.slice(1).map((atMs, index) => atMs - times[index]!);
     for (const gapMs of gaps) expect(gapMs).toBeGreaterThan(950);
