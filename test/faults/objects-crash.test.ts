@@ -108,10 +108,9 @@ describe.skipIf(!hasStrace)('the disk store of objects, killed at a system call'
   }
 
   test(`keeps what it answered, at ${POINTS} points (F02, F03)`, async () => {
-    let points = 0;
-    let killed = 0;
-    for (const { index: point, seed } of sweepSteps('object-store-points', POINTS)) {
-      points += 1;
+    const totals = { points: 0, killed: 0 };
+    for (const { index: point, seed } of sweepSteps('object-store-points', POINTS, { totals })) {
+      totals.points += 1;
       const folder = join(root, String(point));
       const fresh = await open(folder);
       await fresh.createBucket(bucketOf(PLAIN));
@@ -123,7 +122,7 @@ describe.skipIf(!hasStrace)('the disk store of objects, killed at a system call'
       const call = CALLS[point % CALLS.length]!;
       const when = 1 + ((Math.floor(point / CALLS.length) * 3 + point) % 17);
       const run = await runChild(folder, seed, `${call}:signal=SIGKILL:when=${when}`);
-      if (run.isKilled) killed += 1;
+      if (run.isKilled) totals.killed += 1;
       // Killed while it recovers as well, three times in a row (F03).
       for (const again of [1, 1, 2]) await runChild(folder, seed, `${call}:signal=SIGKILL:when=${again}`, 0);
       const objects = await open(folder);
@@ -138,6 +137,7 @@ describe.skipIf(!hasStrace)('the disk store of objects, killed at a system call'
         await objects.close();
       }
     }
+    const { points, killed } = totals;
     console.log(`killed in ${killed} of ${points} runs`);
     expect(killed).toBeGreaterThanOrEqual(points / 3);
   });

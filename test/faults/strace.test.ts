@@ -100,11 +100,9 @@ describe.skipIf(!hasStrace)('a server whose system calls are tampered with', () 
 
   test(`dies at the N-th call (F02, F23), ${POINTS} points: nothing acknowledged is lost`, { timeout: POINTS * 60_000 }, async () => {
     const calls = ['fdatasync', 'pwrite64,pwritev,write,writev', 'rename', 'openat'] as const;
-    let points = 0;
-    let hits = 0;
-    let atStart = 0;
-    for (const { index, seed } of sweepSteps('strace-points', POINTS)) {
-      points += 1;
+    const totals = { points: 0, hits: 0, atStart: 0 };
+    for (const { index, seed } of sweepSteps('strace-points', POINTS, { totals })) {
+      totals.points += 1;
       const names = calls[index % calls.length]!;
       const random = randomFrom(seed);
       // Few of the rare calls come in a run; most of the frequent ones are needed to start at all.
@@ -113,16 +111,17 @@ describe.skipIf(!hasStrace)('a server whose system calls are tampered with', () 
       const wrapper = ['strace', '-qq', ...injecting(`${names}:signal=SIGKILL:when=${nth}`)];
       const server = await startServer({ dataDir, flags: LEDGER_FLAGS, wrapper }).catch(() => undefined);
       if (server === undefined) {
-        atStart += 1;
+        totals.atStart += 1;
       } else {
         const load = await startLoad(server, ledger, seed);
         const ended = await Promise.race([server.ended.then(() => true), sleep(LOAD_MS).then(() => false)]);
-        if (ended) hits += 1;
+        if (ended) totals.hits += 1;
         await server.kill();
         await load.stop();
       }
       expect(await recover(dataDir, ledger), `point ${index}: ${names} ${nth}`).toEqual([]);
     }
+    const { points, hits, atStart } = totals;
     console.log(`${points} points: ${hits} died under load, ${atStart} at the start, ${points - hits - atStart} were killed instead`);
     expect(hits + atStart, 'points at which strace killed the server').toBeGreaterThanOrEqual(points / 3);
   });
@@ -130,10 +129,9 @@ describe.skipIf(!hasStrace)('a server whose system calls are tampered with', () 
   test(`killed three times in a row while it recovers (F03), ${RECOVERIES} times: recovers as if it had been once`, {
     timeout: RECOVERIES * 120_000,
   }, async () => {
-    let recoveries = 0;
-    let deaths = 0;
-    for (const { index, seed } of sweepSteps('strace-recoveries', RECOVERIES)) {
-      recoveries += 1;
+    const totals = { recoveries: 0, deaths: 0 };
+    for (const { index, seed } of sweepSteps('strace-recoveries', RECOVERIES, { totals })) {
+      totals.recoveries += 1;
       const random = randomFrom(seed);
       const { dataDir, ledger } = await copyOfBase();
       const first = await startServer({ dataDir, flags: LEDGER_FLAGS });
@@ -148,11 +146,12 @@ describe.skipIf(!hasStrace)('a server whose system calls are tampered with', () 
         points.push(`${names} ${nth}`);
         const wrapper = ['strace', '-qq', ...injecting(`${names}:signal=SIGKILL:when=${nth}`)];
         const server = await startServer({ dataDir, flags: LEDGER_FLAGS, wrapper }).catch(() => undefined);
-        if (server === undefined) deaths += 1;
+        if (server === undefined) totals.deaths += 1;
         await server?.kill();
       }
       expect(await recover(dataDir, ledger), `recovery ${index}: ${points.join(', ')}`).toEqual([]);
     }
+    const { recoveries, deaths } = totals;
     console.log(`${recoveries} recoveries: ${deaths} of ${3 * recoveries} starts were killed before they ended`);
     expect(deaths, 'starts that strace killed').toBeGreaterThanOrEqual(recoveries);
   });

@@ -19,13 +19,12 @@ const ONLY_SEED = process.env['SNOWTRAIL_SEED'];
 /** @throws Error of the first seed that breaks a promise: it names the seed. */
 export async function runSeeds(which: 'even' | 'odd'): Promise<void> {
   const offset = which === 'even' ? 0 : 1;
-  const total = { entries: 0, acknowledged: 0, delivered: 0, digests: 0, checkpoints: 0, lives: 0 };
-  let count = 0;
-  for (const seed of seedsOf(which, offset)) {
-    const outcome = await runSeed({ seed });
-    for (const name of Object.keys(total) as (keyof typeof total)[]) total[name] += outcome[name];
-    count++;
+  const totals = { seeds: 0, entries: 0, acknowledged: 0, delivered: 0, digests: 0, checkpoints: 0, lives: 0 };
+  for (const seed of seedsOf(which, offset, totals)) {
+    const outcome = { ...(await runSeed({ seed })), seeds: 1 };
+    for (const name of Object.keys(totals) as (keyof typeof totals)[]) totals[name] += outcome[name];
   }
+  const { seeds: count, ...total } = totals;
   console.log(`simulation: ${count} ${which} seeds: ${JSON.stringify(total)}`);
   // A program that does nothing would keep every promise.
   if (count < TOLD_MIN) return;
@@ -33,7 +32,8 @@ export async function runSeeds(which: 'even' | 'odd'): Promise<void> {
   expect(total.acknowledged / count).toBeGreaterThan(40);
 }
 
-function* seedsOf(which: 'even' | 'odd', offset: number): Generator<number> {
-  if (ONLY_SEED === undefined) for (const { index } of sweepSteps(`simulation-${which}`, SEEDS / 2, 0)) yield 2 * index + offset;
+function* seedsOf(which: 'even' | 'odd', offset: number, totals: Record<string, number>): Generator<number> {
+  if (ONLY_SEED === undefined)
+    for (const { index } of sweepSteps(`simulation-${which}`, SEEDS / 2, { seed: 0, totals })) yield 2 * index + offset;
   else if (Number(ONLY_SEED) % 2 === offset) yield Number(ONLY_SEED);
 }

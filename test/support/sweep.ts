@@ -22,14 +22,25 @@ export interface SweepStep {
   readonly seed: number;
 }
 
+/** How a part of a sweep is run. */
+export interface SweepOptions {
+  /** Of a part that is the same in every run; absent: one by chance. */
+  readonly seed?: number;
+  /** A check follows every so many steps, and after the last: only then the steps before it count as done. */
+  readonly checkedEvery?: number;
+  /** What the part counts over all its steps, also over those of earlier runs: what was noted of them is put in at the beginning. */
+  readonly totals?: Record<string, number>;
+}
+
 /**
  * The steps of a part that are still to be done. A step counts as done when the next one is asked for; one that throws is not done.
  * Tells how far it is, and the seed.
  * @param name of the part, of letters, digits and hyphens.
- * @param fixedSeed of a part that is the same in every run; absent: one by chance.
  */
-export function* sweepSteps(name: string, amount: number, fixedSeed?: number): Generator<SweepStep> {
+export function* sweepSteps(name: string, amount: number, options: SweepOptions = {}): Generator<SweepStep> {
+  const { seed: fixedSeed, checkedEvery = 1, totals = {} } = options;
   const progress = readProgress(name);
+  Object.assign(totals, progress?.totals);
   const seed = fixedSeed ?? progress?.seed ?? Number(process.env['SNOWTRAIL_SEED'] ?? Date.now() % 1_000_000);
   const first = Math.min(progress?.done ?? 0, amount);
   const told = fixedSeed === undefined ? `, SNOWTRAIL_SEED=${seed}` : '';
@@ -37,7 +48,7 @@ export function* sweepSteps(name: string, amount: number, fixedSeed?: number): G
   const startMs = performance.now();
   for (let index = first, toldMs = startMs; index < amount; index++) {
     yield { index, seed: stepSeed(seed, name, index) };
-    writeProgress(name, { seed, done: index + 1 });
+    if ((index + 1) % checkedEvery === 0 || index + 1 === amount) writeProgress(name, { seed, done: index + 1, totals });
     if (performance.now() - toldMs < TOLD_EVERY_MS) continue;
     toldMs = performance.now();
     console.log(`${name}: ${index + 1} of ${amount} after ${Math.round((toldMs - startMs) / 1_000)} s${told}`);
@@ -52,6 +63,8 @@ interface Progress {
   readonly seed: number;
   /** Steps that passed. */
   readonly done: number;
+  /** What was counted in them. */
+  readonly totals: Readonly<Record<string, number>>;
 }
 
 const folder = process.env['SNOWTRAIL_PROGRESS'];
