@@ -25,6 +25,8 @@ export type FactKind =
   | 'key'
   /** The clock moved by more than two seconds against the monotonic clock. */
   | 'clock-jump'
+  /** An object that was delivered is not in its bucket as it should be (`trail/record-loss.ts`). */
+  | 'loss'
   /** Who submitted what lies right before it, and what became of all of it (`event/submission.ts`). */
   | 'intake';
 

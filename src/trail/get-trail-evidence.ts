@@ -6,6 +6,7 @@
 import type { Operation } from '../api/operation.ts';
 import type { OperationDeps } from './change-trail.ts';
 import { findTrail, listTrails } from './find-trail.ts';
+import { type LostObjectOutput, lostObjectOutput, readLosses } from './record-loss.ts';
 import { evidenceFolder, type Trail, trailArn } from './trail.ts';
 import { type PendingStep, pendingKey, stateKey, type TrailState } from './trail-state.ts';
 
@@ -31,6 +32,10 @@ export interface TrailEvidenceOutput {
   /** What the last receipt announces and is not put yet: `batch`, `digest` or `mark`; absent when nothing is. */
   readonly Pending?: string;
   readonly DigestIntervalSeconds: number;
+  /** Number of objects that were found not to be in the bucket as they should be; absent when there were none. */
+  readonly LostObjectCount?: number;
+  /** The newest hundred of them, oldest first. */
+  readonly LostObjects?: readonly LostObjectOutput[];
 }
 
 export function getTrailEvidence(
@@ -51,6 +56,7 @@ async function evidenceOf(deps: Pick<OperationDeps, 'catalog' | 'digestIntervalM
   // In this order: a receipt that is made between the two reads does not show as put.
   const receipts = (await deps.catalog.get<TrailState>(stateKey(trail)))?.value.receipts ?? { number: 0, sha256: null };
   const pending = (await deps.catalog.get<PendingStep>(pendingKey(trail)))?.value;
+  const losses = await readLosses(deps.catalog, trail);
   const isPending = pending !== undefined && pending.number === receipts.number;
   return {
     TrailARN: trailArn(trail),
@@ -68,5 +74,6 @@ async function evidenceOf(deps: Pick<OperationDeps, 'catalog' | 'digestIntervalM
     ...(receipts.sha256 === null ? {} : { LastReceiptSha256: receipts.sha256 }),
     ...(isPending ? { Pending: pending.work.kind } : {}),
     DigestIntervalSeconds: deps.digestIntervalMs / 1000,
+    ...(losses.total === 0 ? {} : { LostObjectCount: losses.total, LostObjects: losses.newest.map(lostObjectOutput) }),
   };
 }

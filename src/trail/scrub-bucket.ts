@@ -3,38 +3,38 @@
  *
  * The receipts in the journal say what was put. A receipt is put as the journal has it; a log file is made again from the journal's
  * events. Both must come out with the hash that was announced, else nothing is put. A digest cannot be made again, and an object
- * of another size is not touched: both are told, and `snowtrail verify` names them.
+ * of another size is not touched: both are told, and `snowtrail verify` names them. Whatever is found is on record first.
  *
  * Only the last day's: what is older may be gone because the bucket's owner lets it expire, which S3 does after a day at the
  * earliest, and what was taken away on purpose shall not come back for ever.
  */
 
-import type { BucketName, ObjectKey } from '../event/types.ts';
+import type { EpochMs, ObjectKey } from '../event/types.ts';
 import { encodeLogFile } from '../logfile/encode-log-file.ts';
-import type { JournalEntry } from '../store/journal.ts';
 import { parseNote } from '../tlog/note.ts';
 import { parseReceipt, type Receipt, type ReceiptObject } from '../tlog/receipt.ts';
 import { toHex } from '../tlog/text.ts';
 import { loadTrail } from './load-trail.ts';
 import { receiptKey } from './make-receipt.ts';
-import { GZIP_JSON, putObject, RECEIPT_TEXT, untilAnswered } from './put-object.ts';
+import { DeliveryFailed, GZIP_JSON, type PutDeps, putObject, RECEIPT_TEXT, untilAnswered } from './put-object.ts';
+import { recordLoss, type TrailLoss } from './record-loss.ts';
 import { requireAccess } from './require-access.ts';
 import { selectEvent } from './select-event.ts';
 import { followerName, type TrailId, trailArn } from './trail.ts';
 import { TRAIL_SETTINGS, type TrailDeps } from './trail-deps.ts';
+import type { TrailTarget } from './trail-state.ts';
 
 /** Passes come twice a day: each object is looked at within a day after it was put. */
 const WINDOW_MS = 24 * 3_600_000;
 const READ_LIMIT = 100;
 
+/** Objects of one look that the bucket would not say anything of, and that are remembered until it is known what that means. */
+const REFUSED_MAX = 10_000;
+
 /** An object that is not as its receipt says. */
-export interface LostObject {
+export interface LostObject extends TrailLoss {
   /** Name of the trail's follower. */
   readonly trail: string;
-  readonly bucket: BucketName;
-  readonly key: ObjectKey;
-  /** `put-again`: it was gone, and is there again with the announced bytes. `gone`: it is gone. `differs`: it has another size. */
-  readonly outcome: 'put-again' | 'gone' | 'differs';
 }
 
 type ScrubDeps = Pick<TrailDeps, 'catalog' | 'journal' | 'objects' | 'clock' | 'sha256' | 'gzip' | 'settings'>;
@@ -42,8 +42,8 @@ type ScrubDeps = Pick<TrailDeps, 'catalog' | 'journal' | 'objects' | 'clock' | '
 /**
  * Looks at one trail's bucket once, newest receipt first, until `signal` aborts.
  * @param tell Told of each object that is not as it should be, after what could be done was done.
- * @throws DeliveryFailed when the bucket does not answer, or is closed to the trail.
- * @throws JournalDamaged
+ * @throws DeliveryFailed when the bucket does not answer, is closed to the trail, or says of no object whether it is there.
+ * @throws JournalDamaged, JournalFull
  */
 export async function scrubBucket(deps: ScrubDeps, trail: TrailId, signal: AbortSignal, tell: (lost: LostObject) => void): Promise<void> {
   const { state, pending } = await loadTrail(deps.catalog, trail);
@@ -52,45 +52,102 @@ export async function scrubBucket(deps: ScrubDeps, trail: TrailId, signal: Abort
   const target = state.receipts.places.at(-1)?.target;
   const { bucket, prefix } = state.settings.target;
   if (target === undefined || target.bucket !== bucket || target.prefix !== prefix) return;
-  const { putTimeoutMs } = { ...TRAIL_SETTINGS, ...deps.settings };
-  const putDeps = { ...deps, alreadyPut: new Set<string>(), putTimeoutMs, stop: signal };
+  const look = new BucketLook(deps, trail, target, signal, tell);
   const sinceMs = deps.clock.nowMs() - WINDOW_MS;
-  let hasAccess = false;
-
-  /** @param make The bytes that the receipt announced; `undefined` when they cannot be made. */
-  const look = async (key: ObjectKey, sizeBytes: number, make: () => Promise<PutAgain | undefined>): Promise<void> => {
-    const found = await untilAnswered(putDeps, `looking for \`${bucket}/${key}\``, deps.objects.head(bucket, key));
-    if (found?.sizeBytes === sizeBytes) return;
-    const lost = { trail: followerName(trail), bucket, key };
-    if (found !== undefined) return tell({ ...lost, outcome: 'differs' });
-    const again = await make();
-    if (again === undefined) return tell({ ...lost, outcome: 'gone' });
-    if (!hasAccess) await requireAccess(putDeps, trail, target);
-    hasAccess = true;
-    await putObject(putDeps, { bucket, key, ...again });
-    tell({ ...lost, outcome: 'put-again' });
-  };
 
   // The hash of each receipt is in the next one; the newest one's, in the state.
   let sha256 = state.receipts.sha256;
   for (let { number } = state.receipts; number > 0 && sha256 !== null && !signal.aborted; number--) {
     const found = await readReceipt(deps, trail, number, sha256);
-    if (found === undefined) return;
-    const { receipt, note } = found;
+    if (found === undefined) break;
+    const { receipt, note, receivedAtMs } = found;
     sha256 = receipt.previousReceiptSha256;
     // What the pending step announced is put by the trail itself.
     if (pending?.number === number) continue;
-    if (receipt.bucket !== bucket || Date.parse(receipt.createdAt) < sinceMs) return;
-    await look(receiptKey(trail, target, number), note.length, async () => ({ body: note, options: RECEIPT_TEXT }));
+    if (receipt.bucket !== bucket || receivedAtMs < sinceMs) break;
+    const at = (key: string, sizeBytes: number) => ({ receipt: number, key: key as ObjectKey, sizeBytes });
+    await look.at(at(receiptKey(trail, target, number), note.length), async () => ({ body: note, options: RECEIPT_TEXT }));
     if (receipt.kind === 'delivery')
       for (const object of receipt.objects)
-        await look(object.key as ObjectKey, object.sizeBytes, async () => {
+        await look.at(at(object.key, object.sizeBytes), async () => {
           const body = await makeLogFile(deps, trail, object);
           return body && { body, options: GZIP_JSON };
         });
-    if (receipt.kind === 'digest') await look(receipt.digest.key as ObjectKey, receipt.digest.sizeBytes, async () => undefined);
+    if (receipt.kind === 'digest') await look.at(at(receipt.digest.key, receipt.digest.sizeBytes), async () => undefined);
     // Those before it lie at another place, which may be another prefix of this bucket.
-    if (receipt.elsewhereFrom !== undefined) return;
+    if (receipt.elsewhereFrom !== undefined) break;
+  }
+  await look.finish();
+}
+
+/** The bytes that a receipt announced, made again; `undefined` when they cannot be. */
+type MakeAgain = () => Promise<PutAgain | undefined>;
+
+/** An object that is to be there. */
+interface Wanted {
+  readonly receipt: number;
+  readonly key: ObjectKey;
+  readonly sizeBytes: number;
+}
+
+/** One look at a bucket, object by object. */
+class BucketLook {
+  readonly #deps: ScrubDeps & PutDeps;
+  readonly #trail: TrailId;
+  readonly #target: TrailTarget;
+  readonly #tell: (lost: LostObject) => void;
+  #hasAccess = false;
+  /** Whether the bucket has said of any object whether it is there. */
+  #isTold = false;
+  /**
+   * What the bucket refused to say anything of. To whoever may read objects and not list them, S3 says so of an object that is
+   * gone; to whoever may do neither, of every object.
+   */
+  readonly #refused: { readonly wanted: Wanted; readonly make: MakeAgain; readonly error: unknown }[] = [];
+
+  constructor(deps: ScrubDeps, trail: TrailId, target: TrailTarget, stop: AbortSignal, tell: (lost: LostObject) => void) {
+    const { putTimeoutMs } = { ...TRAIL_SETTINGS, ...deps.settings };
+    this.#deps = { ...deps, alreadyPut: new Set<string>(), putTimeoutMs, stop };
+    this.#trail = trail;
+    this.#target = target;
+    this.#tell = tell;
+  }
+
+  /** @throws DeliveryFailed */
+  async at(wanted: Wanted, make: MakeAgain): Promise<void> {
+    const { bucket } = this.#target;
+    const { objects } = this.#deps;
+    try {
+      const found = await untilAnswered(this.#deps, `looking for \`${bucket}/${wanted.key}\``, objects.head(bucket, wanted.key));
+      this.#isTold = true;
+      if (found === undefined) await this.#lost(wanted, make);
+      else if (found.sizeBytes !== wanted.sizeBytes) await this.#note(wanted, 'differs');
+    } catch (error) {
+      if (!(error instanceof DeliveryFailed && error.reason === 'AccessDenied') || this.#refused.length >= REFUSED_MAX) throw error;
+      this.#refused.push({ wanted, make, error });
+    }
+  }
+
+  /** Nothing more to look at. @throws DeliveryFailed */
+  async finish(): Promise<void> {
+    if (this.#refused.length > 0 && !this.#isTold) throw this.#refused[0]!.error;
+    for (const { wanted, make } of this.#refused) if (!this.#deps.stop.aborted) await this.#lost(wanted, make);
+  }
+
+  async #lost(wanted: Wanted, make: MakeAgain): Promise<void> {
+    const again = await make();
+    if (again === undefined) return this.#note(wanted, 'gone');
+    if (!this.#hasAccess) await requireAccess(this.#deps, this.#trail, this.#target);
+    this.#hasAccess = true;
+    await this.#note(wanted, 'put-again', () => putObject(this.#deps, { bucket: this.#target.bucket, key: wanted.key, ...again }));
+  }
+
+  /** On record first, then mended, then told. */
+  async #note({ receipt, key }: Wanted, outcome: TrailLoss['outcome'], mend?: () => Promise<void>): Promise<void> {
+    const loss = { bucket: this.#target.bucket, key, receipt, outcome, foundAtMs: this.#deps.clock.nowMs() };
+    await recordLoss(this.#deps, this.#trail, loss);
+    await mend?.();
+    this.#tell({ ...loss, trail: followerName(this.#trail) });
   }
 }
 
@@ -105,39 +162,48 @@ async function readReceipt(
   trail: TrailId,
   number: number,
   wanted: string,
-): Promise<{ readonly receipt: Receipt; readonly note: Uint8Array } | undefined> {
+): Promise<{ readonly receipt: Receipt; readonly note: Uint8Array; readonly receivedAtMs: EpochMs } | undefined> {
   const sequence = await journal.find(trail.account, `receipt/${number}/${trailArn(trail)}`);
   if (sequence === undefined) return undefined;
   const [entry] = await journal.fetch([sequence]);
   if (entry?.kind !== 'fact' || toHex(sha256(entry.bytes)) !== wanted) return undefined;
   const note = parseNote(new TextDecoder().decode(entry.bytes));
   const parsed = note.kind === 'ok' ? parseReceipt(note.value.text) : note;
-  return parsed.kind === 'ok' ? { receipt: parsed.value, note: entry.bytes } : undefined;
+  return parsed.kind === 'ok' ? { receipt: parsed.value, note: entry.bytes, receivedAtMs: entry.receivedAtMs } : undefined;
 }
 
 /** The log file's compressed bytes, made from the journal; `undefined` when they are not the announced ones. */
 async function makeLogFile(deps: ScrubDeps, trail: TrailId, object: ReceiptObject): Promise<Uint8Array | undefined> {
-  const entries = await entriesOf(deps, object);
-  // Which of the two the trail was set to then, only the hash tells.
-  for (const includeGlobalServiceEvents of [true, false]) {
-    const scope = { ...trail, isMultiRegionTrail: true, includeGlobalServiceEvents };
-    const taken = entries.filter((entry) => selectEvent(scope, entry, deps.sha256) !== undefined);
-    if (taken.length !== object.events) continue;
-    const body = await deps.gzip(encodeLogFile(taken.map(({ bytes }) => bytes)));
+  for (const events of await eventsOf(deps, trail, object)) {
+    if (events.length !== object.events) continue;
+    const body = await deps.gzip(encodeLogFile(events));
     if (toHex(deps.sha256(body)) === object.sha256) return body;
   }
   return undefined;
 }
 
-/** What the journal holds of the file's account and Region, between its first and its last event. */
-async function entriesOf({ journal }: Pick<ScrubDeps, 'journal'>, object: ReceiptObject): Promise<readonly JournalEntry[]> {
-  const found: JournalEntry[] = [];
+/**
+ * The journal's events of the file's account and Region, from its first to its last: with and without those of global services,
+ * since which of the two the trail was set to then, only the hash tells. A little more than the file holds at most.
+ */
+async function eventsOf(
+  { journal, sha256 }: Pick<ScrubDeps, 'journal' | 'sha256'>,
+  trail: TrailId,
+  object: ReceiptObject,
+): Promise<readonly (readonly Uint8Array[])[]> {
+  const kept = [true, false].map((includeGlobalServiceEvents) => ({
+    scope: { ...trail, isMultiRegionTrail: true, includeGlobalServiceEvents },
+    events: [] as Uint8Array[],
+  }));
   for (let after = object.firstSequence - 1n; after < object.lastSequence; ) {
     const entries = await journal.read(after, READ_LIMIT);
     if (entries.length === 0) break;
-    for (const entry of entries)
-      if (entry.sequence <= object.lastSequence && entry.account === object.account && entry.region === object.region) found.push(entry);
+    for (const entry of entries) {
+      if (entry.sequence > object.lastSequence || entry.account !== object.account || entry.region !== object.region) continue;
+      for (const { scope, events } of kept)
+        if (events.length <= object.events && selectEvent(scope, entry, sha256) !== undefined) events.push(entry.bytes);
+    }
     after = entries.at(-1)!.sequence;
   }
-  return found;
+  return kept.map(({ events }) => events);
 }

@@ -32,6 +32,16 @@ export interface ServerTrail {
   readonly delivered: number;
   /** Number of the newest receipt that was made, and the hexadecimal hash of its bytes; absent before the first. */
   readonly last?: { readonly number: number; readonly sha256: string };
+  /** Objects that the server found missing or changed, as far as it lists them. */
+  readonly lost: readonly ServerLoss[];
+}
+
+/** An object that the server found not to be in its bucket as it should be. */
+export interface ServerLoss {
+  readonly key: string;
+  readonly outcome: string;
+  /** As the server gives it. */
+  readonly foundAt: string;
 }
 
 export class ServerEvidence {
@@ -111,7 +121,11 @@ function readTrail(value: unknown): ServerTrail {
   if (typeof trailARN !== 'string' || typeof bucket !== 'string' || typeof evidencePrefix !== 'string')
     throw new BadAnswer('GetTrailEvidence answered with a trail that is not complete');
   if (!isNumber(delivered) || !isNumber(number)) throw new BadAnswer('GetTrailEvidence answered with receipt numbers that are none');
-  const base = { trailARN, bucket, evidencePrefix, delivered };
+  const lost = (Array.isArray(trail['LostObjects']) ? (trail['LostObjects'] as readonly unknown[]) : []).map((item) => {
+    const loss = asMembers(item, 'a lost object of GetTrailEvidence');
+    return { key: String(loss['Key']), outcome: String(loss['Outcome']), foundAt: String(loss['FoundAt']) };
+  });
+  const base = { trailARN, bucket, evidencePrefix, delivered, lost };
   if (number === 0) return base;
   if (typeof sha !== 'string') throw new BadAnswer('GetTrailEvidence answered without `LastReceiptSha256`');
   return { ...base, last: { number, sha256: sha } };

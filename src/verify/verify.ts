@@ -200,6 +200,7 @@ async function verifyTrails(
 ): Promise<TrailResults> {
   const isWanted = (trail: TrailName) => options.trails === undefined || options.trails.some((wanted) => isTrail(wanted, trail));
   addAbsentTrails(run, known, isWanted);
+  addLosses(run, known.server, isWanted);
   const checkpoints = known.state.logs.map(checkpointOf);
   const results: TrailResult[] = [];
   const asides: TrailResult[] = [];
@@ -219,6 +220,21 @@ async function verifyTrails(
     }
   }
   return { results, aside: asides };
+}
+
+/** What the server put again would else be seen by nobody: that it was gone is news all the same. */
+function addLosses(run: Run, trails: readonly ServerTrail[], isWanted: (trail: TrailName) => boolean): void {
+  for (const { trailARN, lost } of trails) {
+    const trail = parseTrailArn(trailARN);
+    if (trail === undefined || !isWanted(trail)) continue;
+    for (const { key, outcome, foundAt } of lost) {
+      const message =
+        outcome === 'put-again'
+          ? `the server found it gone at ${foundAt} and put it again: find out who or what took it out of the bucket`
+          : `the server found it ${outcome === 'gone' ? 'gone' : 'changed'} at ${foundAt}`;
+      run.report.add({ level: 'note', code: 'lost-object', message, key, trailARN });
+    }
+  }
 }
 
 /**

@@ -80,6 +80,53 @@ describe('a bucket that loses what was delivered to it (F20)', () => {
     expect(await scrub(trails)).toEqual([]);
   });
 
+  test('what was gone is a fact of the journal before it is put again, and GetTrailEvidence names it', async () => {
+    const { rig, trails, keysOf } = await deliver();
+    const [log] = await keysOf('CloudTrail');
+    const [digest] = await keysOf('CloudTrail-Digest');
+    const named = async () => {
+      const { Trails } = (await rig.send(trails, 'GetTrailEvidence', {})) as { Trails: readonly Record<string, unknown>[] };
+      return { count: Trails[0]!['LostObjectCount'], objects: Trails[0]!['LostObjects'] };
+    };
+    expect(await named()).toEqual({});
+    for (const key of [log!, digest!]) await rig.objects.delete(NAME, key);
+    rig.fault = { store: 'objects', method: 'put', nth: 1 + (rig.calls.get('objects.put') ?? 0), kind: 'refused', isCrash: false };
+    expect(outcomes(await scrub(trails)).at(-1)).toContain('DeliveryFailed');
+    rig.fault = undefined;
+    const facts = (await rig.journal.read(0n, 1_000)).filter(({ factKind }) => factKind === 'loss');
+    expect(facts.map(({ bytes }) => JSON.parse(new TextDecoder().decode(bytes)) as unknown)).toContainEqual(
+      expect.objectContaining({ trailARN: expect.stringContaining('trail/main'), bucket: BUCKET, key: log, outcome: 'put-again' }),
+    );
+    await scrub(trails);
+    // What is still gone counts once; what is lost again counts again.
+    await rig.objects.delete(NAME, log!);
+    await rig.clock.advance(1_000);
+    expect(outcomes(await scrub(trails)).sort()).toEqual(['gone', 'put-again']);
+    const { count, objects } = await named();
+    expect(count).toBe((objects as readonly unknown[]).length);
+    expect((objects as readonly { Key: string }[]).filter(({ Key }) => Key === digest)).toHaveLength(1);
+    expect((objects as readonly { Key: string }[]).filter(({ Key }) => Key === log).length).toBeGreaterThanOrEqual(2);
+  });
+
+  test('a bucket that may not be listed refuses to speak of what is gone: that is put again', async () => {
+    const { rig, trails, keysOf } = await deliver();
+    const [log] = await keysOf('CloudTrail');
+    const [digest] = await keysOf('CloudTrail-Digest');
+    for (const key of [log!, digest!]) await rig.objects.delete(NAME, key);
+    rig.hidesAbsence = true;
+    expect(outcomes(await scrub(trails)).sort()).toEqual(['gone', 'put-again']);
+    rig.hidesAbsence = false;
+    expect(await rig.objects.head(NAME, log!)).toBeDefined();
+  });
+
+  test('a bucket that speaks of no object is told, and nothing is put there', async () => {
+    const { rig, trails } = await deliver();
+    rig.outage = 'AccessDenied';
+    const puts = rig.calls.get('objects.put');
+    expect(await scrub(trails)).toMatchObject([{ outcome: 'failed', error: { reason: 'AccessDenied' } }]);
+    expect(rig.calls.get('objects.put')).toBe(puts);
+  });
+
   test('a digest cannot be made again: it is told each time, and nothing is put in its place', async () => {
     const { rig, trails, keysOf } = await deliver();
     const [digest] = await keysOf('CloudTrail-Digest');

@@ -64,7 +64,7 @@ export function describeJournal(name: string, open: () => Promise<JournalRig>): 
 
     test('every kind of fact and source of event comes back as itself, also after a restart', async () => {
       const rig = await open();
-      const facts = (['delivery', 'digest', 'gap', 'configuration', 'key', 'clock-jump', 'intake'] as const).map((factKind) => ({
+      const facts = (['delivery', 'digest', 'gap', 'configuration', 'key', 'clock-jump', 'intake', 'loss'] as const).map((factKind) => ({
         ...newFact(factKind),
         factKind,
       }));

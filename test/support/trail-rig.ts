@@ -71,6 +71,8 @@ export class TrailRig {
   fault: PlannedFault | undefined;
   /** While set, each call of `objects` fails with this code. */
   outage: string | undefined;
+  /** While true, `head` refuses to say that an object is not there, as S3 does without the right to list. */
+  hidesAbsence = false;
   /** While true, calls are not counted and nothing planned happens. */
   isQuiet = false;
   #process: Process = { isDead: false };
@@ -228,6 +230,8 @@ export class TrailRig {
           if (isHit && fault.kind === 'refused') throw faultError(store);
           const result = await member.apply(target, args);
           if (isHit) throw faultError(store);
+          if (this.hidesAbsence && call === 'objects.head' && result === undefined)
+            throw new ObjectsError('AccessDenied', 'the bucket may not be listed');
           return result;
         };
       },

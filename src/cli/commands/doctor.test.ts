@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { findProblems, findUnanswered, readLags } from './doctor.ts';
+import { findLosses, findProblems, findUnanswered, readLags } from './doctor.ts';
 
 const IN = { Account: '111122223333', Hour: '2026-11-20T14:00:00.000Z', Accepted: 2, Open: 0, Repeated: 1, Rejected: 0 };
 const RECEIVED = [{ ...IN, Received: 3, Unexplained: 0 }];
@@ -53,7 +53,7 @@ describe('findProblems', () => {
 test('a part that the server does not answer is a finding, and the others are looked at all the same (F11)', async () => {
   const answers = [Promise.resolve(HEALTHY), Promise.resolve(''), Promise.reject(new Error('InternalFailure: unknown'))] as const;
   const [health, metrics, books] = await Promise.allSettled(answers);
-  expect(findUnanswered({ health, books, metrics })).toEqual([
+  expect(findUnanswered({ health, books, metrics, trails: health })).toEqual([
     { Problem: 'the books could not be looked at: InternalFailure: unknown', Advice: expect.stringContaining('the log of the server') },
   ]);
   const full = { ...HEALTHY, Journal: { State: 'full', Reason: 'less than the reserve is free', Head: '2' } };
@@ -92,4 +92,18 @@ describe('readLags', () => {
       ['trail/111122223333/us-east-1/a', 0],
     ]);
   });
+});
+
+test('objects that were found gone within the last day are a finding; older ones are left to `verify` (F20)', () => {
+  const lost = { S3BucketName: 'logs', Key: 'a.json.gz', Outcome: 'put-again', FoundAt: '2026-11-20T14:00:00Z' };
+  const trail = {
+    TrailARN: 'arn:aws:cloudtrail:eu-west-1:111122223333:trail/main',
+    LostObjectCount: 2,
+    LostObjects: [lost, { ...lost, Outcome: 'gone' }],
+  };
+  const atMs = Date.parse(lost.FoundAt);
+  expect(findLosses([trail, { TrailARN: 'another' }], atMs + 3_600_000)).toMatchObject([
+    { Problem: expect.stringContaining('2 objects of arn:aws:cloudtrail:eu-west-1:111122223333:trail/main were found gone') },
+  ]);
+  expect(findLosses([trail], atMs + 25 * 3_600_000)).toEqual([]);
 });

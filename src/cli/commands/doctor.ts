@@ -44,6 +44,18 @@ interface Accounting {
   readonly Unreadable: number;
 }
 
+/** What is shown of a trail's evidence. */
+interface TrailEvidence {
+  readonly TrailARN: string;
+  readonly LostObjectCount?: number;
+  readonly LostObjects?: readonly {
+    readonly S3BucketName: string;
+    readonly Key: string;
+    readonly Outcome: string;
+    readonly FoundAt: string;
+  }[];
+}
+
 interface FollowerBook {
   readonly Account: string;
   readonly Hour: string;
@@ -69,6 +81,9 @@ interface Finding {
   readonly Problem: string;
   readonly Advice: string;
 }
+
+/** So long a lost object is news. */
+const LOSS_NEWS_MS = 24 * 3_600_000;
 
 const FOLLOWER_COLUMNS: readonly Column<FollowerLine>[] = [
   { heading: 'follower', cell: (line) => line.Name },
@@ -103,10 +118,11 @@ async function askReady(client: Client): Promise<void> {
 }
 
 async function examine(client: Client, options: GlobalOptions): Promise<void> {
-  const [healthAnswer, booksAnswer, metrics] = await Promise.allSettled([
+  const [healthAnswer, booksAnswer, metrics, trailsAnswer] = await Promise.allSettled([
     client.call<Health>('GetHealth'),
     client.call<Accounting>('GetAccounting'),
     client.page('/metrics'),
+    client.call<{ readonly Trails: readonly TrailEvidence[] }>('GetTrailEvidence'),
   ]);
   // Refused, or no server is there: nothing to show.
   if (healthAnswer.status === 'rejected' && booksAnswer.status === 'rejected') throw healthAnswer.reason;
@@ -115,7 +131,12 @@ async function examine(client: Client, options: GlobalOptions): Promise<void> {
   const lags = readLags(new TextDecoder().decode(answered(metrics)?.body));
   const followers = (health?.Followers ?? []).map((follower) => followerLine(follower, books?.Followers ?? [], lags.get(follower.Name)));
   const sum = books && sumReceived(books);
-  const findings = [...findUnanswered({ health: healthAnswer, books: booksAnswer, metrics }), ...findProblems(health, books)];
+  const trails = answered(trailsAnswer)?.Trails ?? [];
+  const findings = [
+    ...findUnanswered({ health: healthAnswer, books: booksAnswer, metrics, trails: trailsAnswer }),
+    ...findProblems(health, books),
+    ...findLosses(trails, Date.now()),
+  ];
   if (outputForm(options) === 'table') {
     const facts = formatFacts([
       ['Server', client.access.url],
@@ -147,7 +168,7 @@ function answered<Value>(answer: PromiseSettledResult<Value>): Value | undefined
 
 /** What the server did not answer, and so was not looked at: a finding for each part. */
 export function findUnanswered(
-  answers: Readonly<Record<'health' | 'books' | 'metrics', PromiseSettledResult<unknown>>>,
+  answers: Readonly<Record<'health' | 'books' | 'metrics' | 'trails', PromiseSettledResult<unknown>>>,
 ): readonly Finding[] {
   return Object.entries(answers).flatMap(([part, answer]) =>
     answer.status === 'fulfilled'
@@ -183,6 +204,23 @@ function sumReceived({ Received }: Accounting): { Received: number; Accepted: nu
 /** Everything that is wrong in what the server answered, the worst first. */
 export function findProblems(health: Health | undefined, books: Accounting | undefined): readonly Finding[] {
   return [...(health === undefined ? [] : findInHealth(health)), ...(books === undefined ? [] : findInBooks(books))];
+}
+
+/** Objects that were found gone from their buckets in the last day: `snowtrail verify` names the older ones. */
+export function findLosses(trails: readonly TrailEvidence[], nowMs: number): readonly Finding[] {
+  return trails.flatMap(({ TrailARN, LostObjects = [], LostObjectCount }) => {
+    const recent = LostObjects.filter(({ FoundAt }) => Date.parse(FoundAt) > nowMs - LOSS_NEWS_MS);
+    const last = recent.at(-1);
+    if (last === undefined) return [];
+    const again = recent.filter(({ Outcome }) => Outcome === 'put-again').length;
+    const number = recent.length < LostObjects.length ? `${recent.length}` : `${LostObjectCount ?? recent.length}`;
+    return [
+      {
+        Problem: `${number} objects of ${TrailARN} were found gone or changed in the last day, ${again} of those listed were put again; the last: ${last.S3BucketName}/${last.Key} at ${last.FoundAt}`,
+        Advice: 'find out who or what took them out of the bucket; run `snowtrail verify` to name them',
+      },
+    ];
+  });
 }
 
 function findInHealth(health: Health): readonly Finding[] {

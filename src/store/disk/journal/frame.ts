@@ -40,6 +40,7 @@ const FACT_KINDS: Readonly<Record<FactKind, number>> = {
   key: 20,
   'clock-jump': 21,
   intake: 22,
+  loss: 23,
 };
 const FLAG_CONFLICTING = 1;
 
