@@ -66,9 +66,9 @@ export class Accounts {
   readonly #clock: Clock;
   readonly #chance: Chance;
   readonly #keepKey: KeepKey;
-  /** Accounts that exist. Filled by `open`, added to by `create`; an account never goes away. */
+  /** Accounts that exist. Filled by `open`, added to by `prepareAccount`; an account never goes away. */
   readonly #known = new Map<AccountId, AccountInfo>();
-  /** One `create` at a time for each account: the key that is kept must be the one that counts. */
+  /** Accounts are made one at a time for each number: the key that is kept must be the one that counts. */
   readonly #creating = new KeyedLock();
   readonly #cache = new Map<string, { readonly credentials: Credentials | undefined; readonly untilMs: number }>();
   #installation: Installation | undefined;
@@ -120,16 +120,8 @@ export class Accounts {
   }
 
   /**
-   * Makes an account with its first key. Safe to call from several requests at once: one of them makes it.
-   * @returns the new key, or `undefined` when the account exists already.
-   */
-  async create(account: AccountId, name: string): Promise<NewAccessKey | undefined> {
-    return this.exists(account) ? undefined : (await this.prepareAccount(account, name)).save();
-  }
-
-  /**
    * Prepares an account with its first key; `save` makes both usable, and returns `undefined` when the account was made
-   * meanwhile: then the prepared key is none.
+   * meanwhile: then the prepared key is none. Safe to call from several requests at once: one of them makes it.
    */
   async prepareAccount(
     account: AccountId,

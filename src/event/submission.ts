@@ -34,8 +34,6 @@ export interface Submission {
   readonly submission: string;
   readonly source: Extract<EventSourceKind, 'record' | 'import'>;
   readonly by: Submitter;
-  /** Accounts that were made for it; absent when none was. */
-  readonly createdAccounts?: readonly AccountId[];
   /** One for each account that a record was for. Refused records count for the account that submitted them. */
   readonly counts: readonly SubmissionCounts[];
 }

@@ -39,8 +39,12 @@ export interface AcceptOptions {
 /** The accounts, as far as intake needs them. */
 export interface IntakeAccounts {
   exists(account: AccountId): boolean;
-  /** Makes the account with its first key; safe to repeat. */
-  create(account: AccountId): Promise<void>;
+  /**
+   * Makes the account with its first key, as a call of the submission's sender that is recorded first. Nothing is recorded when it
+   * exists already.
+   * @throws JournalFull, ApiError: it could not be recorded, or not be made after that.
+   */
+  create(call: Call, account: AccountId): Promise<void>;
 }
 
 export interface IntakeStores {
@@ -57,8 +61,8 @@ export interface IntakeStores {
  *
  * @param pieces 1 to 5,000 pieces, in the order of the submission.
  * @returns a verdict for each piece, in the same order, once all of it is durable.
- * @throws JournalFull, JournalFailed: nothing of this batch was acknowledged; the caller repeats it whole, and what
- *   was kept already comes back as repeated.
+ * @throws JournalFull, JournalFailed, ApiError: nothing of this batch was acknowledged; the caller repeats it whole, and what
+ *   was kept already comes back as repeated. An account that was made for it stays, and so does the record of that.
  */
 export async function acceptEvents(
   stores: IntakeStores,
@@ -69,7 +73,6 @@ export async function acceptEvents(
   const receivedAtMs = stores.clock.nowMs();
   const defaults = { account: call.account, region: call.region, nowMs: receivedAtMs };
   const ledger = new IntakeLedger(receivedAtMs);
-  const createdAccounts = new Set<AccountId>();
 
   const verdicts: (EventVerdict | undefined)[] = [];
   const entries: NewEvent[] = [];
@@ -82,7 +85,7 @@ export async function acceptEvents(
         ? outcome
         : isOwn(outcome.event, call)
           ? undefined
-          : await refuseAccount(stores.accounts, call, outcome.event, options, createdAccounts);
+          : await refuseAccount(stores.accounts, call, outcome.event, options);
     const countsFor = refusal === undefined && outcome.kind === 'event' ? outcome.event.account : call.account;
     ledger.receive(countsFor);
     if (refusal) {
@@ -100,7 +103,7 @@ export async function acceptEvents(
   const factId = `intake/${stores.chance.uuid()}`;
   const appended = await stores.journal.append(entries, (outcomes) => {
     for (const [index, { kind }] of outcomes.entries()) ledger.settle(entries[index]!.account, kind);
-    return closingFact(call, { factId, receivedAtMs, source: options.source, createdAccounts, counts: ledger.counts() });
+    return closingFact(call, { factId, receivedAtMs, source: options.source, counts: ledger.counts() });
   });
   appended.forEach((verdict, index) => {
     const entry = entries[index]!;
@@ -126,18 +129,13 @@ function newEvent(event: Event, source: EventSourceKind, receivedAtMs: number): 
 }
 
 /** Says who submitted the batch, and what became of it. */
-function closingFact(
-  call: Call,
-  batch: Pick<NewFact, 'factId' | 'receivedAtMs'> &
-    Pick<Submission, 'source' | 'counts'> & { readonly createdAccounts: ReadonlySet<AccountId> },
-): NewFact {
-  const { factId, receivedAtMs, source, createdAccounts, counts } = batch;
+function closingFact(call: Call, batch: Pick<NewFact, 'factId' | 'receivedAtMs'> & Pick<Submission, 'source' | 'counts'>): NewFact {
+  const { factId, receivedAtMs, source, counts } = batch;
   const { principal, account, region } = call;
   const bytes = encodeSubmission({
     submission: call.requestId,
     source,
     by: { arn: principal.arn, accessKeyId: principal.accessKeyId, sourceIPAddress: call.sourceIpAddress },
-    ...(createdAccounts.size === 0 ? {} : { createdAccounts: [...createdAccounts] }),
     counts,
   });
   return { kind: 'fact', factKind: 'intake', factId, account, region, receivedAtMs, bytes };
@@ -154,7 +152,6 @@ async function refuseAccount(
   call: Call,
   event: Event,
   options: AcceptOptions,
-  createdAccounts: Set<AccountId>,
 ): Promise<{ code: RefusalCode; reason: string } | undefined> {
   // One answer for accounts that exist and for those that do not: a stranger learns nothing (A12).
   if (!call.principal.isAdministrator) {
@@ -170,7 +167,6 @@ async function refuseAccount(
       reason: `account ${event.account} does not exist; make it with \`snowtrail accounts create ${event.account}\` or pass --create-accounts`,
     };
   }
-  await accounts.create(event.account);
-  createdAccounts.add(event.account);
+  await accounts.create(call, event.account);
   return undefined;
 }

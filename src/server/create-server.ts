@@ -32,6 +32,7 @@ import { Books, type CountedFollower } from '../intake/watch-books.ts';
 import type { Follower } from '../store/follower.ts';
 import { type JournalDamage, JournalFull, JournalReadOnly } from '../store/journal.ts';
 import { createTrails, type ScrubFinding, type Trails } from '../trail/create-trails.ts';
+import { createIntakeAccounts } from './create-intake-accounts.ts';
 import { findRollback } from './find-rollback.ts';
 import { createPages } from './pages.ts';
 import { readOnlyJournal } from './read-only-journal.ts';
@@ -143,20 +144,8 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
       log[kind === 'halted' ? 'error' : 'warn'](`trail ${trail}: ${messageOf(error)}`, { kind, failures }),
   });
 
-  const intake = {
-    journal,
-    clock,
-    chance,
-    sha256,
-    regions: new UsedRegions(catalog),
-    accounts: {
-      exists: (id: AccountId) => accounts.exists(id),
-      create: async (id: AccountId) => {
-        await accounts.create(id, `account ${id}`);
-      },
-    },
-  };
-  const recordCall = createCallRecorder(intake);
+  const intakeStores = { journal, clock, chance, sha256, regions: new UsedRegions(catalog) };
+  const recordCall = createCallRecorder(intakeStores);
 
   const counted = (): readonly CountedFollower[] => [
     { name: counter.name, cursor: () => counter.cursor(), start: () => 0n, counts: () => counter.acceptedCounts() },
@@ -193,6 +182,11 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const passedOver = () =>
     [history, counter].flatMap((follower) => follower.passedOver().map((range) => ({ ...range, follower: follower.name })));
   const accounting = accountingOperations({ journal, counter, historyIndex, books, followerStates, passedOver });
+  const snowtrail: Service = {
+    protocol: 'snowtrail',
+    eventSource: 'snowtrail.amazonaws.com',
+    operations: tableOf(evidence.snowtrail, lookups.snowtrail, trails.operations.snowtrail, access.snowtrail, accounting),
+  };
   const services = new Map<string, Service>([
     [
       'cloudtrail',
@@ -224,15 +218,10 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
         ]),
       },
     ],
-    [
-      'snowtrail',
-      {
-        protocol: 'snowtrail',
-        eventSource: 'snowtrail.amazonaws.com',
-        operations: tableOf(evidence.snowtrail, lookups.snowtrail, trails.operations.snowtrail, access.snowtrail, accounting),
-      },
-    ],
+    ['snowtrail', snowtrail],
   ]);
+  const report = (problem: HttpProblem) => reportHttp(log, problem);
+  const intake = { ...intakeStores, accounts: createIntakeAccounts(accounts, snowtrail, { recordCall, report }) };
 
   const bulk: StreamRoute = {
     bodyBytesMax: 64 * 1024 * 1024,
@@ -257,7 +246,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     pages: createPages({ journal, counter, historyIndex, books, followers: counted, followerStates }),
     limits: DEFAULT_LIMITS,
     signatureTimeMs: options.signatureTimeMs,
-    report: (problem) => reportHttp(log, problem),
+    report,
   };
 
   return {

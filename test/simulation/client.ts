@@ -69,6 +69,7 @@ export class Client {
       }
       ledger.rejected.sent++;
     }
+    if (createAccounts) ledger.creating.set(call.requestId, { caller, accounts: new Set(records.map(({ account }) => account ?? caller)) });
     const lines: VerdictLine[] = [];
     const route = life.server.ports.streams.get('POST /v1/events')!;
     const handling = route.handle({

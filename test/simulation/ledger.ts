@@ -31,6 +31,8 @@ export class Ledger {
   /** By account and text. */
   readonly #acknowledged = new Map<string, Acknowledgement>();
   readonly calls = new Map<string, SentCall>();
+  /** Submissions that may make accounts, and for which accounts they held records, by request id. */
+  readonly creating = new Map<string, { readonly caller: AccountId; readonly accounts: ReadonlySet<AccountId> }>();
   /** What to send again, now and then. */
   readonly records: { readonly caller: AccountId; readonly record: SentRecord; readonly source: 'record' | 'import' }[] = [];
   /** Records that may have been counted as repeated or rejected, and those whose verdict came. */

@@ -34,6 +34,15 @@ interface Evidence {
   readonly changes: ReadonlyMap<string, bigint>;
 }
 
+/** What is looked at of a call's record. */
+interface OwnCall {
+  readonly requestID: string;
+  readonly eventName: string;
+  readonly errorCode?: string;
+  readonly requestParameters: { readonly account?: AccountId } | null;
+  readonly responseElements: { readonly accessKey?: { readonly accessKeyId: string } } | null;
+}
+
 export async function judge(program: Program, life: Life): Promise<Findings> {
   const faults: string[] = [];
   const { ledger, client, world } = program;
@@ -49,6 +58,7 @@ export async function judge(program: Program, life: Life): Promise<Findings> {
   };
   checkJournal(life, evidence, faults);
   checkLedger(ledger, evidence, faults);
+  checkAccounts(program, life, evidence, faults);
   checkTree(program, evidence, faults);
   let delivered = 0;
   let digests = 0;
@@ -121,16 +131,37 @@ function checkLedger(ledger: Ledger, { entries, events }: Evidence, faults: stri
       if (!ledger.wasSent(entry.account, textOf(entry))) faults.push(`entry ${entry.sequence} was never sent`);
       continue;
     }
-    const { requestID, eventName, errorCode } = JSON.parse(textOf(entry)) as Record<string, string>;
-    const call = ledger.calls.get(requestID!);
+    const { requestID, eventName, errorCode, requestParameters } = JSON.parse(textOf(entry)) as OwnCall;
+    const submission = ledger.creating.get(requestID);
+    if (submission !== undefined) {
+      const isFor = eventName === 'CreateAccount' && submission.accounts.has(requestParameters!.account!);
+      if (!isFor || submission.caller !== entry.account) faults.push(`entry ${entry.sequence} tells of an account that nobody made`);
+      continue;
+    }
+    const call = ledger.calls.get(requestID);
     if (call === undefined || call.name !== eventName || call.account !== entry.account)
       faults.push(`entry ${entry.sequence} tells of a call that nobody made`);
-    if (errorCode === undefined) recorded.set(requestID!, (recorded.get(requestID!) ?? 0) + 1);
+    if (errorCode === undefined) recorded.set(requestID, (recorded.get(requestID) ?? 0) + 1);
   }
   for (const { requestId, name, outcome, isUnrecorded } of ledger.calls.values()) {
     const times = recorded.get(requestId) ?? 0;
     if (times > 1) faults.push(`${name} ${requestId} was recorded ${times} times`);
     if (outcome === 'succeeded' && times === 0 && !isUnrecorded) faults.push(`${name} ${requestId} succeeded and was not recorded`);
+  }
+}
+
+/** An account exists, with the key that was kept for it, because a call says so that was recorded before all that happened in it. */
+function checkAccounts({ world }: Program, { server }: Life, { entries }: Evidence, faults: string[]): void {
+  for (const { account } of server.accounts.list()) {
+    if (account === ADMINISTRATOR) continue;
+    const before = entries.slice(0, entries.findIndex((entry) => entry.account === account) >>> 0);
+    const isRecorded = before.some((entry) => {
+      if (entry.source !== 'own-call') return false;
+      const { eventName, errorCode, responseElements } = JSON.parse(textOf(entry)) as OwnCall;
+      if (eventName !== 'CreateAccount' || errorCode !== undefined) return false;
+      return responseElements!.accessKey!.accessKeyId === world.keptKeys.get(account);
+    });
+    if (!isRecorded) faults.push(`account ${account} was made, and no call before its first event says so`);
   }
 }
 

@@ -3,10 +3,14 @@
  */
 import { createHash } from 'node:crypto';
 import { Accounts, type NewAccessKey } from '../../src/access/accounts.ts';
-import type { Call } from '../../src/api/operation.ts';
+import { accessOperations } from '../../src/access/operations.ts';
+import type { Call, Operation } from '../../src/api/operation.ts';
 import type { AccountId, Region } from '../../src/event/types.ts';
-import type { IntakeStores } from '../../src/intake/accept-events.ts';
+import type { HttpProblem, Service } from '../../src/http/ports.ts';
+import type { IntakeAccounts, IntakeStores } from '../../src/intake/accept-events.ts';
+import { createCallRecorder } from '../../src/intake/record-call.ts';
 import { UsedRegions } from '../../src/intake/used-regions.ts';
+import { createIntakeAccounts } from '../../src/server/create-intake-accounts.ts';
 import { createMemoryCatalog } from '../../src/store/memory/catalog.ts';
 import { createManualClock, createSeededChance } from '../../src/store/memory/clock.ts';
 import { createMemoryJournal } from '../../src/store/memory/journal.ts';
@@ -28,25 +32,39 @@ export class IntakeRig {
   /** Keys handed over for keeping, in order. */
   readonly kept: NewAccessKey[] = [];
   readonly accounts: Accounts = this.newAccounts();
-  /** What intake works on. */
-  readonly stores: IntakeStores = {
+  /** What went wrong behind calls, in order. */
+  readonly problems: HttpProblem[] = [];
+  /** What recording a call needs. */
+  readonly recorder: Omit<IntakeStores, 'accounts'> = {
     journal: this.journal,
     clock: this.clock,
     chance: this.chance,
-    accounts: {
-      exists: (account) => this.accounts.exists(account),
-      create: async (account) => void (await this.accounts.create(account, `account ${account}`)),
-    },
     regions: new UsedRegions(this.catalog),
     sha256: (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest()),
   };
+  /** What intake works on. */
+  readonly stores: IntakeStores = { ...this.recorder, accounts: this.intakeAccounts() };
 
   /** An installation with its administrator and `OWNER`. */
   static async open(): Promise<IntakeRig> {
     const rig = new IntakeRig();
     await rig.accounts.open('installation', ADMINISTRATOR);
-    await rig.accounts.create(OWNER, 'owner');
+    await (await rig.accounts.prepareAccount(OWNER, 'owner')).save();
     return rig;
+  }
+
+  /** The service of accounts and keys. */
+  snowtrail(accounts = this.accounts): Service {
+    const operations = new Map(accessOperations(accounts).snowtrail.map((operation) => [operation.name, operation as Operation<unknown>]));
+    return { protocol: 'snowtrail', eventSource: 'snowtrail.amazonaws.com', operations };
+  }
+
+  /** The accounts as submissions have them. @param recorder Takes the place of the rig's own stores. */
+  intakeAccounts(accounts = this.accounts, recorder = this.recorder): IntakeAccounts {
+    return createIntakeAccounts(accounts, this.snowtrail(accounts), {
+      recordCall: createCallRecorder(recorder),
+      report: (problem) => this.problems.push(problem),
+    });
   }
 
   /** The accounts as another process over the same stores has them. */

@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runCli } from '../support/run-cli.ts';
 import { type StartedServer, startServer } from '../support/start-server.ts';
 
@@ -103,6 +103,21 @@ describe('records come in by file', () => {
     expect((await submit('record', path, '--create-accounts')).report).toMatchObject({ accepted: 1 });
     const accounts = await readdir(join(server.dataDir, 'access-keys'));
     expect(accounts.sort()).toEqual([`${ACCOUNT}.json`, '444455556666.json']);
+    // Sent again, it makes nothing and records nothing.
+    expect((await submit('record', path, '--create-accounts')).report).toMatchObject({ repeated: 1 });
+    await vi.waitFor(
+      async () => {
+        const { text } = await runCli(['events', 'name:CreateAccount', '-o', 'ndjson', '--data-dir', server.dataDir]);
+        const calls = text
+          .trimEnd()
+          .split('\n')
+          .map((line) => JSON.parse((JSON.parse(line) as { Record: string }).Record) as object);
+        expect(calls).toMatchObject([
+          { recipientAccountId: ACCOUNT, eventSource: 'snowtrail.amazonaws.com', requestParameters: { account: '444455556666' } },
+        ]);
+      },
+      { timeout: 20_000, interval: 200 },
+    );
   });
 
   test('RC1 after all of it the books add up', async () => {
