@@ -4,11 +4,12 @@ import { ApiError } from '../api/api-error.ts';
 import type { Call, Operation } from '../api/operation.ts';
 import type { AccountId } from '../event/types.ts';
 import type { HourCount } from '../store/follower.ts';
+import type { Journal } from '../store/journal.ts';
 import { acceptEvents } from './accept-events.ts';
 import { accountingOperations } from './accounting-operations.ts';
 import { EventCounter } from './count-events.ts';
 import { hourOf } from './intake-ledger.ts';
-import { Books, type CountedFollower } from './watch-books.ts';
+import { Books, type BooksDeps, type CountedFollower } from './watch-books.ts';
 
 const HOUR = hourOf(START_MS);
 
@@ -31,14 +32,15 @@ async function rigWith(count: number): Promise<IntakeRig> {
 
 describe('accountingOperations', () => {
   /** The operations with all of the journal counted. */
-  async function operationsOf(rig: IntakeRig, followers: readonly CountedFollower[] = []) {
+  async function operationsOf(rig: IntakeRig, followers: readonly CountedFollower[] = [], slow: Partial<BooksDeps> = {}) {
     const counter = await EventCounter.open(rig);
     await counter.take(await rig.journal.read(0n, 100));
     const operations = accountingOperations({
       journal: rig.journal,
       counter,
       historyIndex: { dropped: () => [{ run: '7.run', after: 2n, to: 9n, reason: 'a page has a wrong checksum' }] },
-      books: new Books({ journal: rig.journal, clock: rig.clock, followers: () => followers }),
+      books: new Books({ journal: rig.journal, clock: rig.clock, followers: () => followers, ...slow }),
+      clock: rig.clock,
       followerStates: () => [
         { name: 'history', state: 'running' },
         { name: 'tree', state: 'stopped', problem: 'a bug' },
@@ -96,6 +98,27 @@ describe('accountingOperations', () => {
     const books = [follower({ cursor: 3n, counts: [{ delivered: 2 }] }), follower({ cursor: 3n, counts: [{ delivered: 4 }] })];
     const ask = await operationsOf(await rigWith(3), books);
     expect(await ask('GetAccounting', callOf(OWNER))).toMatchObject({ Unexplained: 2 });
+  });
+
+  test('only an administrator hurries the count of a long journal; others wait for ten seconds at most (A12)', async () => {
+    const rig = await rigWith(3_000);
+    let readingMs = 0;
+    const read: Journal['read'] = (after, limit) => {
+      readingMs += 1_000;
+      return rig.journal.read(after, limit);
+    };
+    const ask = await operationsOf(rig, [follower({ cursor: 3_000n, counts: [{ delivered: 3_000 }] })], {
+      journal: { ...rig.journal, read },
+      clock: { ...rig.clock, monotonicMs: () => readingMs },
+    });
+    const early = ask('GetAccounting', callOf(OWNER)).catch((error: unknown) => error);
+    // Each part takes a second, and then the count rests for four.
+    await rig.clock.advance(10_000);
+    expect(await early).toMatchObject({ code: 'ThrottlingException', status: 503 });
+    const hurried = ask('GetAccounting', callOf(ADMINISTRATOR));
+    await rig.clock.advance(4_000);
+    expect(await hurried).toMatchObject({ Unexplained: 0, Head: '3001' });
+    expect(await ask('GetAccounting', callOf(OWNER))).toMatchObject({ Unexplained: 0, Head: '3001' });
   });
 
   test('GetHealth tells administrators the state of journal and followers, and refuses others', async () => {

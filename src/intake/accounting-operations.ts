@@ -3,16 +3,21 @@
  */
 import { ApiError } from '../api/api-error.ts';
 import type { Call, Operation } from '../api/operation.ts';
+import type { Clock } from '../store/clock.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
 import type { Journal, JournalDamage } from '../store/journal.ts';
 import { type EventCounter, unexplainedOf } from './count-events.ts';
-import type { Books } from './watch-books.ts';
+import type { Books, BooksState } from './watch-books.ts';
+
+/** So long does who may not hurry a check wait for it. */
+const WAIT_MS_MAX = 10_000;
 
 export interface AccountingDeps {
   readonly journal: Journal;
   readonly counter: EventCounter;
   readonly historyIndex: Pick<HistoryIndex, 'dropped'>;
-  readonly books: Pick<Books, 'check'>;
+  readonly books: Pick<Books, 'check' | 'last'>;
+  readonly clock: Pick<Clock, 'sleep'>;
   readonly followerStates: () => readonly { readonly name: string; readonly state: string; readonly problem?: string }[];
   /** Damaged entries that followers went on without. */
   readonly passedOver: () => readonly (JournalDamage & { readonly follower: string })[];
@@ -28,13 +33,14 @@ export function accountingOperations(deps: AccountingDeps): readonly Operation[]
  * administrators see all; other accounts' trails are not shown either. What was counted before is not read again, and all who ask meanwhile share one check. `Unreadable` are the
  * damaged entries of the whole journal, since nobody knows whose they are.
  */
-function getAccounting({ counter, books }: AccountingDeps): Operation<object, object> {
+function getAccounting(deps: AccountingDeps): Operation<object, object> {
+  const { counter } = deps;
   return {
     name: 'GetAccounting',
     isReadOnly: true,
     decide: async (call) => {
       const isVisible = ({ account }: { account: string }) => call.principal.isAdministrator || account === call.account;
-      const state = await books.check();
+      const state = await booksFor(call, deps);
       // A trail counts the events of all accounts as filtered: that another account has one, and how it does, is not told.
       const isOwn = ({ follower }: { follower: string }) =>
         call.principal.isAdministrator || !follower.startsWith('trail/') || follower.startsWith(`trail/${call.account}/`);
@@ -73,6 +79,23 @@ function getAccounting({ counter, books }: AccountingDeps): Operation<object, ob
       };
     },
   };
+}
+
+/**
+ * The books as of the call. Only an administrator may have a count of the whole journal go on without rests; others wait for a
+ * while, and then get what the last check found.
+ */
+async function booksFor(call: Call, { books, clock }: AccountingDeps): Promise<BooksState> {
+  if (call.principal.isAdministrator) return books.check({ isHurried: true });
+  const waiting = new AbortController();
+  const late = clock.sleep(WAIT_MS_MAX, waiting.signal).then(() => books.last());
+  try {
+    const state = await Promise.race([books.check({ isHurried: false }), late]);
+    if (state !== undefined) return state;
+  } finally {
+    waiting.abort();
+  }
+  throw new ApiError('ThrottlingException', 'the whole journal is being counted, which takes a while; ask again later', { status: 503 });
 }
 
 /** `GetHealth`: journal, damage, what followers went on without, parts of history that had to be made again, and followers. Administrators only. */

@@ -71,6 +71,8 @@ interface Book {
   at: bigint;
   /** Events after `at` up to here are in `pending`: the journal's head at the last check. */
   seenTo: bigint;
+  /** The last event in `taken`; `start` when there is none. */
+  lastTaken: bigint;
   readonly taken: Tally;
   readonly pending: Tally;
   /** Of `taken`, what the follower holds; used where it counts nothing itself. */
@@ -105,8 +107,8 @@ export class Books {
   #checking: Promise<unknown> | undefined;
   /** The check that begins after it, for all who asked meanwhile. */
   #next: Promise<BooksState> | undefined;
-  /** Somebody waits for an answer: no rests. */
-  #isAwaited = false;
+  /** Somebody who may hurry it waits for an answer: no rests. */
+  #isHurried = false;
   #last: BooksState | undefined;
 
   constructor(deps: BooksDeps) {
@@ -120,10 +122,12 @@ export class Books {
 
   /**
    * Checks the books as of now, or of a moment after the call: all who ask while one check is under way share the next.
+   * @param isHurried Lifts the rests, until the check that is asked for has ended: for administrators. A count of a whole journal
+   *   without rests slows all requests.
    * @throws the system's error when the journal's device does not read; what was counted stays, and the next check goes on there.
    */
-  check(): Promise<BooksState> {
-    this.#isAwaited = true;
+  check({ isHurried }: { readonly isHurried: boolean }): Promise<BooksState> {
+    if (isHurried) this.#isHurried = true;
     this.#next ??= this.#afterLast();
     return this.#next;
   }
@@ -163,7 +167,8 @@ export class Books {
       this.#last = { rows: statements.flatMap(rowsOf), head, unreadable };
       return this.#last;
     } finally {
-      this.#isAwaited = this.#next !== undefined;
+      // Who hurries asked for the next check where one is due.
+      if (this.#next === undefined) this.#isHurried = false;
     }
   }
 
@@ -175,18 +180,23 @@ export class Books {
       const startedMs = clock.monotonicMs();
       const part = await this.#read(place.from, place.to);
       await count(statements, head, part);
-      if (!this.#isAwaited && part.to < head) await clock.sleep((clock.monotonicMs() - startedMs) * REST_SHARE, signal);
+      if (!this.#isHurried && part.to < head) await clock.sleep((clock.monotonicMs() - startedMs) * REST_SHARE, signal);
     }
   }
 
-  /** Opens a book for each new follower, and anew for one that began again; closes those of followers that are gone. */
+  /**
+   * Opens a book for each new follower, and anew for one that began again or fell back; closes those of followers that are gone.
+   *
+   * Who falls back over events will take them again, so they are pending, and what it counted is held against its new cursor. Over
+   * facts alone nothing changes: a trail does that at each failure (`load-trail.ts`).
+   */
   #askFollowers(): readonly Statement[] {
     const statements = this.#deps.followers().map((follower): Statement => {
       const { name } = follower;
       const [start, cursor] = [follower.start(), follower.cursor()];
       let book = this.#books.get(name);
-      if (book === undefined || book.start !== start) {
-        book = { start, at: start, seenTo: start, taken: new Map(), pending: new Map(), held: new Map() };
+      if (book === undefined || book.start !== start || cursor < book.lastTaken) {
+        book = { start, at: start, seenTo: start, lastTaken: start, taken: new Map(), pending: new Map(), held: new Map() };
         this.#books.set(name, book);
       }
       return { follower, book, cursor, counts: follower.counts() };
@@ -245,7 +255,10 @@ async function count(statements: readonly Statement[], head: bigint, part: Part)
     for (const { key, sequence } of events) {
       const isTaken = sequence > book.at && sequence <= at;
       const isNew = sequence > book.seenTo && sequence <= seenTo;
-      if (isTaken) add(book.taken, key, 1);
+      if (isTaken) {
+        add(book.taken, key, 1);
+        book.lastTaken = sequence;
+      }
       if (isTaken && isHeld[index]) add(book.held, key, 1);
       if (isNew && !isTaken) add(book.pending, key, 1);
       if (isTaken && !isNew) add(book.pending, key, -1);

@@ -181,7 +181,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const access = accessOperations(accounts);
   const passedOver = () =>
     [history, counter].flatMap((follower) => follower.passedOver().map((range) => ({ ...range, follower: follower.name })));
-  const accounting = accountingOperations({ journal, counter, historyIndex, books, followerStates, passedOver });
+  const accounting = accountingOperations({ journal, clock, counter, historyIndex, books, followerStates, passedOver });
   const snowtrail: Service = {
     protocol: 'snowtrail',
     eventSource: 'snowtrail.amazonaws.com',

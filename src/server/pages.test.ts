@@ -22,7 +22,7 @@ async function open(more: Partial<PageSources> & { delivered?: number; isChecked
     counts: () => [{ account: OWNER, hour: hourOf(START_MS), delivered, filtered: 0 }],
   };
   const books = new Books({ journal: rig.journal, clock: rig.clock, followers: () => [history] });
-  if (isChecked) await books.check();
+  if (isChecked) await books.check({ isHurried: true });
   const pages = createPages({
     journal: rig.journal,
     counter,
