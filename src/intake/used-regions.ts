@@ -5,6 +5,9 @@
  * multi-Region trail begins its digest chain there (DESIGN §6). Each Region costs such a trail a digest in every interval,
  * for ever: hence at most 64 of them for an account (AWS has fewer). What comes from further ones is recorded and delivered
  * all the same.
+ *
+ * When the event is then refused, since the journal is full, the Region stays: the other order would leave an event whose Region nobody
+ * knows. Where the journal is only read (F46), nothing is saved (`server/read-only-catalog.ts`).
  */
 import type { AccountId, EpochMs, Region } from '../event/types.ts';
 import { type Catalog, CatalogConflict } from '../store/catalog.ts';

@@ -35,6 +35,7 @@ import { createTrails, type ScrubFinding, type Trails } from '../trail/create-tr
 import { createIntakeAccounts } from './create-intake-accounts.ts';
 import { findRollback } from './find-rollback.ts';
 import { createPages } from './pages.ts';
+import { forgetfulCatalog, readOnlyCatalog } from './read-only-catalog.ts';
 import { readOnlyJournal } from './read-only-journal.ts';
 import { type FollowerState, runFollower } from './run-follower.ts';
 import { scrubBuckets } from './scrub-buckets.ts';
@@ -96,19 +97,34 @@ export interface SnowtrailServer {
 /** Opens followers and operations over the stores. Nothing runs yet. */
 export async function createServer(options: ServerOptions): Promise<SnowtrailServer> {
   const { stores, region, log, installationId } = options;
-  const { clock, chance, objects, catalog, keys, treeHashes, historyIndex } = stores;
+  const { clock, chance, objects, keys, treeHashes, historyIndex } = stores;
   const sha256 = hashSha256;
   const origin = `snowtrail/${installationId}`;
 
-  const accounts = new Accounts({ catalog, keys, clock, chance, keepKey: options.keepKey });
+  // Accounts are changed by calls alone, which are refused when they cannot be recorded.
+  const accounts = new Accounts({ catalog: stores.catalog, keys, clock, chance, keepKey: options.keepKey });
   const { installation, newKey } = await accounts.open(installationId, options.firstAccount);
   const account = installation.administrator;
 
   const rollback = await findRollback(stores);
-  const tree = await createTreeFollower({ journal: stores.journal, hashes: treeHashes, keys, clock, catalog, origin, sha256, rollback });
+  const tree = await createTreeFollower({
+    journal: stores.journal,
+    hashes: treeHashes,
+    keys,
+    clock,
+    catalog: stores.catalog,
+    origin,
+    sha256,
+    rollback,
+  });
   const readOnly = tree.contradiction();
   const stored = readOnly === undefined ? stores.journal : readOnlyJournal(stores.journal, readOnly);
-  if (readOnly !== undefined) log.error(`only reads are served: ${readOnly}`);
+  const catalog = readOnly === undefined ? stores.catalog : readOnlyCatalog(stores.catalog, readOnly);
+  const ofFollowers = readOnly === undefined ? stores.catalog : forgetfulCatalog(stores.catalog);
+  if (readOnly !== undefined) {
+    log.error(`only reads are served: ${readOnly}`);
+    historyIndex.keepFiles();
+  }
 
   // Before anything else is appended: the end of the journal shows whether a batch was cut.
   const cut = readOnly === undefined ? await findCutSubmission(stored, { account, region, nowMs: clock.nowMs() }) : undefined;
@@ -124,8 +140,8 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
 
   const keyStatements = { journal, keys, clock, origin, account, region };
   if (readOnly === undefined) await stateKeys(keyStatements);
-  const history = await openHistoryFollower({ index: historyIndex, journal, catalog, clock, sha256 });
-  const counter = await EventCounter.open({ catalog, journal, clock });
+  const history = await openHistoryFollower({ index: historyIndex, journal, catalog: ofFollowers, clock, sha256 });
+  const counter = await EventCounter.open({ catalog: ofFollowers, journal, clock });
   const trails = await createTrails({
     catalog,
     journal,

@@ -89,6 +89,11 @@ export interface HistoryIndex {
    * rows that could not be given before. `coveredTo()` falls to what lies before them. Not while rows are added.
    */
   forget(after: bigint, to: bigint): Promise<void>;
+  /**
+   * Leaves what is on disk as it is from now on, for an installation that only reads: what is added stays in memory. To be called
+   * before anything is added. `add` throws once there are more rows than memory has room for.
+   */
+  keepFiles(): void;
   /** Parts that could not be read and were dropped since the index was opened. They are made again from the journal. */
   dropped(): readonly DroppedRun[];
   /** Scopes that hold a row. */

@@ -2,7 +2,8 @@
  * A copy of the journal from before is put back, and not of the rest (F46): the server says so, serves what is there, and takes,
  * signs and delivers nothing until the newest copy is back.
  */
-import { cp, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
@@ -15,13 +16,28 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 const dataDir = join(root, 'data');
 const journal = join(dataDir, 'journal');
 
+/** Submits events with these ids; `ID@REGION` is one of that Region. */
 async function record(...ids: readonly string[]) {
   const eventTime = new Date().toISOString();
-  const lines = ids.map((eventID) =>
-    JSON.stringify({ eventID, eventTime, eventName: 'A', eventSource: 'b.amazonaws.com', awsRegion: 'us-east-1' }),
-  );
+  const lines = ids.map((id) => {
+    const [eventID, awsRegion = 'us-east-1'] = id.split('@');
+    return JSON.stringify({ eventID, eventTime, eventName: 'A', eventSource: 'b.amazonaws.com', awsRegion });
+  });
   await writeFile(join(root, 'records.ndjson'), lines.join('\n'));
   return runCli(['record', join(root, 'records.ndjson'), '--data-dir', dataDir]);
+}
+
+/** What the catalog and the index of history have on disk, by file. */
+async function keptFiles(): Promise<readonly (readonly [string, string])[]> {
+  const hash = async (path: string) =>
+    createHash('sha256')
+      .update(await readFile(path))
+      .digest('hex');
+  const paths = ['catalog', 'history'].map(async (folder) =>
+    (await readdir(join(dataDir, folder))).map((name) => join(dataDir, folder, name)),
+  );
+  const files = (await Promise.all(paths)).flat().filter((path) => !path.endsWith('lock.mdb'));
+  return Promise.all(files.sort().map(async (path) => [path, await hash(path)] as const));
 }
 
 async function foundIds(): Promise<readonly string[]> {
@@ -42,6 +58,7 @@ test('a journal older than the catalog is only read, and all goes on once the ne
   await rename(journal, join(root, 'newest'));
   await rename(join(root, 'older'), journal);
 
+  const kept = await keptFiles();
   const third = await startServer({ dataDir });
   try {
     const ready = await fetch(`${third.url}/readyz`);
@@ -49,7 +66,7 @@ test('a journal older than the catalog is only read, and all goes on once the ne
       503,
       expect.stringMatching(/journal holds \d+ entries, and .*Put back the newest copy/),
     ]);
-    const refused = await record('new-1');
+    const refused = await record('new-1', 'new-2@eu-west-3');
     expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringMatching(/no event is taken: the journal holds \d+ entries/)]);
     await vi.waitFor(async () => expect(await foundIds()).toEqual(['early-1', 'early-2']), { timeout: 20_000, interval: 200 });
     const doctor = await runCli(['doctor', '--data-dir', dataDir]);
@@ -58,6 +75,8 @@ test('a journal older than the catalog is only read, and all goes on once the ne
   } finally {
     expect(await third.stop()).toBe(0);
   }
+  // What was counted, indexed and noted beside the newest copy is still that copy's.
+  expect(await keptFiles()).toEqual(kept);
 
   await rm(journal, { recursive: true });
   await rename(join(root, 'newest'), journal);

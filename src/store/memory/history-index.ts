@@ -63,6 +63,8 @@ class MemoryHistoryIndex implements HistoryIndex {
     this.#coveredTo = after;
   }
 
+  keepFiles(): void {}
+
   dropped(): readonly DroppedRun[] {
     return [];
   }

@@ -175,6 +175,41 @@ describe('runs', () => {
   });
 });
 
+describe('an index that keeps its files', () => {
+  const contents = (folder: string) => runFiles(folder).map((file) => [file, readFileSync(join(folder, file)).toString('hex')]);
+
+  test('answers from rows in memory, two tables of them beyond what is on disk, and the folder stays as it is', async () => {
+    const folder = await written(750);
+    const before = contents(folder);
+    const index = await open(folder);
+    index.keepFiles();
+    await rebuild(index, 899);
+    await index.expire(rowAt(201).timeMs);
+    await index.settle();
+    expect(await found(index)).toEqual(descending(899, 200));
+    await expect(index.add(rows(899, 950), 950n)).rejects.toThrow('history is only read');
+    expect([index.coveredTo(), (await found(index)).length]).toEqual([900n, 700]);
+    await index.close();
+    expect(contents(folder)).toEqual(before);
+    const again = await open(folder);
+    expect(again.coveredTo()).toBe(700n);
+    await again.close();
+  });
+
+  test('makes a part anew in memory alone', async () => {
+    const folder = await written(300);
+    const before = contents(folder);
+    const index = await open(folder);
+    index.keepFiles();
+    await index.forget(120n, 140n);
+    expect(index.coveredTo()).toBe(100n);
+    await rebuild(index, 350);
+    expect(await found(index)).toEqual(descending(350));
+    await index.close();
+    expect(contents(folder)).toEqual(before);
+  });
+});
+
 describe('crashes', () => {
   test('a run without its directory, and a directory that was not renamed yet, are deleted at start', async () => {
     const folder = await written(250);

@@ -80,6 +80,8 @@ export class DiskHistoryIndex implements HistoryIndex {
   readonly #dropped: DroppedRun[] = [];
   #isAdding = false;
   #isClosed = false;
+  /** Nothing is written or deleted in the folder any more: two tables in memory take what there is room for. */
+  #keepsFiles = false;
 
   constructor(options: DiskHistoryIndexOptions) {
     const tableRows = options.tableRows ?? TABLE_ROWS_MAX;
@@ -148,6 +150,11 @@ export class DiskHistoryIndex implements HistoryIndex {
     this.#runs = [];
   }
 
+  keepFiles(): void {
+    assert(this.#building === undefined && this.#tidying === undefined, 'nothing was added before');
+    this.#keepsFiles = true;
+  }
+
   dropped(): readonly DroppedRun[] {
     return this.#dropped;
   }
@@ -202,6 +209,8 @@ export class DiskHistoryIndex implements HistoryIndex {
 
   /** Hands the active table over to be written and goes on with an empty one. Waits while another is being written. */
   async #freeze(from: number): Promise<void> {
+    if (this.#keepsFiles && this.#frozen !== undefined)
+      throw new Error('history is only read, and memory has no room for more of what it lacks; put back the newest copy');
     while (this.#frozen !== undefined) {
       if (this.#building === undefined) this.#startBuilding(this.#frozen);
       await this.#building;
@@ -210,7 +219,7 @@ export class DiskHistoryIndex implements HistoryIndex {
     this.#active = this.#spare ?? this.#newTable(from);
     this.#active.reset(from);
     this.#spare = undefined;
-    this.#startBuilding(this.#frozen);
+    if (!this.#keepsFiles) this.#startBuilding(this.#frozen);
   }
 
   #newTable(after: number): NewestTable {
@@ -326,8 +335,9 @@ export class DiskHistoryIndex implements HistoryIndex {
 
   /** Deletes the files of runs, each directory first: without it the data is nothing. */
   #delete(runs: readonly Run[]): void {
+    for (const run of runs) run.close();
+    if (this.#keepsFiles) return;
     for (const run of runs) {
-      run.close();
       unlinkIfThere(join(this.#folder, `${run.name}.dir`));
       unlinkIfThere(join(this.#folder, `${run.name}.data`));
     }
@@ -360,7 +370,7 @@ export class DiskHistoryIndex implements HistoryIndex {
 
   /** Starts what there is to tidy, unless it is under way. */
   #tidy(): void {
-    if (this.#tidying !== undefined || this.#isClosed) return;
+    if (this.#tidying !== undefined || this.#isClosed || this.#keepsFiles) return;
     this.#tidying = this.#tidyAll().finally(() => {
       this.#tidying = undefined;
     });
