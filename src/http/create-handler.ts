@@ -186,8 +186,9 @@ class Exchange {
       const nowMs = this.#ports.signatureTimeMs();
       const { signature } = authorization;
       const signed = {
-        use: (afterMs: number) => this.#usedSignatures.use(signature, { nowMs, untilMs: signatureEndMs(authorization), afterMs }),
-        giveBack: () => this.#usedSignatures.giveBack(signature),
+        use: (afterMs: number) =>
+          this.#usedSignatures.use(call.account, signature, { nowMs, untilMs: signatureEndMs(authorization), afterMs }),
+        giveBack: () => this.#usedSignatures.giveBack(call.account, signature),
       };
       const output = await runOperation(this.#recording(), service, call, named, { body, signed });
       const contentType = service.protocol === 'aws-json' ? 'application/x-amz-json-1.1' : 'application/json';
