@@ -108,7 +108,8 @@ class HistoryIndexer implements HistoryFollower {
     const coveredTo = this.#deps.index.coveredTo();
     // A journal that was put back may end before (F46): there is no more to be had than it holds.
     const head = this.#deps.journal.head();
-    const target = head < this.#countedTo ? head : this.#countedTo;
+    const isCut = head < this.#countedTo;
+    const target = isCut ? head : this.#countedTo;
     return coveredTo < target ? { coveredTo, target } : undefined;
   }
 

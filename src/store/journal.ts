@@ -88,7 +88,7 @@ export type AppendVerdict =
 /** Makes the fact that says what became of the entries appended with it. */
 export type CloseAppend = (verdicts: readonly AppendVerdict[]) => NewFact;
 
-/** A range of sequences that cannot be read. */
+/** A range of sequences that cannot be read: their bytes are wrong, or the device does not give them. */
 export interface JournalDamage {
   /** First sequence that is unreadable. */
   readonly from: bigint;
@@ -143,7 +143,7 @@ export interface Journal {
   /**
    * Reads every entry and checks length, CRC and sequence. Returns all damage found: less when `signal` aborts.
    * @param rest Waited for after each part of at most some 64 MiB; absent: no rest.
-   * @throws the system's error when the device does not read a part, after all others were read.
+   * @throws the system's error when a part cannot be read for now, after all others were read.
    */
   scrub(signal?: AbortSignal, rest?: () => Promise<void>): Promise<readonly JournalDamage[]>;
 

@@ -2,17 +2,21 @@
  * The server dies at, or gets an error from, a chosen system call under load; strace puts the fault there.
  *
  * Each run begins with a copy of one data directory that has a trail and some events. Calls are counted by thread, as
- * strace does. reliability.md F02, F10, F13, F23, F45; §3 for the tool. `sweep.ts` says how many points, and how to repeat them.
+ * strace does. reliability.md F02, F10, F11, F13, F23, F45; §3 for the tool. `sweep.ts` says how many points, and how to repeat them.
  */
-import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Client } from '../../src/cli/client.ts';
 import { findServer } from '../../src/cli/find-server.ts';
+import { createSystemChance } from '../../src/store/disk/chance.ts';
+import { createSystemClock } from '../../src/store/disk/clock.ts';
+import { openDiskJournal } from '../../src/store/disk/journal/disk-journal.ts';
 import {
   checkLedger,
+  LEDGER_ACCOUNT,
   LEDGER_FLAGS,
   Ledger,
   newIds,
@@ -260,23 +264,106 @@ describe.skipIf(!hasStrace)('a server whose system calls are tampered with', () 
     expect(await again.stop()).toBe(0);
   });
 
-  test('a segment cannot be read (F11): a look-up of what lies there fails with 500, doctor shows the rest, and the event is told once it can be', async () => {
+  test('a segment cannot be read while the server runs (F11): who asks for what lies there is told so, doctor names file, place and error, and after a start that can read it all is there', async () => {
     const { dataDir, ledger } = await copyOfBase();
     const EventId = [...before.acknowledged.keys()][0]!;
     const server = await startServer({ dataDir, flags: LEDGER_FLAGS });
     // After a start no entry is in memory.
-    const strace = await tamper(server, 'pread64,preadv,read,readv:error=EIO:when=1+', await oldestSegment(dataDir));
+    const log = await oldestSegment(dataDir);
+    const strace = await tamper(server, UNREADABLE, log);
     const client = new Client(await findServer({ dataDir }));
-    await expect(client.call('GetEvent', { EventId })).rejects.toThrow(/InternalFailure|500/);
-    const doctor = await runCli(['doctor', '--data-dir', dataDir, '-o', 'json']);
-    // Whether the books can be given depends on how far they were checked before.
-    expect(JSON.parse(doctor.text)).toMatchObject({ Journal: { State: 'ok' }, Followers: expect.anything() });
+    await expect(client.call('GetEvent', { EventId })).rejects.toThrow(/damaged/);
+    const doctor = await runCli(['doctor', '--data-dir', dataDir]);
+    expect([doctor.exitCode, doctor.stderr]).toEqual([1, expect.stringContaining(deviceErrorOf(log))]);
+    await server.kill();
     await strace.stop();
-    expect(await client.call('GetEvent', { EventId })).toHaveProperty('Event.EventId', EventId);
-    expect((await checkLedger(server, ledger)).faults).toEqual([]);
-    expect(await server.stop()).toBe(0);
+
+    const again = await startServer({ dataDir, flags: LEDGER_FLAGS });
+    expect(await new Client(await findServer({ dataDir })).call('GetEvent', { EventId })).toHaveProperty('Event.EventId', EventId);
+    expect((await checkLedger(again, ledger)).faults).toEqual([]);
+    expect(await again.stop()).toBe(0);
+  });
+
+  test('a sealed segment that the followers have not read cannot be read (F11): the server starts and takes more, history goes on and says so, tree and trail stop, and nothing is missing after a start that can read it', async () => {
+    const { dataDir, ledger } = await copyOfBase();
+    // Events that only the journal has.
+    const other = await copyOfBase();
+    const writer = await startServer({ dataDir: other.dataDir, flags: LEDGER_FLAGS });
+    const unread = newIds(20);
+    expect(await sendBatch(await findServer({ dataDir: other.dataDir }), ledger, unread)).toMatchObject({ kind: 'answered' });
+    expect(await writer.stop()).toBe(0);
+    await cp(join(other.dataDir, 'journal'), join(dataDir, 'journal'), { recursive: true });
+    const sealed = await sealAll(join(dataDir, 'journal'));
+
+    const wrapper = ['strace', '-qq', ...injecting(UNREADABLE), '-P', sealed];
+    const server = await startServer({ dataDir, flags: LEDGER_FLAGS, wrapper });
+    expect(await sendBatch(await findServer({ dataDir }), ledger, newIds(5))).toMatchObject({ kind: 'answered' });
+    const client = new Client(await findServer({ dataDir }));
+    const states = await vi.waitFor(
+      async () => {
+        const { Followers } = await client.call<{ Followers: { Name: string; State: string }[] }>('GetHealth');
+        const found = Object.fromEntries(Followers.map(({ Name, State }) => [Name, State]));
+        expect(found).toMatchObject({ tree: 'stopped', [LEDGER_TRAIL]: 'stopped' });
+        const search = await runCli(['events', 'name:StartInstances', '--limit', '0', '-o', 'ndjson', '--data-dir', dataDir]);
+        expect([search.exitCode, search.stderr]).toEqual([
+          4,
+          expect.stringMatching(/journal entries .* are damaged and may be missing here/),
+        ]);
+        expect(search.text.match(/"EventId"/g)).toHaveLength(5);
+        return found;
+      },
+      { timeout: 30_000, interval: 200 },
+    );
+    expect(states).toMatchObject({ history: 'running', accounting: 'running' });
+    const doctor = await runCli(['doctor', '--data-dir', dataDir]);
+    expect([doctor.exitCode, doctor.stderr]).toEqual([1, expect.stringContaining(deviceErrorOf(sealed))]);
+    expect(doctor.stderr).toMatch(/put the segment back from a backup, then start the server again/);
+    await server.kill();
+
+    // Neither skipped nor twice: each is in one log file, and the digests are one chain.
+    const again = await startServer({ dataDir, flags: LEDGER_FLAGS });
+    expect((await checkLedger(again, ledger)).faults).toEqual([]);
+    expect((await runCli(['doctor', '--data-dir', dataDir])).exitCode).toBe(0);
+    expect(await again.stop()).toBe(0);
+  });
+
+  test('the end of the journal cannot be read at a start (F11): there is no start and nothing is cut, and all is there once it can be', async () => {
+    const { dataDir, ledger } = await copyOfBase();
+    const log = await activeSegment(dataDir);
+    const bytes = await readFile(log);
+    const wrapper = ['strace', '-qq', ...injecting(UNREADABLE), '-P', log];
+    await expect(startServer({ dataDir, flags: LEDGER_FLAGS, wrapper })).rejects.toThrow(
+      /the device does not read bytes \d+ to \d+ \(EIO\)\. Entries up to \d+ .*nothing is cut off, and the server does not start\. Copy/,
+    );
+    expect((await readFile(log)).equals(bytes)).toBe(true);
+    expect(await recover(dataDir, ledger)).toEqual([]);
   });
 });
+
+/** Every read fails as at a bad place of a disk. */
+const UNREADABLE = 'pread64,preadv,read,readv:error=EIO:when=1+';
+const LEDGER_TRAIL = `trail/${LEDGER_ACCOUNT}/us-east-1/main`;
+
+/** What is said of a file that the device does not read. */
+function deviceErrorOf(path: string): string {
+  return ` cannot be read: ${path}: the device does not read bytes `;
+}
+
+/** Has a journal that nobody has open begin a new segment and seal the one before. Returns the sealed file. */
+async function sealAll(folder: string): Promise<string> {
+  const options = { folder, clock: createSystemClock(), chance: createSystemChance(), sealing: 'in-place' } as const;
+  const journal = await openDiskJournal(options);
+  const next = journal.head() + 1n;
+  await journal.close();
+  const [log, ...others] = (await readdir(folder)).filter((name) => name.endsWith('.log'));
+  expect(others).toEqual([]);
+  // As it is left by a process that ends when it has made the file.
+  await writeFile(join(folder, `${String(next).padStart(20, '0')}${log!.slice(20)}`), '');
+  const again = await openDiskJournal(options);
+  await again.whenSealed();
+  await again.close();
+  return join(folder, log!.replace(/log$/, 'sealed'));
+}
 
 /** The file that the journal appends to: the newest segment that is not sealed. */
 async function activeSegment(dataDir: string): Promise<string> {

@@ -33,6 +33,9 @@ export interface SimulatedCall {
   readonly number: number;
   readonly name: CallName;
   readonly path: string;
+  /** Of a read: where it begins, and how much is wanted. */
+  readonly position?: number;
+  readonly bytes?: number;
 }
 
 /** The process, or the machine, is gone: every further call of this run ends like this. */
@@ -204,13 +207,13 @@ export class SimulatedFiles implements Files {
 
   #handle(path: string, inode: Inode): OpenFile {
     let isClosed = false;
-    const call = async (name: CallName): Promise<FaultKind | undefined> => {
+    const call = async (name: CallName, place?: { readonly position: number; readonly bytes: number }): Promise<FaultKind | undefined> => {
       if (isClosed) throw systemError('EBADF', name, path);
-      return await this.#call(name, path);
+      return await this.#call(name, path, place);
     };
     return {
       read: async (into, position) => {
-        await call('read');
+        await call('read', { position, bytes: into.length });
         return inode.content.copy(into, 0, position, position + into.length);
       },
       write: async (parts, position) => {
@@ -246,10 +249,10 @@ export class SimulatedFiles implements Files {
   }
 
   /** Counts a call, and lets others have their turn, as a real one would. */
-  async #call(name: CallName, path: string): Promise<FaultKind | undefined> {
+  async #call(name: CallName, path: string, place?: Pick<SimulatedCall, 'position' | 'bytes'>): Promise<FaultKind | undefined> {
     if (this.#ending !== undefined) throw new RunEnded('the run has ended');
     this.#calls += 1;
-    const fault = this.#options.fault?.({ number: this.#calls, name, path });
+    const fault = this.#options.fault?.({ number: this.#calls, name, path, ...place });
     if (fault === 'kill' || fault === 'power-cut') {
       this.#ending = fault;
       throw new RunEnded(`${fault} before call ${this.#calls}: ${name} ${path}`);

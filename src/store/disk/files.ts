@@ -23,6 +23,9 @@ export interface OpenFile {
   close(): Promise<void>;
 }
 
+/** What reading needs of a file. */
+export type ReadableFile = Pick<OpenFile, 'read' | 'sizeBytes'>;
+
 export interface Files {
   /** Makes a folder (0700) and those above it, durably. Succeeds when it is there. */
   makeFolder(path: string): Promise<void>;
@@ -104,7 +107,7 @@ class NodeFile implements OpenFile {
 }
 
 /** Reads until `into` is full or the file ends. Returns the number of bytes read. */
-export async function readFully(file: OpenFile, into: Uint8Array, position: number): Promise<number> {
+export async function readFully(file: Pick<OpenFile, 'read'>, into: Uint8Array, position: number): Promise<number> {
   let done = 0;
   while (done < into.length) {
     const count = await file.read(into.subarray(done), position + done);

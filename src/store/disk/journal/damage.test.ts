@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ACCOUNT, newEvent } from '../../../../test/stores/journal.contract.ts';
-import { ManualClock, seededChance } from '../../../../test/support/manual-clock.ts';
+import { seededChance } from '../../../../test/support/manual-clock.ts';
 import { randomFrom, SimulatedFiles } from '../../../../test/support/simulated-files.ts';
 import { type Journal, JournalDamaged, type JournalEntry } from '../../journal.ts';
 import { type DiskJournalOptions, openDiskJournal } from './disk-journal.ts';
@@ -14,17 +14,17 @@ const FOLDER = '/journal';
 
 async function openOver(files: SimulatedFiles, more: Partial<DiskJournalOptions> = {}) {
   const chance = seededChance('damage');
-  return await openDiskJournal({ folder: FOLDER, files, clock: new ManualClock(0), chance, freshBytes: 0, sealing: 'in-place', ...more });
+  return await openDiskJournal({ folder: FOLDER, files, clock: sleepingClock(), chance, freshBytes: 0, sealing: 'in-place', ...more });
 }
 
-/** A closed journal: sealed segments of several blocks each and an active one, or a single log file. */
+/** A closed journal: sealed segments of several blocks each and an active one, or log files, or a single one. */
 async function build(
-  kind: 'sealed' | 'log',
+  kind: 'sealed' | 'logs' | 'log',
   count = 60,
   segmentBytes = 25_000,
 ): Promise<{ readonly files: SimulatedFiles; readonly entries: readonly JournalEntry[] }> {
   const files = new SimulatedFiles({ seed: 1 });
-  const journal = await openOver(files, kind === 'log' ? {} : { segmentBytes });
+  const journal = await openOver(files, { ...(kind === 'log' ? {} : { segmentBytes }), ...(kind === 'logs' ? { sealing: 'never' } : {}) });
   const random = randomFrom(5);
   for (let index = 0; index < count / 2; index++) {
     const text = Array.from({ length: 300 }, () => Math.floor(random() * 1e9).toString(36)).join(' ');
@@ -179,40 +179,6 @@ describe('a flipped bit', () => {
     await journal.close();
   });
 
-  test('a full log file that the device does not read is told once and rests for an hour, and those after it are sealed meanwhile (F11)', async () => {
-    let unreadable: string | undefined;
-    const files = new SimulatedFiles({
-      seed: 1,
-      fault: ({ name, path }) => (name === 'read' && path === unreadable ? 'EIO' : undefined),
-    });
-    const clock = new ManualClock(0);
-    const problems: string[] = [];
-    const journal = await openOver(files, { clock, segmentBytes: 25_000, report: ({ message }) => void problems.push(message) });
-    const text = Array.from({ length: 1_000 }, (_, index) => (index * index).toString(36)).join(' ');
-    const fill = async (from: number, to: number): Promise<void> => {
-      for (let index = from; index < to; index++) {
-        await journal.append([newEvent(`${index}`, { text })]);
-        await journal.whenSealed();
-      }
-    };
-    await fill(0, 3);
-    [unreadable] = filesOf(files, 'log');
-    await fill(3, 50);
-    clock.pass(3_599_999);
-    await fill(50, 100);
-    expect(filesOf(files, 'log')).toEqual([unreadable, expect.any(String)]);
-    clock.pass(1);
-    await fill(100, 110);
-    expect(problems).toEqual([expect.stringMatching(/\.log cannot be read \(EIO\)/)]);
-
-    unreadable = undefined;
-    clock.pass(3_600_000);
-    await fill(110, 120);
-    expect(filesOf(files, 'log')).toHaveLength(1);
-    expect([problems.length, journal.damage(), (await journal.fetch([1n])).length]).toEqual([1, [], 1]);
-    await journal.close();
-  });
-
   test('in neighbours of a log file that is open is one range, whichever of them is read first', async () => {
     const files = new SimulatedFiles({ seed: 1 });
     const journal = await openOver(files);
@@ -353,6 +319,199 @@ describe('the end of the log file', () => {
   });
 });
 
+/** Tells time that passes only while somebody sleeps. */
+function sleepingClock() {
+  let nowMs = 0;
+  const sleep = async (ms: number): Promise<void> => {
+    nowMs += ms;
+  };
+  return { nowMs: () => nowMs, monotonicMs: () => nowMs, sleep };
+}
+
+/** A copy of files whose device gives an error at reads that meet a bad byte, while there are any. */
+function onBadDevice(files: SimulatedFiles, code: 'EIO' | 'EMFILE' = 'EIO') {
+  const bad = new Map<string, readonly [from: number, to: number]>();
+  const device = new SimulatedFiles({
+    seed: 2,
+    fault: ({ name, path, position = 0, bytes = 0 }) => {
+      const [from, to] = bad.get(path) ?? [0, 0];
+      return name === 'read' && position < to && from < position + bytes ? code : undefined;
+    },
+  });
+  device.adopt(files);
+  return { device, bad };
+}
+
+describe('bytes that the device does not read (F11)', () => {
+  const ALL = [0, Number.POSITIVE_INFINITY] as const;
+
+  test.each(['sealed', 'log'] as const)(
+    'of a %s file are damage of exactly the entries that lie there, with file, place and error; put back, all is read at the next start',
+    async (kind) => {
+      const { files, entries } = await build(kind);
+      const { device, bad } = onBadDevice(files);
+      const [path] = filesOf(files, kind);
+      const size = device.bytesOf(path!).length;
+      // A sealed file begins with a dictionary, which the index holds as well.
+      const at = kind === 'log' ? size >> 1 : size - 1_000;
+      bad.set(path!, [at, at + 1]);
+      const lost = await checkDamaged(device, entries, kind);
+      expect(lost).toBeGreaterThan(0);
+      expect(lost).toBeLessThan(20);
+      const clock = sleepingClock();
+      const journal = await openOver(device, { clock });
+      await journal.scrub();
+      expect(journal.damage()).toEqual([{ from: expect.any(BigInt), to: expect.any(BigInt), reason: expect.stringContaining(path!) }]);
+      expect(journal.damage()[0]!.reason).toMatch(/the device does not read bytes \d+ to \d+ \(EIO\)/);
+      expect(clock.nowMs()).toBeLessThanOrEqual(5_000);
+      await journal.close();
+
+      bad.clear();
+      expect(await checkDamaged(device, entries, 'put back')).toBe(0);
+    },
+  );
+
+  test.each(['sealed', 'logs'] as const)('of all %s but the last take no more than some seconds of a start', async (kind) => {
+    const { files, entries } = await build(kind);
+    const { device, bad } = onBadDevice(files);
+    for (const path of files.paths().slice(0, -1)) bad.set(path, ALL);
+    const clock = sleepingClock();
+    const journal = await openOver(device, { clock, sealing: 'never' });
+    expect(clock.nowMs()).toBeGreaterThan(0);
+    expect(clock.nowMs()).toBeLessThanOrEqual(6_000);
+    const found = await readEach(journal, entries);
+    const last = entries.findIndex((_, index) => found[index] !== 'damaged');
+    expect(last).toBeGreaterThan(entries.length / 2);
+    expect(found.slice(last)).toEqual(entries.slice(last).map(textOf));
+    expect(journal.damage().map(({ reason }) => reason)).toEqual(journal.damage().map(() => expect.stringContaining('(EIO)')));
+    await journal.close();
+  });
+
+  test('and then does again, within a second, are no damage', async () => {
+    for (const kind of ['sealed', 'log'] as const) {
+      const { files, entries } = await build(kind);
+      const { device, bad } = onBadDevice(files);
+      let sleeps = 0;
+      const clock = {
+        ...sleepingClock(),
+        sleep: async () => {
+          sleeps += 1;
+          if (sleeps % 2 === 0) bad.clear();
+        },
+      };
+      const journal = await openOver(device, { clock, cacheBytes: 0 });
+      for (const look of [() => journal.read(0n, 1_000), () => journal.scrub()]) {
+        for (const path of filesOf(files, kind)) bad.set(path, ALL);
+        await look();
+        expect(bad.size).toBe(0);
+      }
+      expect(journal.damage()).toEqual([]);
+      expect((await journal.read(0n, 1_000)).map(textOf)).toEqual(entries.map(textOf));
+      await journal.close();
+    }
+  });
+
+  test('of an index are made again from its segment', async () => {
+    const { files, entries } = await build('sealed');
+    const { device, bad } = onBadDevice(files);
+    const indexes = filesOf(files, 'index');
+    for (const path of indexes) bad.set(path, ALL);
+    const journal = await openOver(device, { clock: sleepingClock() });
+    bad.clear();
+    expect((await journal.read(0n, 1_000)).map(textOf)).toEqual(entries.map(textOf));
+    expect(await journal.append([{ ...newEvent('0'), bytes: entries[0]!.bytes }])).toEqual([{ kind: 'repeated', sequence: 1n }]);
+    expect(journal.damage()).toEqual([]);
+    await journal.close();
+  });
+
+  test('are told apart from a lack of descriptors or memory, which is a failure that may be tried again', async () => {
+    const { files, entries } = await build('sealed');
+    const { device, bad } = onBadDevice(files, 'EMFILE');
+    const journal = await openOver(device, { clock: sleepingClock(), cacheBytes: 0 });
+    bad.set(filesOf(files, 'sealed')[0]!, ALL);
+    await expect(journal.read(0n, 10)).rejects.toMatchObject({ code: 'EMFILE' });
+    await expect(journal.scrub()).rejects.toMatchObject({ code: 'EMFILE' });
+    expect(journal.damage()).toEqual([]);
+    bad.clear();
+    expect((await journal.read(0n, 10)).map(textOf)).toEqual(entries.slice(0, 10).map(textOf));
+    await journal.close();
+  });
+
+  test('behind the last mark of the last log file stop the start: nothing is cut, and all is there once they can be read', async () => {
+    const { files, entries } = await build('log');
+    const [path] = filesOf(files, 'log');
+    const bytes = files.bytesOf(path!);
+    for (const from of [bytes.length - 1, bytes.lastIndexOf('"eventID":"59"'), 0]) {
+      const { device, bad } = onBadDevice(files);
+      bad.set(path!, [from, bytes.length]);
+      await expect(openOver(device, { clock: sleepingClock() })).rejects.toThrow(
+        /\.log`: the device does not read bytes \d+ to \d+ \(EIO\)\. Entries up to \d+ are known .* nothing is cut off, and the server does not start\. Copy/,
+      );
+      expect(device.bytesOf(path!).equals(bytes)).toBe(true);
+      bad.clear();
+      expect(await checkDamaged(device, entries, 'put back')).toBe(0);
+    }
+  });
+
+  test('of the file that is written to leave what is appended afterwards as it is', async () => {
+    const { files, entries } = await build('log');
+    const { device, bad } = onBadDevice(files);
+    const [path] = filesOf(files, 'log');
+    const journal = await openOver(device, { clock: sleepingClock() });
+    bad.set(path!, [100, 101]);
+    await expect(journal.read(0n, 10)).rejects.toThrow(JournalDamaged);
+    const after = journal.damage().at(-1)!.to;
+    expect((await journal.read(after, 100)).map(textOf)).toEqual(entries.slice(Number(after)).map(textOf));
+    expect(await journal.append([newEvent('more')])).toMatchObject([{ kind: 'accepted', sequence: 61n }]);
+    expect((await journal.fetch([61n]))[0]!.id).toBe('more');
+    await journal.close();
+  });
+
+  test('of a full log file keep it from being compressed; those after it are, and it is as well once it can be read', async () => {
+    const { files } = await build('log', 0);
+    const { device, bad } = onBadDevice(files);
+    const problems: string[] = [];
+    const options = { clock: sleepingClock(), segmentBytes: 25_000, report: ({ message }: Error) => void problems.push(message) };
+    const text = Array.from({ length: 1_000 }, (_, index) => (index * index).toString(36)).join(' ');
+    const journal = await openOver(device, options);
+    const fill = async (from: number, to: number): Promise<void> => {
+      for (let index = from; index < to; index++) {
+        await journal.append([newEvent(`${index}`, { text })]);
+        await journal.whenSealed();
+      }
+    };
+    await fill(0, 3);
+    const [unreadable] = filesOf(device, 'log');
+    bad.set(unreadable!, ALL);
+    await fill(3, 50);
+    expect(filesOf(device, 'log')).toEqual([unreadable, expect.any(String)]);
+    expect(filesOf(device, 'sealed').length).toBeGreaterThan(2);
+    expect(journal.damage()).toMatchObject([{ from: 1n, reason: expect.stringMatching(/EIO/) }]);
+    await journal.close();
+
+    bad.clear();
+    const again = await openOver(device, options);
+    await again.whenSealed();
+    expect(filesOf(device, 'log')).toHaveLength(1);
+    expect([problems, again.damage(), (await again.fetch([1n])).length]).toEqual([[], [], 1]);
+    await again.close();
+  });
+
+  test('end no pass over the journal: what is damaged behind them is found as well', async () => {
+    const { files } = await build('sealed');
+    const [first, , third] = filesOf(files, 'sealed');
+    const { device, bad } = onBadDevice(files);
+    device.tamper(third!, flipAt(device.bytesOf(third!).length - 10, 0));
+    const journal = await openOver(device, { clock: sleepingClock(), cacheBytes: 0 });
+    bad.set(first!, ALL);
+    const found = await journal.scrub();
+    expect(found.at(-1)!.reason).toContain(third!);
+    expect(journal.damage()).toEqual(found);
+    expect(new Set(found.slice(0, -1).map(({ reason }) => reason.split(':')[0]))).toEqual(new Set([first]));
+    await journal.close();
+  });
+});
+
 describe('files that are gone', () => {
   test('an index is made again from its segment', async () => {
     const { files, entries } = await build('sealed');
@@ -370,23 +529,6 @@ describe('files that are gone', () => {
     for (const path of filesOf(files, 'index')) files.tamper(path, (bytes) => bytes.fill(0));
     expect(await journal.find(ACCOUNT, '0')).toBe(1n);
     expect(await journal.append([{ ...newEvent('1'), bytes: entries[1]!.bytes }])).toEqual([{ kind: 'repeated', sequence: 2n }]);
-    await journal.close();
-  });
-
-  test('a segment that the device does not read ends no pass: what is damaged behind it is found, then the error is told', async () => {
-    const { files } = await build('sealed');
-    const [first, , third] = filesOf(files, 'sealed');
-    const broken = new SimulatedFiles({
-      seed: 2,
-      fault: ({ name, path }) => (isBroken && name === 'read' && path === first ? 'EIO' : undefined),
-    });
-    let isBroken = false;
-    broken.adopt(files);
-    broken.tamper(third!, flipAt(broken.bytesOf(third!).length - 10, 0));
-    const journal = await openOver(broken, { cacheBytes: 0 });
-    isBroken = true;
-    await expect(journal.scrub()).rejects.toMatchObject({ code: 'EIO' });
-    expect(journal.damage()).toMatchObject([{ reason: expect.stringContaining(third!) }]);
     await journal.close();
   });
 

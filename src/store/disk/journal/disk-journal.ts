@@ -34,6 +34,7 @@ import { LogSegment } from './log-segment.ts';
 import { deriveNonces, NONCE_KEY_BYTES } from './nonces.ts';
 import { openSegments } from './open-segments.ts';
 import { RecentIds } from './recent-ids.ts';
+import { Patience } from './salvaged-file.ts';
 import { sealInWorker } from './seal-in-worker.ts';
 import { type SealTask, sealSegment } from './seal-segment.ts';
 import { SealedIds } from './sealed-ids.ts';
@@ -88,8 +89,6 @@ const OPEN_FILES_MAX = 256;
 const PAGE_CACHE_BYTES = 8 * 1_048_576;
 /** Free space is asked for at least this often while appends come in. */
 const SPACE_INTERVAL_MS = 1_000;
-/** A full log file that the device did not read is let be for this long, then tried again at the next rotation. */
-const UNREADABLE_REST_MS = 3_600_000;
 /** Codes that say "not now": nothing is lost, and it may work later. */
 const FULL_CODES = new Set(['ENOSPC', 'EDQUOT']);
 /** The same when a file is to be made. */
@@ -97,7 +96,8 @@ const CANNOT_CREATE_CODES = new Set([...FULL_CODES, 'EMFILE', 'ENFILE']);
 
 /**
  * Opens the journal of a folder, and recovers it.
- * @throws JournalTooNew when a newer Snowtrail wrote it; the system's error when a file cannot be read.
+ * @throws JournalTooNew when a newer Snowtrail wrote it; JournalEndUnreadable when the device does not read the end of the last log
+ * file; the system's error when a file cannot be opened or written.
  */
 export async function openDiskJournal(options: DiskJournalOptions): Promise<DiskJournal> {
   const journal = new SegmentedJournal(options);
@@ -191,8 +191,6 @@ class SegmentedJournal implements DiskJournal {
   #isClosed = false;
 
   #sealing: Promise<void> | undefined;
-  /** Log files that the device did not read, with the monotonic time from which on each is tried again. */
-  readonly #unreadable = new WeakMap<LogSegment, number>();
   readonly #stopSealing = new AbortController();
 
   constructor(options: DiskJournalOptions) {
@@ -225,7 +223,14 @@ class SegmentedJournal implements DiskJournal {
 
   /** What all sealed segments use together. */
   #shared() {
-    return { files: this.#files, pool: this.#pool, reader: this.#reader, cache: this.#cache, pages: this.#pages };
+    return {
+      files: this.#files,
+      clock: this.#options.clock,
+      pool: this.#pool,
+      reader: this.#reader,
+      cache: this.#cache,
+      pages: this.#pages,
+    };
   }
 
   // ---- appending ----
@@ -543,7 +548,7 @@ class SegmentedJournal implements DiskJournal {
     }
     await file.datasync();
     await this.#files.syncFolder(this.#folder);
-    return new LogSegment({ first, path, file, salt: this.#salt, reader: this.#thread });
+    return new LogSegment({ first, path, file, salt: this.#salt, clock: this.#options.clock, reader: this.#thread });
   }
 
   // ---- space ----
@@ -743,38 +748,28 @@ class SegmentedJournal implements DiskJournal {
   }
 
   /**
-   * Seals full log files from the oldest on, but damaged ones, which stay as they are, and ones that the device does not
-   * read, which rest for an hour. When it fails otherwise, the log files stay as well; the next rotation tries again.
+   * Seals full log files from the oldest on, but damaged ones, which stay as they are. When it fails otherwise, the log files
+   * stay as well; the next rotation tries again.
    */
   async #sealAll(): Promise<void> {
     for (;;) {
-      const log = this.#segments.find((segment): segment is LogSegment => segment instanceof LogSegment && this.#maySeal(segment));
+      const log = this.#segments.find(
+        (segment): segment is LogSegment => segment instanceof LogSegment && segment !== this.#active && !segment.isDamaged,
+      );
       if (log === undefined || this.#isClosed || this.#failure !== undefined) return;
       try {
         await this.#seal(log);
       } catch (error) {
         if (this.#isClosed) return;
-        if (await this.#isReadable(log)) throw error;
+        if (await this.#isWhole(log)) throw error;
       }
     }
   }
 
-  #maySeal(log: LogSegment): boolean {
-    const restsUntilMs = this.#unreadable.get(log) ?? Number.NEGATIVE_INFINITY;
-    return log !== this.#active && !log.isDamaged && this.#options.clock.monotonicMs() >= restsUntilMs;
-  }
-
-  /** Looks through a log file that could not be sealed. When it is damaged, or the device does not read it, that is remembered. */
-  async #isReadable(log: LogSegment): Promise<boolean> {
-    try {
-      for (const damage of await log.scrub(undefined)) this.#addDamage(damage);
-      return !log.isDamaged;
-    } catch (cause) {
-      const problem = `${log.path} cannot be read (${errorCode(cause) ?? cause}) and is not compressed for now, those after it are; see to the disk`;
-      if (!this.#unreadable.has(log)) this.#report(new Error(problem, { cause }));
-      this.#unreadable.set(log, this.#options.clock.monotonicMs() + UNREADABLE_REST_MS);
-      return false;
-    }
+  /** Looks through a log file that could not be sealed. When it is damaged, that is remembered. */
+  async #isWhole(log: LogSegment): Promise<boolean> {
+    for (const damage of await log.scrub(undefined)) this.#addDamage(damage);
+    return !log.isDamaged;
   }
 
   async #seal(log: LogSegment): Promise<void> {
@@ -789,14 +784,10 @@ class SegmentedJournal implements DiskJournal {
     };
     const isInWorker = (this.#options.sealing ?? (this.#files === nodeFiles ? 'worker' : 'in-place')) === 'worker';
     await (isInWorker ? sealInWorker(task, this.#stopSealing.signal) : sealSegment(this.#files, task));
-    const sealed = await openSealedSegment({
-      ...this.#shared(),
-      folder: this.#folder,
-      first,
-      last,
-      salt: this.#salt,
-    });
-    assert(sealed.damages.length === 0, 'a segment that was just sealed can be read');
+    const options = { ...this.#shared(), folder: this.#folder, first, last, salt: this.#salt };
+    const sealed = await openSealedSegment(options, new Patience(this.#options.clock));
+    // The log file stays, and wins at the next start.
+    if (sealed.damages.length > 0) throw new Error(`what was just sealed cannot be read: ${sealed.damages[0]!.reason}`);
     this.#segments[this.#segments.indexOf(log)] = sealed;
     this.#sealedIds.add(sealed);
     const logs = this.#segments.filter((segment) => segment instanceof LogSegment && segment !== this.#active);

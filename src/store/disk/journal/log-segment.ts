@@ -2,13 +2,15 @@
  * A log file that is open: the active one, and full ones until they are sealed.
  *
  * Knows where each of its entries begins. Every read checks length, CRC and sequence again; once one finds damage, all of the
- * file is looked through, and what is damaged is remembered.
+ * file is looked through, and what is damaged is remembered. What the device does not read is damage, too (`salvaged-file.ts`).
  */
+import type { Clock } from '../../clock.ts';
 import { type JournalDamage, JournalDamaged, type JournalEntry } from '../../journal.ts';
 import { type OpenFile, readFully } from '../files.ts';
 import { checkFrame, decodeFrame } from './frame.ts';
-import { newScanSummary, scanFrames } from './scan-frames.ts';
-import { damageOf, findDamage, type Segment } from './segment.ts';
+import { Patience, SalvagedFile } from './salvaged-file.ts';
+import { closeEnd, newScanSummary, scanFrames } from './scan-frames.ts';
+import { damageOf, damagesOf, findDamage, type Segment } from './segment.ts';
 import { PREAMBLE_BYTES } from './segment-name.ts';
 import type { SegmentFile, SegmentReader } from './segment-reader.ts';
 
@@ -20,6 +22,7 @@ export class LogSegment implements Segment {
   readonly path: string;
   readonly file: OpenFile;
   readonly #salt: number;
+  readonly #clock: Clock;
   readonly #reader: SegmentReader | undefined;
   readonly #readerFile: SegmentFile;
   /** Where each entry begins; 0 for one that cannot be read. */
@@ -40,6 +43,7 @@ export class LogSegment implements Segment {
     readonly path: string;
     readonly file: OpenFile;
     readonly salt: number;
+    readonly clock: Clock;
     /** For single entries; absent: they are read through `file` as well. */
     readonly reader: SegmentReader | undefined;
   }) {
@@ -47,6 +51,7 @@ export class LogSegment implements Segment {
     this.path = options.path;
     this.file = options.file;
     this.#salt = options.salt;
+    this.#clock = options.clock;
     this.#reader = options.reader;
     this.#readerFile = { path: options.path };
   }
@@ -91,7 +96,9 @@ export class LogSegment implements Segment {
     const lastRow = this.#lastRowWithin(row, limit, Math.min(bytesMax, READ_BYTES));
     this.#readers += 1;
     try {
-      const bytes = await this.#readBytes(position, this.#endOf(lastRow) - position, lastRow === row);
+      const end = this.#endOf(lastRow);
+      const file = this.#salvaged();
+      const bytes = await this.#readBytes(file, { position, length: end - position, isSingle: lastRow === row });
       const entries = this.#decode(bytes, position, row, lastRow);
       if (!(entries instanceof JournalDamaged)) return entries;
       this.#looking ??= this.scrub(undefined).finally(() => {
@@ -99,7 +106,11 @@ export class LogSegment implements Segment {
       });
       await this.#looking;
       const damage = findDamage(this.#damages, from);
-      throw damage === undefined ? entries : new JournalDamaged(damage);
+      if (damage !== undefined) throw new JournalDamaged(damage);
+      // The device gives now what it did not give before.
+      throw file.lossIn(position, end) === undefined
+        ? entries
+        : new Error(`${entries.message}; a look through the file found nothing wrong`);
     } finally {
       this.#readers -= 1;
       await this.#closeWhenUnused();
@@ -110,15 +121,16 @@ export class LogSegment implements Segment {
     const { first, last } = this;
     const summary = newScanSummary(first);
     const options = { salt: this.#salt, firstSequence: first, lastSequence: last, endBytes: this.#end };
+    const file = this.#salvaged();
     this.#readers += 1;
     try {
-      for await (const _ of scanFrames(this.file, options, summary)) if (signal?.aborted) return [];
+      for await (const _ of scanFrames(file, options, summary)) if (signal?.aborted) return [];
     } finally {
       this.#readers -= 1;
       await this.#closeWhenUnused();
     }
-    const damages = summary.holes.map((hole) => damageOf(this.path, hole.from, hole.to, `frames are damaged at byte ${hole.position}`));
-    if (summary.last < last) damages.push(damageOf(this.path, summary.last + 1, last, `frames are damaged from byte ${summary.end} on`));
+    closeEnd(summary, last);
+    const damages = damagesOf(this.path, summary.holes, file);
     this.#remember(damages);
     return damages;
   }
@@ -137,14 +149,21 @@ export class LogSegment implements Segment {
   }
 
   /** A single entry is mostly one of many that are fetched at once: the reader takes those together. */
-  async #readBytes(position: number, length: number, isSingle: boolean): Promise<Buffer> {
+  async #readBytes(
+    file: SalvagedFile,
+    { position, length, isSingle }: { readonly position: number; readonly length: number; readonly isSingle: boolean },
+  ): Promise<Buffer> {
     if (isSingle && this.#reader !== undefined) {
       // Sealed meanwhile and removed, or no file can be opened for now: the handle of this segment reads it, or says why not.
       const piece = await this.#reader.read(this.#readerFile, position, length).catch(() => undefined);
       if (piece instanceof Buffer) return piece;
     }
     const bytes = Buffer.allocUnsafeSlow(length);
-    return bytes.subarray(0, await readFully(this.file, bytes, position));
+    return bytes.subarray(0, await readFully(file, bytes, position));
+  }
+
+  #salvaged(): SalvagedFile {
+    return new SalvagedFile(this.file, new Patience(this.#clock));
   }
 
   async #closeWhenUnused(): Promise<void> {

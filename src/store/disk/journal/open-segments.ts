@@ -10,18 +10,29 @@
  *   also where whole frames follow: a power cut may keep the end of a group and lose its middle.
  * - whole frames after the last mark stay, although nobody was told: they are written again and synced first, because
  *   after a failed sync the page cache shows what the disk does not have.
+ * - what the device does not read (EIO) counts as bad frames where a mark after it vouches for them. Elsewhere nobody can say
+ *   whether it was promised: the journal is not opened, and nothing is cut.
  */
 import { join } from 'node:path';
+import type { Clock } from '../../clock.ts';
 import type { JournalDamage } from '../../journal.ts';
 import { type Files, type OpenFile, readFully, writeFully } from '../files.ts';
 import { encodeMark, frameIdentity } from './frame.ts';
 import { fingerprint } from './id-fingerprint.ts';
 import { LogSegment } from './log-segment.ts';
-import { newScanSummary, type ScanSummary, scanFrames, vouch } from './scan-frames.ts';
+import { Patience, SalvagedFile } from './salvaged-file.ts';
+import { closeEnd, newScanSummary, type ScanSummary, scanFrames } from './scan-frames.ts';
 import { openSealedSegment, type SealedSegment, type SealedSegmentOptions } from './sealed-segment.ts';
-import { damageOf } from './segment.ts';
+import { damageOf, damagesOf } from './segment.ts';
 import { IdColumns } from './segment-index.ts';
-import { encodePreamble, parseSegmentFileName, readPreamble, type SegmentFileKind, segmentFileName } from './segment-name.ts';
+import {
+  encodePreamble,
+  PREAMBLE_BYTES,
+  parseSegmentFileName,
+  readPreamble,
+  type SegmentFileKind,
+  segmentFileName,
+} from './segment-name.ts';
 import type { SegmentReader } from './segment-reader.ts';
 
 export interface OpenedSegments {
@@ -37,14 +48,15 @@ export interface OpenedSegments {
   readonly last: number;
 }
 
-interface SealedContext extends Pick<SealedSegmentOptions, 'files' | 'pool' | 'reader' | 'cache' | 'pages' | 'folder'> {
+interface SealedContext extends Pick<SealedSegmentOptions, 'files' | 'clock' | 'pool' | 'reader' | 'cache' | 'pages' | 'folder'> {
   /** What log files are given to read single entries with. */
   readonly thread: SegmentReader | undefined;
 }
 
-/** Opens all segments. @throws JournalTooNew, or the system's error */
+/** Opens all segments. @throws JournalTooNew, JournalEndUnreadable, or the system's error */
 export async function openSegments(context: SealedContext): Promise<OpenedSegments> {
   const found = await findSegmentFiles(context);
+  const patience = new Patience(context.clock);
   const segments: (LogSegment | SealedSegment)[] = [];
   const recentIds: { high: number; low: number; sequence: number }[] = [];
   const damages: JournalDamage[] = [];
@@ -53,12 +65,12 @@ export async function openSegments(context: SealedContext): Promise<OpenedSegmen
     if (first > last + 1) damages.push(damageOf(context.folder, last + 1, first - 1, 'a segment is missing'));
     const next = found.segments[place + 1]?.first;
     const options = { ...context, first, salt: found.salt!, ...(next === undefined ? {} : { last: next - 1 }) };
-    const log = kinds.has('log') ? await openLog(options) : undefined;
+    const log = kinds.has('log') ? await openLog(options, patience) : undefined;
     const isLogBest = log !== undefined && (!log.segment.isDamaged || !kinds.has('sealed'));
-    const sealed = isLogBest ? undefined : await openSealedSegment(options);
+    const sealed = isLogBest ? undefined : await openSealedSegment(options, patience);
     if (log !== undefined && (sealed === undefined || sealed.damages.length > 0)) {
       // The log file is what sealing begins with: what came out of it, whole or not, is made again.
-      await removeFiles(context, first, found.salt!, ['sealed', 'index'], kinds);
+      if (!log.segment.isDamaged) await removeFiles(context, first, found.salt!, ['sealed', 'index'], kinds);
       segments.push(log.segment);
       damages.push(...log.damages);
       recentIds.push(...log.ids);
@@ -124,6 +136,7 @@ interface OpenedLog {
 
 interface LogOptions {
   readonly files: Files;
+  readonly clock: Clock;
   readonly thread: SegmentReader | undefined;
   readonly folder: string;
   readonly first: number;
@@ -132,16 +145,22 @@ interface LogOptions {
   readonly last?: number;
 }
 
-async function openLog(options: LogOptions): Promise<OpenedLog> {
-  const { files, folder, first, salt } = options;
+/** The device does not read the end of the last log file, where acknowledged entries and a torn end cannot be told apart. */
+class JournalEndUnreadable extends Error {
+  override readonly name = 'JournalEndUnreadable';
+}
+
+async function openLog(options: LogOptions, patience: Patience): Promise<OpenedLog> {
+  const { files, clock, folder, first, salt } = options;
   const path = join(folder, segmentFileName({ first, salt, kind: 'log' }));
   const file = await files.open(path, 'write');
-  const isBegun = await readPreamble(file, 'log', path);
+  const salvaged = new SalvagedFile(file, patience);
+  const isBegun = (await readPreamble(salvaged, 'log', path)) || salvaged.lossIn(0, PREAMBLE_BYTES) !== undefined;
   const positions: number[] = [];
   const ids = new IdColumns();
   const summary = newScanSummary(first);
   const scan = scanFrames(
-    file,
+    salvaged,
     { salt, firstSequence: first, ...(options.last === undefined ? {} : { lastSequence: options.last }) },
     summary,
   );
@@ -153,14 +172,23 @@ async function openLog(options: LogOptions): Promise<OpenedLog> {
       ids.add(fingerprint(salt, kind, account, id), sequence - first);
     }
   }
-  if (options.last === undefined) await mendEnd(file, salt, summary, isBegun);
-  else closeEnd(summary, options.last);
+  if (options.last === undefined) {
+    const loss = salvaged.lossIn(summary.lastMarkAt, Number.POSITIVE_INFINITY);
+    if (loss !== undefined) {
+      await file.close();
+      throw endUnreadable(path, loss, summary.durable);
+    }
+    await mendEnd(file, salt, summary, isBegun);
+  } else {
+    // The next one is begun when this one is complete.
+    closeEnd(summary, options.last);
+  }
 
   const count = Math.max(0, summary.last - first + 1);
   positions.length = Math.min(positions.length, count);
   while (positions.length < count) positions.push(0);
-  const damages = summary.holes.map((hole) => damageOf(path, hole.from, hole.to, `frames are damaged at byte ${hole.position}`));
-  const segment = new LogSegment({ first, path, file, salt, reader: options.thread });
+  const damages = damagesOf(path, summary.holes, salvaged);
+  const segment = new LogSegment({ first, path, file, salt, clock, reader: options.thread });
   segment.load(positions, summary.entriesEnd, damages);
   return {
     segment,
@@ -169,11 +197,12 @@ async function openLog(options: LogOptions): Promise<OpenedLog> {
   };
 }
 
-/** A log file with another one after it: it was complete when the next one was begun. */
-function closeEnd(summary: ScanSummary, last: number): void {
-  if (summary.last < last) summary.holes.push({ from: summary.last + 1, to: last, position: summary.end, isProven: true });
-  summary.last = last;
-  vouch(summary, last);
+function endUnreadable(path: string, loss: string, durable: number): JournalEndUnreadable {
+  return new JournalEndUnreadable(
+    `\`${path}\`: ${loss}. Entries up to ${durable} are known to have been acknowledged, and what comes after them may be, too: nothing is cut ` +
+      'off, and the server does not start. Copy the whole data directory to a disk that works, with the newest whole copy of this file in its ' +
+      'place, and start there; keep the old disk until `snowtrail doctor` finds nothing',
+  );
 }
 
 /** The last log file: cuts the torn end, and makes durable what stays. */

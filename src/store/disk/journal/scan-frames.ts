@@ -5,7 +5,7 @@
  * It reports what is there and decides nothing: whether a hole is damage or the torn end of a group that nobody was
  * promised is for `open-segments.ts` to say, by the marks.
  */
-import { type OpenFile, readFully } from '../files.ts';
+import { type ReadableFile, readFully } from '../files.ts';
 import { checkFrame, type FoundFrame, FRAME_BYTES_MAX, mayBeginFrame } from './frame.ts';
 import { PREAMBLE_BYTES } from './segment-name.ts';
 
@@ -60,7 +60,11 @@ export function newScanSummary(firstSequence: number): ScanSummary {
 }
 
 /** Scans a file; `summary` is filled in on the way. Reads in windows of 4 MiB. */
-export async function* scanFrames(file: OpenFile, options: ScanOptions, summary: ScanSummary): AsyncGenerator<FrameBatch, void, undefined> {
+export async function* scanFrames(
+  file: ReadableFile,
+  options: ScanOptions,
+  summary: ScanSummary,
+): AsyncGenerator<FrameBatch, void, undefined> {
   const { salt, lastSequence = Number.POSITIVE_INFINITY } = options;
   const sizeBytes = Math.min(options.endBytes ?? Number.POSITIVE_INFINITY, await file.sizeBytes());
   summary.sizeBytes = sizeBytes;
@@ -109,8 +113,15 @@ export async function* scanFrames(file: OpenFile, options: ScanOptions, summary:
   }
 }
 
+/** The file must hold everything up to `last`: what is missing at its end is a hole, and every hole is damage. */
+export function closeEnd(summary: ScanSummary, last: number): void {
+  if (summary.last < last) summary.holes.push({ from: summary.last + 1, to: last, position: summary.end, isProven: true });
+  summary.last = last;
+  vouch(summary, last);
+}
+
 /** Everything up to `sequence` had been durable: what is missing of it is damage. */
-export function vouch(summary: ScanSummary, sequence: number): void {
+function vouch(summary: ScanSummary, sequence: number): void {
   summary.durable = Math.max(summary.durable, sequence);
   for (const hole of summary.holes) if (hole.from <= sequence) hole.isProven = true;
 }

@@ -4,9 +4,10 @@
  */
 import { crc32, inflateRawSync } from 'node:zlib';
 import type { JournalEntry } from '../../journal.ts';
-import { type OpenFile, readFully } from '../files.ts';
+import { readFully } from '../files.ts';
 import { fingerprint } from './id-fingerprint.ts';
 import { NONCE_KEY_BYTES } from './nonces.ts';
+import type { SalvagedFile } from './salvaged-file.ts';
 import { SEALED_HEAD_BYTES } from './seal-segment.ts';
 import { IdColumns, type IndexContent } from './segment-index.ts';
 import { PREAMBLE_BYTES } from './segment-name.ts';
@@ -27,7 +28,7 @@ export interface SealedScan {
 }
 
 /** Scans a sealed file. `undefined` when its head is damaged, so that nothing in it can be read. */
-export async function scanSealed(file: OpenFile, salt: number, firstSequence: number): Promise<SealedScan | undefined> {
+export async function scanSealed(file: SalvagedFile, salt: number, firstSequence: number): Promise<SealedScan | undefined> {
   const head = await readSealedHead(file, salt, firstSequence);
   if (head === undefined) return undefined;
   const sealedBytes = await file.sizeBytes();
@@ -42,7 +43,10 @@ export async function scanSealed(file: OpenFile, salt: number, firstSequence: nu
   while (position < sealedBytes) {
     const found = await findBlock(file, { salt, from: position, sizeBytes: sealedBytes, row });
     if (found === undefined) break;
-    if (found.firstRow > row) unreadable.push({ fromRow: row, toRow: found.firstRow - 1, reason: 'the head of a block is damaged' });
+    if (found.firstRow > row) {
+      const reason = file.lossIn(position, found.position) ?? 'the head of a block is damaged';
+      unreadable.push({ fromRow: row, toRow: found.firstRow - 1, reason });
+    }
     row = found.firstRow + found.count;
     position = found.position + found.bytes;
     const outcome = await readEntries(file, found, context);
@@ -56,13 +60,16 @@ export async function scanSealed(file: OpenFile, salt: number, firstSequence: nu
       ids.add(fingerprint(salt, entry.kind, entry.account, entry.id), Number(entry.sequence) - firstSequence);
     }
   }
-  if (row < head.entries) unreadable.push({ fromRow: row, toRow: head.entries - 1, reason: 'the file ends too early' });
+  if (row < head.entries) {
+    const reason = file.lossIn(position, sealedBytes) ?? 'the file ends too early';
+    unreadable.push({ fromRow: row, toRow: head.entries - 1, reason });
+  }
   const { entries, dictionary, nonceKey } = head;
   return { content: { firstSequence, entries, sealedBytes, dictionary, nonceKey, blockRows, blockPositions, ids }, unreadable };
 }
 
 /** What the head of a sealed file says; `undefined` when it is damaged. */
-async function readSealedHead(file: OpenFile, salt: number, firstSequence: number) {
+async function readSealedHead(file: SalvagedFile, salt: number, firstSequence: number) {
   const bytes = Buffer.alloc(SEALED_HEAD_BYTES + 65_536);
   const count = await readFully(file, bytes, 0);
   if (count < SEALED_HEAD_BYTES) return undefined;
@@ -83,7 +90,7 @@ interface FoundBlock {
 
 /** The block at `from`, or the next one after it whose head is whole. */
 async function findBlock(
-  file: OpenFile,
+  file: SalvagedFile,
   place: { readonly salt: number; readonly from: number; readonly sizeBytes: number; readonly row: number },
 ): Promise<FoundBlock | undefined> {
   const first = Buffer.alloc(BLOCK_HEAD_BYTES);
@@ -115,13 +122,13 @@ function blockAt(
 }
 
 /** The entries of a block, or what is wrong with it. */
-async function readEntries(file: OpenFile, { position, bytes }: FoundBlock, context: Packing): Promise<JournalEntry[] | string> {
+async function readEntries(file: SalvagedFile, { position, bytes }: FoundBlock, context: Packing): Promise<JournalEntry[] | string> {
   const block = Buffer.allocUnsafeSlow(bytes);
   const count = await readFully(file, block, position);
   try {
     return new UnpackedBlock(unpackBlock(block.subarray(0, count), context), context).entries();
   } catch (error) {
-    if (isBlockDamage(error)) return error.message;
+    if (isBlockDamage(error)) return file.lossIn(position, position + bytes) ?? error.message;
     throw error;
   }
 }

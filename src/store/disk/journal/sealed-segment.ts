@@ -6,12 +6,14 @@
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import type { Clock } from '../../clock.ts';
 import { type JournalDamage, JournalDamaged, type JournalEntry } from '../../journal.ts';
 import { errorCode, type Files, type OpenFile, readFully, writeFully } from '../files.ts';
 import type { BlockCache } from './block-cache.ts';
 import type { FilePool } from './file-pool.ts';
 import { IdFilter } from './id-filter.ts';
 import type { Fingerprint } from './id-fingerprint.ts';
+import { deviceProblem, isDeviceError, Patience, readAgain, SalvagedFile } from './salvaged-file.ts';
 import { scanSealed, type UnreadableRows } from './scan-sealed.ts';
 import { damageOf, findDamage, type Segment } from './segment.ts';
 import {
@@ -51,6 +53,7 @@ export interface CachedPage {
 
 export interface SealedSegmentOptions {
   readonly files: Files;
+  readonly clock: Clock;
   readonly pool: FilePool;
   readonly reader: SegmentReader;
   readonly cache: BlockCache<UnpackedBlock>;
@@ -62,10 +65,13 @@ export interface SealedSegmentOptions {
   readonly last?: number;
 }
 
-/** Opens a sealed segment. Damage in it is known afterwards, unless the index hides it until the block is read. */
-export async function openSealedSegment(options: SealedSegmentOptions): Promise<SealedSegment> {
+/**
+ * Opens a sealed segment. Damage in it is known afterwards, unless the index hides it until the block is read.
+ * @param patience With errors of the device, of all that is opened together.
+ */
+export async function openSealedSegment(options: SealedSegmentOptions, patience: Patience): Promise<SealedSegment> {
   const segment = new SealedSegment(options);
-  await segment.open();
+  await segment.open(patience);
   return segment;
 }
 
@@ -85,6 +91,8 @@ export class SealedSegment implements Segment {
   #heldIndex: Buffer | undefined;
   /** Found when the file was scanned. */
   #damages: readonly JournalDamage[] = [];
+  /** Why the device does not read a block, by position. Not asked for again: appends wait for the blocks that may hold an id. */
+  readonly #unreadable = new Map<number, string>();
 
   constructor(options: SealedSegmentOptions) {
     const { folder, first, salt } = options;
@@ -112,12 +120,12 @@ export class SealedSegment implements Segment {
   }
 
   /** Reads the index, or makes it again. @throws JournalTooNew */
-  async open(): Promise<void> {
-    const sizeBytes = await this.#checkFile();
-    const index = await this.#loadIndex();
+  async open(patience: Patience): Promise<void> {
+    const sizeBytes = await this.#checkFile(patience);
+    const index = await this.#loadIndex(patience);
     const isFitting = index !== undefined && index.firstSequence === this.first && index.sealedBytes === sizeBytes;
     if (isFitting) this.#adopt(index);
-    else await this.#rebuild(index);
+    else await this.#rebuild(index, patience);
     this.#last = this.#options.last ?? this.first + this.#index.entries - 1;
     const rows = this.#index.entries;
     if (this.first + rows <= this.#last && this.#damages.length === 0)
@@ -182,21 +190,26 @@ export class SealedSegment implements Segment {
     return this.#options.pool.use(this.path, work);
   }
 
-  /** Size of the sealed file; 0 when there is none. @throws JournalTooNew */
-  async #checkFile(): Promise<number> {
+  /** Size of the sealed file; 0 when there is none, or it cannot be opened. @throws JournalTooNew */
+  async #checkFile(patience: Patience): Promise<number> {
     try {
-      return await this.#use(async (file) => {
-        await readPreamble(file, 'sealed', this.path);
-        return await file.sizeBytes();
-      });
+      return await readAgain(patience, () =>
+        this.#use(async (file) => {
+          await readPreamble(new SalvagedFile(file, patience), 'sealed', this.path);
+          return await file.sizeBytes();
+        }),
+      );
     } catch (error) {
-      if (errorCode(error) === 'ENOENT') return 0;
+      if (isLost(error)) return 0;
       throw error;
     }
   }
 
-  async #loadIndex(): Promise<SegmentIndex | undefined> {
-    const bytes = await readWhole(this.#options.files, this.#indexPath);
+  async #loadIndex(patience: Patience): Promise<SegmentIndex | undefined> {
+    const bytes = await readAgain(patience, () => readWhole(this.#options.files, this.#indexPath)).catch((error: unknown) => {
+      if (isLost(error)) return undefined;
+      throw error;
+    });
     if (bytes === undefined) return undefined;
     const highs: number[] = [];
     const index = decodeIndex(bytes, this.#options.salt, this.#indexPath, (high) => highs.push(high));
@@ -214,16 +227,25 @@ export class SealedSegment implements Segment {
   }
 
   /** Scans the sealed file and makes the index anew. A new file is written only when nothing is damaged: else every start finds it again. */
-  async #rebuild(stale: SegmentIndex | undefined): Promise<void> {
+  async #rebuild(stale: SegmentIndex | undefined, patience: Patience): Promise<void> {
     const { files, folder, salt } = this.#options;
-    const scan = await this.#use((file) => scanSealed(file, salt, this.first)).catch((error: unknown) => {
-      if (errorCode(error) === 'ENOENT') return undefined;
+    let problem = 'the file is missing, or its head is damaged';
+    const scan = await readAgain(patience, () =>
+      this.#use(async (file) => {
+        const salvaged = new SalvagedFile(file, patience);
+        const found = await scanSealed(salvaged, salt, this.first);
+        if (found === undefined) problem = salvaged.lossIn(0, Number.POSITIVE_INFINITY) ?? problem;
+        return found;
+      }),
+    ).catch((error: unknown) => {
+      if (isDeviceError(error)) problem = 'the device does not open the file (EIO)';
+      if (isLost(error)) return undefined;
       throw error;
     });
     if (scan === undefined) {
       const last = this.#options.last ?? this.first + (stale?.entries ?? 0) - 1;
       this.#index = { ...EMPTY_INDEX, firstSequence: this.first };
-      this.#damages = last < this.first ? [] : [damageOf(this.path, this.first, last, 'the file is missing, or its head is damaged')];
+      this.#damages = last < this.first ? [] : [damageOf(this.path, this.first, last, problem)];
       return;
     }
     this.#damages = scan.unreadable.map(({ fromRow, toRow, reason }: UnreadableRows) =>
@@ -283,8 +305,8 @@ export class SealedSegment implements Segment {
 
   /** A block, or what is wrong with it. */
   async #readAt({ position, bytes, first, last }: BlockPlace): Promise<UnpackedBlock | string> {
-    const { salt, reader } = this.#options;
-    const outcome = await reader.read(this.#file, position, bytes);
+    const { salt } = this.#options;
+    const outcome = this.#unreadable.get(position) ?? (await this.#readPiece(position, bytes));
     if (typeof outcome === 'string') return outcome;
     try {
       const block = new UnpackedBlock(outcome, { salt, firstSequence: this.first });
@@ -292,6 +314,18 @@ export class SealedSegment implements Segment {
     } catch (error) {
       if (isBlockDamage(error)) return error.message;
       throw error;
+    }
+  }
+
+  async #readPiece(position: number, bytes: number): Promise<Buffer | string> {
+    const { reader, clock } = this.#options;
+    try {
+      return await readAgain(new Patience(clock), () => reader.read(this.#file, position, bytes));
+    } catch (error) {
+      if (!isDeviceError(error)) throw error;
+      const problem = deviceProblem(position, position + bytes);
+      this.#unreadable.set(position, problem);
+      return problem;
     }
   }
 
@@ -325,22 +359,23 @@ export class SealedSegment implements Segment {
     return cached.bytes;
   }
 
-  /** Part of the index; `undefined` when it is gone. */
+  /** Part of the index; `undefined` when it is gone, or the device does not read it. */
   async #readIndex(position: number, bytes: number): Promise<Buffer | undefined> {
     if (this.#heldIndex !== undefined) return this.#heldIndex.subarray(position, position + bytes);
     const part = Buffer.allocUnsafe(bytes);
+    const { clock, pool } = this.#options;
     try {
-      const count = await this.#options.pool.use(this.#indexPath, (file) => readFully(file, part, position));
+      const count = await readAgain(new Patience(clock), () => pool.use(this.#indexPath, (file) => readFully(file, part, position)));
       return count < bytes ? undefined : part;
     } catch (error) {
-      if (errorCode(error) === 'ENOENT') return undefined;
+      if (isLost(error)) return undefined;
       throw error;
     }
   }
 
   async #findRowsAnew(id: Fingerprint): Promise<number[]> {
     await this.#options.pool.forget(this.#indexPath);
-    await this.#rebuild(this.#index);
+    await this.#rebuild(this.#index, new Patience(this.#options.clock));
     this.#highs = new Uint32Array(0);
     const rows = await this.#findRows(id);
     if (rows === undefined) throw new Error(`\`${this.#indexPath}\` cannot be made again: \`${this.path}\` is damaged`);
@@ -360,6 +395,11 @@ const EMPTY_INDEX: SegmentIndex = {
   ids: 0,
   pagesAt: 0,
 };
+
+/** There is no such file, or the device does not give it: what is left of the two does without. */
+function isLost(error: unknown): boolean {
+  return errorCode(error) === 'ENOENT' || isDeviceError(error);
+}
 
 /** Content of a file; `undefined` when there is none. */
 async function readWhole(files: Files, path: string): Promise<Buffer | undefined> {

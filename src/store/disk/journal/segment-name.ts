@@ -5,7 +5,7 @@
  * page then costs no more than the entries that lie in it.
  */
 import { crc32 } from 'node:zlib';
-import { type OpenFile, readFully } from '../files.ts';
+import { type ReadableFile, readFully } from '../files.ts';
 
 /** `log`: frames as they came. `sealed`: compressed in blocks. `index`: where the blocks and ids of a sealed one are. */
 export type SegmentFileKind = 'log' | 'sealed' | 'index';
@@ -72,7 +72,7 @@ export function checkPreamble(kind: SegmentFileKind, bytes: Buffer, path: string
 }
 
 /** Reads and checks the beginning of an open file. @throws JournalTooNew */
-export async function readPreamble(file: OpenFile, kind: SegmentFileKind, path: string): Promise<boolean> {
+export async function readPreamble(file: ReadableFile, kind: SegmentFileKind, path: string): Promise<boolean> {
   const bytes = Buffer.alloc(PREAMBLE_BYTES);
   const count = await readFully(file, bytes, 0);
   return checkPreamble(kind, bytes.subarray(0, count), path);

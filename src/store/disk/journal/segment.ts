@@ -3,6 +3,8 @@
  * blocks; the journal asks both the same questions.
  */
 import type { JournalDamage, JournalEntry } from '../../journal.ts';
+import type { SalvagedFile } from './salvaged-file.ts';
+import type { FrameHole } from './scan-frames.ts';
 
 export interface Segment {
   readonly first: number;
@@ -20,6 +22,14 @@ export interface Segment {
 /** Damage of rows of a segment. */
 export function damageOf(path: string, from: number, to: number, reason: string): JournalDamage {
   return { from: BigInt(from), to: BigInt(to), reason: `${path}: ${reason}` };
+}
+
+/** What the holes of a scanned log file are, in order. */
+export function damagesOf(path: string, holes: readonly FrameHole[], file: SalvagedFile): JournalDamage[] {
+  return holes.map(({ from, to, position }, index) => {
+    const loss = file.lossIn(position, holes[index + 1]?.position ?? Number.POSITIVE_INFINITY);
+    return damageOf(path, from, to, loss ?? `frames are damaged at byte ${position}`);
+  });
 }
 
 /** The damage that covers a sequence. */

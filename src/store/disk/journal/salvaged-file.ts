@@ -1,0 +1,131 @@
+/**
+ * Reads that go on where the device gives an error (EIO): tried again for about a second, then done without what does not come.
+ *
+ * What does not come is read as zeros, which no checksum accepts: everybody who finds damage by the checksums finds this as
+ * well, and `lossIn` says why. An error that goes away in that time leaves no trace. Other errors, such as a lack of memory
+ * or descriptors, say nothing of the bytes: they are thrown as they are.
+ * Source: docs/decisions/0010-who-passes-over-damage.md.
+ */
+import type { Clock } from '../../clock.ts';
+import { errorCode, type ReadableFile, readFully } from '../files.ts';
+
+/** Before each further try; the first comes at once. */
+const WAITS_MS = [0, 200, 800];
+/** What a device gives or does not give as a whole is rarely larger. */
+const PIECE_BYTES = 4_096;
+const PATIENCE_MS = 5_000;
+
+/** Whether the device says that it cannot give these bytes. */
+export function isDeviceError(error: unknown): boolean {
+  return errorCode(error) === 'EIO';
+}
+
+/** How long errors of a device may hold up one piece of work, such as a start. From the first error on. */
+export class Patience {
+  readonly #clock: Pick<Clock, 'monotonicMs' | 'sleep'>;
+  #untilMs: number | undefined;
+
+  constructor(clock: Pick<Clock, 'monotonicMs' | 'sleep'>) {
+    this.#clock = clock;
+  }
+
+  isOver(): boolean {
+    this.#untilMs ??= this.#clock.monotonicMs() + PATIENCE_MS;
+    return this.#clock.monotonicMs() >= this.#untilMs;
+  }
+
+  /** Waits before a further try; no more once it is over. */
+  async rest(ms: number): Promise<void> {
+    if (!this.isOver() && ms > 0) await this.#clock.sleep(ms);
+  }
+}
+
+/** Tries a read again that the device refuses. @throws its error when it stays; any other error at once. */
+export async function readAgain<T>(patience: Patience, read: () => Promise<T>): Promise<T> {
+  for (const waitMs of WAITS_MS) {
+    try {
+      return await read();
+    } catch (error) {
+      if (!isDeviceError(error)) throw error;
+      await patience.rest(waitMs);
+    }
+  }
+  return await read();
+}
+
+/** A file without the bytes that its device does not give. */
+export class SalvagedFile implements ReadableFile {
+  readonly #file: ReadableFile;
+  readonly #patience: Patience;
+  /** Numbers of the pieces that did not come. They are not asked for again. */
+  readonly #lost = new Set<number>();
+
+  constructor(file: ReadableFile, patience: Patience) {
+    this.#file = file;
+    this.#patience = patience;
+  }
+
+  sizeBytes(): Promise<number> {
+    return this.#file.sizeBytes();
+  }
+
+  async read(into: Uint8Array, position: number): Promise<number> {
+    if (this.lossIn(position, position + into.length) === undefined) {
+      try {
+        return await readFully(this.#file, into, position);
+      } catch (error) {
+        if (!isDeviceError(error)) throw error;
+      }
+    }
+    const count = Math.max(0, Math.min(into.length, (await this.sizeBytes()) - position));
+    const wanted = into.subarray(0, count).fill(0);
+    let missing: readonly number[] = piecesOf(position, position + count).filter((piece) => !this.#lost.has(piece));
+    for (const waitMs of WAITS_MS) {
+      if (missing.length === 0) break;
+      await this.#patience.rest(waitMs);
+      missing = await this.#readPieces(wanted, position, missing);
+    }
+    for (const piece of missing) this.#lost.add(piece);
+    return count;
+  }
+
+  /** Why a part of the file, `to` not included, is not what was written; `undefined` when the device gave all that was asked for. */
+  lossIn(from: number, to: number): string | undefined {
+    if (this.#lost.size === 0) return undefined;
+    const first = [...this.#lost].sort((a, b) => a - b).find((piece) => (piece + 1) * PIECE_BYTES > from && piece * PIECE_BYTES < to);
+    if (first === undefined) return undefined;
+    let last = first;
+    while (this.#lost.has(last + 1)) last += 1;
+    return deviceProblem(first * PIECE_BYTES, (last + 1) * PIECE_BYTES);
+  }
+
+  /** Reads pieces into their places. Returns those that did not come: once patience is over, with the next one all that are left. */
+  async #readPieces(into: Uint8Array, position: number, pieces: readonly number[]): Promise<readonly number[]> {
+    const missing: number[] = [];
+    for (const [place, piece] of pieces.entries()) {
+      const from = Math.max(piece * PIECE_BYTES, position);
+      const part = into.subarray(from - position, (piece + 1) * PIECE_BYTES - position);
+      const wasOver = this.#patience.isOver();
+      try {
+        await readFully(this.#file, part, from);
+      } catch (error) {
+        if (!isDeviceError(error)) throw error;
+        part.fill(0);
+        if (wasOver) return [...missing, ...pieces.slice(place)];
+        missing.push(piece);
+      }
+    }
+    return missing;
+  }
+}
+
+/** What is said of bytes that a device does not give, `to` not included. */
+export function deviceProblem(from: number, to: number): string {
+  return `the device does not read bytes ${from} to ${to - 1} (EIO)`;
+}
+
+/** Numbers of the pieces that a part of a file lies in. */
+function piecesOf(from: number, to: number): number[] {
+  const first = Math.floor(from / PIECE_BYTES);
+  return Array.from({ length: Math.max(0, Math.ceil(to / PIECE_BYTES) - first) }, (_, index) => first + index);
+}
