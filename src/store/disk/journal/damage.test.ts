@@ -387,6 +387,25 @@ describe('bytes that the device does not read (F11)', () => {
     await journal.close();
   });
 
+  test('of a segment whose blocks are read one after the other hold up the reader for no more than some seconds', async () => {
+    const { files, entries } = await build('sealed', 400, 300_000);
+    const { device, bad } = onBadDevice(files);
+    const clock = sleepingClock();
+    const journal = await openOver(device, { clock });
+    const [path] = filesOf(files, 'sealed');
+    bad.set(path!, ALL);
+    const found: string[] = [];
+    for (const entry of entries) found.push(...(await readEach(journal, [entry])));
+    expect(clock.nowMs()).toBeLessThanOrEqual(6_000);
+    const inFile = journal.damage().map(({ reason }) => reason);
+    expect(inFile.length).toBeGreaterThan(10);
+    expect(inFile).toEqual(inFile.map(() => expect.stringContaining(path!)));
+    const lost = found.filter((entry) => entry === 'damaged').length;
+    expect(journal.damage()).toMatchObject([{ from: 1n }, ...Array.from({ length: inFile.length - 1 }, () => ({}))]);
+    expect(journal.damage().at(-1)).toMatchObject({ to: BigInt(lost) });
+    await journal.close();
+  });
+
   test('and then does again, within a second, are no damage', async () => {
     for (const kind of ['sealed', 'log'] as const) {
       const { files, entries } = await build(kind);

@@ -22,7 +22,7 @@ export class LogSegment implements Segment {
   readonly path: string;
   readonly file: OpenFile;
   readonly #salt: number;
-  readonly #clock: Clock;
+  readonly #patience: Patience;
   readonly #reader: SegmentReader | undefined;
   readonly #readerFile: SegmentFile;
   /** Where each entry begins; 0 for one that cannot be read. */
@@ -51,7 +51,7 @@ export class LogSegment implements Segment {
     this.path = options.path;
     this.file = options.file;
     this.#salt = options.salt;
-    this.#clock = options.clock;
+    this.#patience = new Patience(options.clock);
     this.#reader = options.reader;
     this.#readerFile = { path: options.path };
   }
@@ -163,7 +163,7 @@ export class LogSegment implements Segment {
   }
 
   #salvaged(): SalvagedFile {
-    return new SalvagedFile(this.file, new Patience(this.#clock));
+    return new SalvagedFile(this.file, this.#patience);
   }
 
   async #closeWhenUnused(): Promise<void> {

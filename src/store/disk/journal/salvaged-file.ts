@@ -14,13 +14,17 @@ const WAITS_MS = [0, 200, 800];
 /** What a device gives or does not give as a whole is rarely larger. */
 const PIECE_BYTES = 4_096;
 const PATIENCE_MS = 5_000;
+const RENEWED_MS = 600_000;
 
 /** Whether the device says that it cannot give these bytes. */
 export function isDeviceError(error: unknown): boolean {
   return errorCode(error) === 'EIO';
 }
 
-/** How long errors of a device may hold up one piece of work, such as a start. From the first error on. */
+/**
+ * How long errors of a device may hold up a start, or the readers of a segment: five seconds from the first one on. After
+ * that, what fails counts at once; ten minutes later it begins anew.
+ */
 export class Patience {
   readonly #clock: Pick<Clock, 'monotonicMs' | 'sleep'>;
   #untilMs: number | undefined;
@@ -30,8 +34,9 @@ export class Patience {
   }
 
   isOver(): boolean {
-    this.#untilMs ??= this.#clock.monotonicMs() + PATIENCE_MS;
-    return this.#clock.monotonicMs() >= this.#untilMs;
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#untilMs === undefined || nowMs >= this.#untilMs + RENEWED_MS) this.#untilMs = nowMs + PATIENCE_MS;
+    return nowMs >= this.#untilMs;
   }
 
   /** Waits before a further try; no more once it is over. */
@@ -40,13 +45,13 @@ export class Patience {
   }
 }
 
-/** Tries a read again that the device refuses. @throws its error when it stays; any other error at once. */
+/** Tries a read again that the device refuses. @throws its error when it stays, or patience is over; any other error at once. */
 export async function readAgain<T>(patience: Patience, read: () => Promise<T>): Promise<T> {
   for (const waitMs of WAITS_MS) {
     try {
       return await read();
     } catch (error) {
-      if (!isDeviceError(error)) throw error;
+      if (!isDeviceError(error) || patience.isOver()) throw error;
       await patience.rest(waitMs);
     }
   }

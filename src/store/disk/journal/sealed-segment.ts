@@ -79,6 +79,7 @@ export class SealedSegment implements Segment {
   readonly first: number;
   readonly path: string;
   readonly #options: SealedSegmentOptions;
+  readonly #patience: Patience;
   readonly #indexPath: string;
   #index: SegmentIndex = EMPTY_INDEX;
   /** What blocks are read from; belongs to `#index`. */
@@ -100,6 +101,7 @@ export class SealedSegment implements Segment {
     this.path = join(folder, segmentFileName({ first, salt, kind: 'sealed' }));
     this.#indexPath = join(folder, segmentFileName({ first, salt, kind: 'index' }));
     this.#options = options;
+    this.#patience = new Patience(options.clock);
     this.#file = { path: this.path };
     this.#last = options.last ?? first - 1;
   }
@@ -318,9 +320,8 @@ export class SealedSegment implements Segment {
   }
 
   async #readPiece(position: number, bytes: number): Promise<Buffer | string> {
-    const { reader, clock } = this.#options;
     try {
-      return await readAgain(new Patience(clock), () => reader.read(this.#file, position, bytes));
+      return await readAgain(this.#patience, () => this.#options.reader.read(this.#file, position, bytes));
     } catch (error) {
       if (!isDeviceError(error)) throw error;
       const problem = deviceProblem(position, position + bytes);
@@ -363,9 +364,10 @@ export class SealedSegment implements Segment {
   async #readIndex(position: number, bytes: number): Promise<Buffer | undefined> {
     if (this.#heldIndex !== undefined) return this.#heldIndex.subarray(position, position + bytes);
     const part = Buffer.allocUnsafe(bytes);
-    const { clock, pool } = this.#options;
     try {
-      const count = await readAgain(new Patience(clock), () => pool.use(this.#indexPath, (file) => readFully(file, part, position)));
+      const count = await readAgain(this.#patience, () =>
+        this.#options.pool.use(this.#indexPath, (file) => readFully(file, part, position)),
+      );
       return count < bytes ? undefined : part;
     } catch (error) {
       if (isLost(error)) return undefined;
@@ -375,7 +377,7 @@ export class SealedSegment implements Segment {
 
   async #findRowsAnew(id: Fingerprint): Promise<number[]> {
     await this.#options.pool.forget(this.#indexPath);
-    await this.#rebuild(this.#index, new Patience(this.#options.clock));
+    await this.#rebuild(this.#index, this.#patience);
     this.#highs = new Uint32Array(0);
     const rows = await this.#findRows(id);
     if (rows === undefined) throw new Error(`\`${this.#indexPath}\` cannot be made again: \`${this.path}\` is damaged`);
