@@ -15,6 +15,7 @@
 
 import type { ParseTools } from '../event/parse-event.ts';
 import type { EpochMs } from '../event/types.ts';
+import { accountHourKey } from '../store/account-hour.ts';
 import type { Catalog, CatalogChange } from '../store/catalog.ts';
 import type { Clock } from '../store/clock.ts';
 import { eventOf } from '../store/event-of.ts';
@@ -87,7 +88,7 @@ class HistoryIndexer implements HistoryFollower {
   ) {
     this.#deps = deps;
     this.#countedTo = stored.countedTo;
-    this.#counts = new Map(stored.counts.map((count) => [keyOf(count), count]));
+    this.#counts = new Map(stored.counts.map((count) => [accountHourKey(count), count]));
     this.#passedOver = stored.passedOver;
     this.#steadySince = this.#clocks();
   }
@@ -147,7 +148,7 @@ class HistoryIndexer implements HistoryFollower {
       await index.forget(range.from - 1n, range.to);
       const changed = this.#addTo(counts);
       await catalog.commit([...changed.map(countChange), forgetPassedOver(FOLLOWER, range)]);
-      for (const count of changed) this.#counts.set(keyOf(count), count);
+      for (const count of changed) this.#counts.set(accountHourKey(count), count);
       this.#passedOver = this.#passedOver.filter((each) => each !== range);
     }
   }
@@ -184,14 +185,14 @@ class HistoryIndexer implements HistoryFollower {
     if (last <= this.#countedTo) return;
     const changed = this.#addTo(countEntries(entries.filter((entry) => entry.sequence > this.#countedTo)));
     await this.#deps.catalog.commit([...changed.map(countChange), cursorAt(last)]);
-    for (const count of changed) this.#counts.set(keyOf(count), count);
+    for (const count of changed) this.#counts.set(accountHourKey(count), count);
     this.#countedTo = last;
   }
 
   /** The counts of the hours that these change. */
   #addTo(counts: readonly HourCount[]): readonly HourCount[] {
     return counts.map((more) => {
-      const before = this.#counts.get(keyOf(more));
+      const before = this.#counts.get(accountHourKey(more));
       return { ...more, delivered: more.delivered + (before?.delivered ?? 0), filtered: more.filtered + (before?.filtered ?? 0) };
     });
   }
@@ -208,10 +209,6 @@ class HistoryIndexer implements HistoryFollower {
   #clocks(): { readonly nowMs: EpochMs; readonly monotonicMs: number } {
     return { nowMs: this.#deps.clock.nowMs(), monotonicMs: this.#deps.clock.monotonicMs() };
   }
-}
-
-function keyOf(count: HourCount): string {
-  return `${count.account}/${count.hour}`;
 }
 
 function countChange(count: HourCount): CatalogChange {

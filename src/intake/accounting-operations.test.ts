@@ -3,12 +3,12 @@ import { ADMINISTRATOR, bytesOf, callOf, IntakeRig, OWNER, recordText, START_MS 
 import { ApiError } from '../api/api-error.ts';
 import type { Call, Operation } from '../api/operation.ts';
 import type { AccountId } from '../event/types.ts';
+import { hourOf } from '../store/account-hour.ts';
 import type { HourCount } from '../store/follower.ts';
 import type { Journal } from '../store/journal.ts';
 import { acceptEvents } from './accept-events.ts';
 import { accountingOperations } from './accounting-operations.ts';
 import { EventCounter } from './count-events.ts';
-import { hourOf } from './intake-ledger.ts';
 import { Books, type BooksDeps, type CountedFollower } from './watch-books.ts';
 
 const HOUR = hourOf(START_MS);

@@ -3,6 +3,7 @@
  */
 import { ApiError } from '../api/api-error.ts';
 import type { Call, Operation } from '../api/operation.ts';
+import { startOfHour } from '../store/account-hour.ts';
 import type { Clock } from '../store/clock.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
 import type { Journal, JournalDamage } from '../store/journal.ts';
@@ -50,7 +51,7 @@ function getAccounting(deps: AccountingDeps): Operation<object, object> {
         output: {
           Received: received.map((count) => ({
             Account: count.account,
-            Hour: new Date(count.hour * 3_600_000).toISOString(),
+            Hour: startOfHour(count.hour),
             Received: count.received,
             Accepted: count.accepted,
             Open: count.open,

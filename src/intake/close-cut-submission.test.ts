@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { ADMINISTRATOR, bytesOf, callOf, IntakeRig, OWNER, recordText, START_MS } from '../../test/support/intake-rig.ts';
 import { decodeSubmission } from '../event/submission.ts';
 import type { Region } from '../event/types.ts';
+import { hourOf } from '../store/account-hour.ts';
 import { JournalDamaged, JournalFull } from '../store/journal.ts';
 import { acceptEvents } from './accept-events.ts';
 import { closeCutFirst, findCutSubmission } from './close-cut-submission.ts';
 import { EventCounter, unexplainedOf } from './count-events.ts';
-import { hourOf } from './intake-ledger.ts';
 
 const AT = { account: ADMINISTRATOR, region: 'us-east-1' as Region, nowMs: START_MS + 9 };
 

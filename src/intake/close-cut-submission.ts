@@ -9,9 +9,10 @@
  */
 import { encodeSubmission, isSubmitted } from '../event/submission.ts';
 import type { AccountId, EpochMs, Region } from '../event/types.ts';
+import { hourOf } from '../store/account-hour.ts';
 import { type Journal, JournalDamaged, type JournalEntry, JournalFull, type NewFact } from '../store/journal.ts';
 import { withAppend } from '../store/with-append.ts';
-import { hourOf, IntakeLedger } from './intake-ledger.ts';
+import { IntakeLedger } from './intake-ledger.ts';
 
 /**
  * Makes the fact that closes a cut batch; `undefined` when the journal ends as it should. To be called before anything is

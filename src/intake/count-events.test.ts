@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { bytesOf, callOf, IntakeRig, OWNER, recordText, START_MS } from '../../test/support/intake-rig.ts';
 import type { EventSourceKind } from '../event/types.ts';
+import { hourOf } from '../store/account-hour.ts';
 import type { JournalEntry } from '../store/journal.ts';
 import { acceptEvents } from './accept-events.ts';
 import { EventCounter, unexplainedOf } from './count-events.ts';
-import { hourOf } from './intake-ledger.ts';
 import { createCallRecorder } from './record-call.ts';
 
 const HOUR = hourOf(START_MS);

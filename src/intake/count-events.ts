@@ -14,12 +14,12 @@
  */
 import { decodeSubmission, isSubmitted, type SubmissionCounts } from '../event/submission.ts';
 import type { AccountId } from '../event/types.ts';
+import { accountHourKey, hourOf } from '../store/account-hour.ts';
 import type { Catalog, CatalogChange } from '../store/catalog.ts';
 import type { Clock } from '../store/clock.ts';
 import type { Follower, HourCount } from '../store/follower.ts';
 import type { Journal, JournalDamage, JournalEntry } from '../store/journal.ts';
 import { forgetPassedOver, keepPassedOver, listPassedOver, newRanges, type PassedOver, readRange } from '../store/passed-over.ts';
-import { hourOf } from './intake-ledger.ts';
 
 /** What came in for one account in one hour. */
 export interface ReceivedCounts extends SubmissionCounts {
@@ -57,7 +57,7 @@ export class EventCounter implements Follower {
     const { catalog } = deps;
     const counter = new EventCounter(deps);
     counter.#cursor = BigInt((await catalog.get<{ sequence: string }>(['cursor', FOLLOWER]))?.value.sequence ?? '0');
-    for (const { value } of await catalog.list<ReceivedCounts>(['accounting', FOLLOWER])) counter.#counts.set(keyOf(value), value);
+    for (const { value } of await catalog.list<ReceivedCounts>(['accounting', FOLLOWER])) counter.#counts.set(accountHourKey(value), value);
     counter.#passedOver = await listPassedOver(catalog, FOLLOWER);
     for (const range of counter.#passedOver) await counter.#countAgain(range);
     return counter;
@@ -132,7 +132,7 @@ export class EventCounter implements Follower {
   /** What adds to the counts of an account's hour; the sums go into `changed`. */
   #adderTo(changed: Map<string, ReceivedCounts>): Add {
     return (account, hour, more) => {
-      const key = keyOf({ account, hour });
+      const key = accountHourKey({ account, hour });
       const before = changed.get(key) ?? this.#counts.get(key) ?? noneOf(account, hour);
       changed.set(key, {
         account,
@@ -175,8 +175,4 @@ function cursorAt(sequence: bigint): CatalogChange {
 
 function noneOf(account: AccountId, hour: number): ReceivedCounts {
   return { account, hour, received: 0, accepted: 0, repeated: 0, rejected: 0, open: 0 };
-}
-
-function keyOf({ account, hour }: { account: AccountId; hour: number }): string {
-  return `${account}/${hour}`;
 }

@@ -6,14 +6,10 @@
  */
 import type { SubmissionCounts } from '../event/submission.ts';
 import type { AccountId, EpochMs } from '../event/types.ts';
+import { hourOf } from '../store/account-hour.ts';
 
 /** What can become of a record. */
 export type IntakeOutcome = 'accepted' | 'repeated' | 'rejected';
-
-/** Whole hours since 1970: the unit of accounting. */
-export function hourOf(ms: EpochMs): number {
-  return Math.floor(ms / 3_600_000);
-}
 
 export class IntakeLedger {
   readonly #hour: number;

@@ -1,9 +1,9 @@
 import { describe, expect, test, vi } from 'vitest';
 import { bytesOf, callOf, IntakeRig, OWNER, recordText, START_MS } from '../../test/support/intake-rig.ts';
+import { hourOf } from '../store/account-hour.ts';
 import type { HourCount } from '../store/follower.ts';
 import { type Journal, JournalDamaged } from '../store/journal.ts';
 import { acceptEvents } from './accept-events.ts';
-import { hourOf } from './intake-ledger.ts';
 import { Books, type BooksRow, type CountedFollower } from './watch-books.ts';
 
 const HOUR = hourOf(START_MS);

@@ -15,11 +15,11 @@
  * Source: DESIGN §1 "Nothing is lost in silence"; reliability.md P8, P19, F45.
  */
 import type { AccountId } from '../event/types.ts';
+import { accountHourKey, hourOf, readAccountHourKey, startOfHour } from '../store/account-hour.ts';
 import type { Clock } from '../store/clock.ts';
 import type { HourCount } from '../store/follower.ts';
 import { type Journal, JournalDamaged, type JournalEntry } from '../store/journal.ts';
 import { readPast } from '../store/read-past.ts';
-import { hourOf } from './intake-ledger.ts';
 
 /** A follower, as far as its books need it. */
 export interface CountedFollower {
@@ -246,7 +246,7 @@ async function count(statements: readonly Statement[], head: bigint, part: Part)
   );
   const events = part.entries
     .filter(({ kind }) => kind === 'event')
-    .map(({ sequence, account, receivedAtMs }) => ({ sequence, key: `${account}/${hourOf(receivedAtMs)}` }));
+    .map(({ sequence, account, receivedAtMs }) => ({ sequence, key: accountHourKey({ account, hour: hourOf(receivedAtMs) }) }));
   for (const [index, { book, cursor }] of statements.entries()) {
     const advance = (at: bigint, target: bigint) => (at >= part.from && at < part.to && at < target ? lesser(part.to, target) : at);
     const at = advance(book.at, lesser(cursor, head));
@@ -271,17 +271,17 @@ async function count(statements: readonly Statement[], head: bigint, part: Part)
 function rowsOf({ follower, book, counts }: Statement): readonly BooksRow[] {
   const stated =
     follower.holds === undefined
-      ? new Map(counts.map((each) => [`${each.account}/${each.hour}`, each]))
+      ? new Map(counts.map((each) => [accountHourKey(each), each]))
       : new Map(Array.from(book.held, ([key, delivered]) => [key, { delivered, filtered: 0 }]));
   const keys = [...new Set([...book.taken.keys(), ...book.pending.keys(), ...stated.keys()])].sort();
   return keys.map((key) => {
-    const [account, hour] = key.split('/') as [AccountId, string];
+    const { account, hour } = readAccountHourKey(key);
     const pending = book.pending.get(key) ?? 0;
     const accepted = (book.taken.get(key) ?? 0) + pending;
     const { delivered, filtered } = stated.get(key) ?? { delivered: 0, filtered: 0 };
     return {
       account,
-      hour: new Date(Number(hour) * 3_600_000).toISOString(),
+      hour: startOfHour(hour),
       follower: follower.name,
       accepted,
       delivered,

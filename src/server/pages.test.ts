@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { bytesOf, callOf, IntakeRig, OWNER, recordText, START_MS } from '../../test/support/intake-rig.ts';
 import { acceptEvents } from '../intake/accept-events.ts';
 import { EventCounter } from '../intake/count-events.ts';
-import { hourOf } from '../intake/intake-ledger.ts';
 import { Books } from '../intake/watch-books.ts';
+import { hourOf } from '../store/account-hour.ts';
 import { createPages, type PageSources } from './pages.ts';
 
 /** An installation with two events, a repeat and a refusal; all of it counted. */

@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import type { AccountId, EpochMs, Region } from '../event/types.ts';
+import { accountHourKey, hourOf } from '../store/account-hour.ts';
 import type { Journal, JournalEntry } from '../store/journal.ts';
 import type { Sha256 } from '../tlog/hash.ts';
 import { selectEvent } from './select-event.ts';
@@ -14,7 +15,6 @@ import type { TrailScope } from './trail.ts';
 import type { TrailSettings } from './trail-deps.ts';
 import type { TrailCount } from './trail-state.ts';
 
-const HOUR_MS = 3_600_000;
 /** Entries read at one go; between two goes requests have their turn. */
 const READ_LIMIT = 100;
 /** Most entries of one batch: their counts and the time to read them stay small, whether any of them is taken or not. */
@@ -87,9 +87,10 @@ export async function collectBatch(
     }
     if (scope?.isMultiRegionTrail && entry.account === scope.account && !regions.has(entry.region))
       regions.set(entry.region, entry.receivedAtMs);
-    const hour = Math.floor(entry.receivedAtMs / HOUR_MS);
-    const count = counts.get(`${entry.account}/${hour}`) ?? { account: entry.account, hour, delivered: 0, filtered: 0 };
-    counts.set(`${entry.account}/${hour}`, count);
+    const hour = hourOf(entry.receivedAtMs);
+    const hourKey = accountHourKey({ account: entry.account, hour });
+    const count = counts.get(hourKey) ?? { account: entry.account, hour, delivered: 0, filtered: 0 };
+    counts.set(hourKey, count);
     if (event === undefined) count.filtered++;
     else count.delivered++;
     return true;

@@ -16,6 +16,7 @@
 import assert, { AssertionError } from 'node:assert/strict';
 import { formatEventTime } from '../event/times.ts';
 import type { EpochMs, ObjectKey, Region } from '../event/types.ts';
+import { accountHourKey } from '../store/account-hour.ts';
 import type { CatalogChange } from '../store/catalog.ts';
 import type { HourCount } from '../store/follower.ts';
 import { isBug } from '../store/is-bug.ts';
@@ -25,7 +26,7 @@ import { parseReceipt, type Receipt } from '../tlog/receipt.ts';
 import { toBase64, utf8 } from '../tlog/text.ts';
 import { type CollectedBatch, collectBatch } from './collect-batch.ts';
 import { chainStart, finalEnd, isTooLate, regularEnd } from './digest-times.ts';
-import { chainName, countName, type LoadedTrail, loadTrail } from './load-trail.ts';
+import { chainName, type LoadedTrail, loadTrail } from './load-trail.ts';
 import { makeReceipt, type ReceiptContent, receiptKey } from './make-receipt.ts';
 import { fileKeyOf, type PreparedFile, prepareFiles } from './prepare-batch.ts';
 import { DeliveryFailed, GZIP_JSON, putAll, putObject, RECEIPT_TEXT } from './put-object.ts';
@@ -427,7 +428,7 @@ export class TrailFollower {
         state: { ...state, cursor: `${collected.to}` },
         changes: [...this.#countChanges(counts), ...opened.map((chain) => this.#chainChange(chain))],
       });
-      for (const count of counts) loaded.counts.set(countName(count), count);
+      for (const count of counts) loaded.counts.set(accountHourKey(count), count);
       for (const chain of opened) loaded.chains.set(chainName(chain), chain);
       loaded.cursor = collected.to;
     } else {
@@ -528,7 +529,7 @@ export class TrailFollower {
         ...opened.map((chain) => this.#chainChange(chain)),
       ],
     });
-    for (const count of counts) loaded.counts.set(countName(count), count);
+    for (const count of counts) loaded.counts.set(accountHourKey(count), count);
     for (const chain of opened) loaded.chains.set(chainName(chain), chain);
     loaded.cursor = BigInt(work.to);
     this.#files = undefined;
@@ -1052,7 +1053,7 @@ function digestsBeginMs(state: TrailState, change: TrailChange): EpochMs {
 /** The new values of the counts that change. */
 function addCounts(before: ReadonlyMap<string, TrailCount>, more: readonly TrailCount[]): readonly TrailCount[] {
   return more.map((count) => {
-    const { delivered = 0, filtered = 0 } = before.get(countName(count)) ?? {};
+    const { delivered = 0, filtered = 0 } = before.get(accountHourKey(count)) ?? {};
     return { ...count, delivered: count.delivered + delivered, filtered: count.filtered + filtered };
   });
 }

@@ -3,6 +3,7 @@
  *
  * After every failure the follower reads all of it again: whether a commit took effect is known only then.
  */
+import { accountHourKey } from '../store/account-hour.ts';
 import type { Catalog } from '../store/catalog.ts';
 import { followerName, type TrailId } from './trail.ts';
 import { chainsKey, type DigestChain, type PendingStep, pendingKey, stateKey, type TrailCount, type TrailState } from './trail-state.ts';
@@ -32,15 +33,11 @@ export async function loadTrail(catalog: Pick<Catalog, 'get' | 'list'>, trail: T
     stateVersion: state?.version ?? 0,
     pending: pending?.value,
     chains: new Map(chains.map(({ value }) => [chainName(value), value])),
-    counts: new Map(counts.map(({ value }) => [countName(value), value])),
+    counts: new Map(counts.map(({ value }) => [accountHourKey(value), value])),
     cursor: BigInt(state?.value.cursor ?? '0'),
   };
 }
 
 export function chainName({ account, region }: Pick<DigestChain, 'account' | 'region'>): string {
   return `${account}/${region}`;
-}
-
-export function countName({ account, hour }: Pick<TrailCount, 'account' | 'hour'>): string {
-  return `${account}/${hour}`;
 }
