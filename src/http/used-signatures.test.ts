@@ -4,7 +4,7 @@ import { UsedSignatures } from './used-signatures.ts';
 
 const ONE = '111111111111' as AccountId;
 
-describe('a used signature', () => {
+describe('a used signature (A04)', () => {
   const once = (nowMs: number, untilMs: number) => ({ nowMs, untilMs, afterMs: 0 });
 
   test('is known until its time is over, in whatever case it is written', () => {
