@@ -4,7 +4,7 @@
  * Promises, for every implementation (`test/stores/objects.contract.ts`):
  * - `put` returns when the object would survive a power cut; no reader ever sees half of it.
  * - `put` with `ifNoneMatch` stores when the key is free; on a key that holds the same bytes and metadata it succeeds
- *   again (a follower may repeat a batch), on other bytes it throws `ObjectConflict`.
+ *   again (a follower may repeat a batch), on other bytes it throws `ObjectConflict`; with `mustBeFree` on any bytes.
  * - Listings are in the order of the keys' UTF-8 bytes, and each page is a snapshot.
  * - A key never becomes a path outside of the store (A60).
  *
@@ -45,8 +45,10 @@ export interface ObjectInfo {
 }
 
 export interface PutOptions {
-  /** `If-None-Match: *`. */
+  /** The key must be free, or hold the very same: a follower may repeat its put. */
   readonly ifNoneMatch?: boolean;
+  /** The key must be free, whatever it holds: the `If-None-Match: *` of a client. Of several at once one is stored. */
+  readonly mustBeFree?: boolean;
   readonly contentType?: string;
   readonly contentEncoding?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -170,11 +172,11 @@ export class BucketNotEmpty extends ObjectsError {
   }
 }
 
-/** The key holds other bytes. Nothing was written. */
+/** The key is taken, by other bytes or by any. Nothing was written. */
 export class ObjectConflict extends ObjectsError {
   override readonly name = 'ObjectConflict';
-  constructor(bucket: string, key: string) {
-    super('PreconditionFailed', `\`${bucket}/${key}\` holds other bytes already`);
+  constructor(bucket: string, key: string, what = 'holds other bytes already', options?: { cause?: unknown }) {
+    super('PreconditionFailed', `\`${bucket}/${key}\` ${what}`, options);
   }
 }
 

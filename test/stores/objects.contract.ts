@@ -279,6 +279,16 @@ export function describeObjects(name: string, open: () => Promise<ObjectsRig>, t
         expect((await objects.head(bucket, keyOf('digest')))?.metadata).toEqual({ signature: 'aa' });
       });
 
+      test('a put on a free key only is refused by the same bytes as well, and of several at once one is stored', async () => {
+        const bucket = await newBucket();
+        const put = () => objects.put(bucket, keyOf('lock'), bytesOf('mine'), { mustBeFree: true });
+        const outcomes = await Promise.allSettled(Array.from({ length: 8 }, put));
+        expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+        await expect(put()).rejects.toThrow(ObjectConflict);
+        await objects.delete(bucket, keyOf('lock'));
+        await put();
+      });
+
       test('in a bucket with versions, the repeat makes no second version and other bytes are refused', async () => {
         const bucket = await newBucket({ versioning: 'Enabled' });
         await objects.put(bucket, keyOf('digest'), bytesOf('bytes'), options);

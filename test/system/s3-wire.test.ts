@@ -348,6 +348,24 @@ describe('objects', () => {
     expect((await send('PUT', '/key', { body: 'x', headers: { 'if-match': '"x"' } })).status).toBe(501);
   });
 
+  test('of two who put the same bytes with If-None-Match: * at once, one is told that it came second', async () => {
+    const { stage } = rig.objects;
+    let staged = 0;
+    let go: () => void;
+    const bothStaged = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    rig.objects.stage = async (body) => {
+      const one = await stage(body);
+      if (++staged === 2) go();
+      await bothStaged;
+      return one;
+    };
+    const puts = [1, 2].map(() => send('PUT', '/lock', { body: 'mine', headers: { 'if-none-match': '*' } }));
+    expect((await Promise.all(puts)).map(({ status }) => status).sort()).toEqual([200, 412]);
+    rig.objects.stage = stage;
+  });
+
   test.each([
     ['x-amz-server-side-encryption', 'aws:kms', 501],
     ['x-amz-object-lock-mode', 'COMPLIANCE', 501],

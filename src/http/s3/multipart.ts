@@ -152,7 +152,7 @@ export async function completeMultipartUpload(call: S3Call): Promise<S3Decision>
   const upload = findUpload(call);
   const document = await receiveDocument(call, { checksumOf: 'object' });
   const parts = chooseParts(upload, document);
-  const ifNoneMatch = await checkIfNoneMatch(call, name, key);
+  const mustBeFree = await checkIfNoneMatch(call, name, key);
   const etag = `${createHash('md5')
     .update(Buffer.concat(parts.map((part) => Buffer.from(part.etag, 'hex'))))
     .digest('hex')}-${parts.length}`;
@@ -184,7 +184,7 @@ export async function completeMultipartUpload(call: S3Call): Promise<S3Decision>
         ...upload.target.options,
         etag,
         ...(checksums === undefined ? {} : { checksums }),
-        ...(ifNoneMatch ? { ifNoneMatch } : {}),
+        ...(mustBeFree ? { mustBeFree } : {}),
       });
       await staged.discard();
       await uploads.end(upload);

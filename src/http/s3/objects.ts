@@ -27,7 +27,7 @@ export async function putObject(call: S3Call): Promise<S3Decision> {
   const { key } = call;
   refuseUnkept(call);
   const options = readPutOptions(call);
-  const ifNoneMatch = await checkIfNoneMatch(call, name, key);
+  const mustBeFree = await checkIfNoneMatch(call, name, key);
   const { staged, checksum } = await receiveObject(call);
   return {
     bytesIn: staged.sizeBytes,
@@ -35,7 +35,7 @@ export async function putObject(call: S3Call): Promise<S3Decision> {
     discard: () => staged.discard(),
     apply: async () => {
       const checksums = checksum === undefined ? {} : { checksums: { [checksum.algorithm]: checksum.value } };
-      const info = await staged.commit(name, key, { ...options, ...checksums, ...(ifNoneMatch ? { ifNoneMatch } : {}) });
+      const info = await staged.commit(name, key, { ...options, ...checksums, ...(mustBeFree ? { mustBeFree } : {}) });
       await staged.discard();
       return empty(200, { etag: `"${info.etag}"`, ...checksumHeaders(info), ...versionHeader(info) });
     },
@@ -198,7 +198,7 @@ export async function copyObject(call: S3Call): Promise<S3Decision> {
         "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
     });
   }
-  const ifNoneMatch = await checkIfNoneMatch(call, name, key);
+  const mustBeFree = await checkIfNoneMatch(call, name, key);
   const options = directive === 'REPLACE' ? readPutOptions(call) : keptOptions(source.info);
   const wanted = call.header('x-amz-checksum-algorithm');
   const algorithm =
@@ -212,7 +212,7 @@ export async function copyObject(call: S3Call): Promise<S3Decision> {
     resources: [{ type: 'AWS::S3::Object', name: objectArn(source.bucket, source.info.key) }],
     discard: () => staged.discard(),
     apply: async () => {
-      const info = await staged.commit(name, key, { ...options, ...checksums, ...(ifNoneMatch ? { ifNoneMatch } : {}) });
+      const info = await staged.commit(name, key, { ...options, ...checksums, ...(mustBeFree ? { mustBeFree } : {}) });
       await staged.discard();
       const text = xmlDocument(
         'CopyObjectResult',

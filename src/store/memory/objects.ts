@@ -88,6 +88,7 @@ export function createMemoryObjects(options: MemoryObjectsOptions): Objects {
     const stored = requireBucket(bucket);
     const kept = keptOptions(options);
     const current = find(stored, key, undefined);
+    if (options.mustBeFree && current !== undefined) throw new ObjectConflict(bucket, key, 'is there already');
     if (options.ifNoneMatch && current !== undefined) {
       const { info } = current.version;
       const isSame = isAlike(info, { ...kept, sizeBytes: body.length }) && Buffer.compare(current.version.body, body) === 0;

@@ -234,6 +234,7 @@ class ForeignObjects implements Objects {
   }
 
   async #putSource(bucket: BucketName, key: ObjectKey, source: Source, options: PutOptions): Promise<ObjectInfo> {
+    if (options.mustBeFree) return this.#putOnFree(bucket, key, source, options);
     if (!options.ifNoneMatch) return this.#putOnce(bucket, key, source, options);
     return this.#lock.run(`${bucket}/${key}`, async () => {
       const before = await this.#look(bucket, key);
@@ -247,6 +248,21 @@ class ForeignObjects implements Objects {
         const now = await this.#look(bucket, key);
         if (now === undefined) throw error;
         return this.#requireSame(bucket, key, now, source, options);
+      }
+    });
+  }
+
+  async #putOnFree(bucket: BucketName, key: ObjectKey, source: Source, options: PutOptions): Promise<ObjectInfo> {
+    const taken = (cause?: unknown) => new ObjectConflict(bucket, key, 'is there already', { cause });
+    return this.#lock.run(`${bucket}/${key}`, async () => {
+      if ((await this.#look(bucket, key)) !== undefined) throw taken();
+      try {
+        return await this.#putOnce(bucket, key, source, { ...options, ifNoneMatch: true });
+      } catch (error) {
+        // A service that does not know the condition: we have just looked.
+        if (hasReason(error, 'NotImplemented')) return this.#putOnce(bucket, key, source, { ...options, ifNoneMatch: false });
+        if (hasReason(error, 'PreconditionFailed')) throw taken(error);
+        throw error;
       }
     });
   }

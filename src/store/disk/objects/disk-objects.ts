@@ -213,6 +213,7 @@ class DiskObjects implements Objects {
   async #commit(file: StagedFile, bucket: BucketName, key: ObjectKey, options: PutOptions): Promise<ObjectInfo> {
     await this.#staged.sync(file);
     return this.#locked(bucket, key, async () => {
+      if (options.mustBeFree && (await this.#isTaken(bucket, key))) throw new ObjectConflict(bucket, key, 'is there already');
       if (options.ifNoneMatch) {
         const there = await this.#sameThere(bucket, key, file, options);
         if (there !== undefined) return there;
@@ -231,6 +232,12 @@ class DiskObjects implements Objects {
       await this.#run(bucket, key, moving);
       return infoOf(key, { version, isLatest: true });
     });
+  }
+
+  async #isTaken(bucket: BucketName, key: ObjectKey): Promise<boolean> {
+    await this.#moves.settle(nameOf(bucket, key));
+    const found = this.#index.find(bucket, key);
+    return found !== undefined && !found.version.info.isDeleteMarker && (await this.#isThere(bucket, key, found));
   }
 
   /**
