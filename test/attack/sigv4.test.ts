@@ -3,6 +3,7 @@
  */
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { BucketName, ObjectKey } from '../../src/event/types.ts';
 import { ALGORITHM, percentEncode, S3_PATH, SERVICE_PATH, scopeText, sha256Hex, stringToSign } from '../../src/http/canonical-request.ts';
 import { formatAmzDate } from '../../src/http/read-authorization.ts';
 import { signRequest } from '../../src/http/sign-request.ts';
@@ -482,6 +483,22 @@ describe('A08: presigned URLs', () => {
         body: '',
       }),
     ).toMatchObject({ status: 400, code: 'InvalidArgument' });
+  });
+
+  test('what an SDK wrote into the URL instead of a header counts as the header, but for a checksum of no body', async () => {
+    const put = async (path: string, extra: string, body = 'by url') => {
+      const headers: [string, string][] = [['host', new URL(rig.url).host]];
+      return raw({ method: 'PUT', target: presign({ method: 'PUT', path: `/bucket-one/${path}`, extra }), headers, body });
+    };
+    const emptyCrc = 'x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32';
+    expect((await put('hoisted', `${emptyCrc}&x-amz-meta-name=%C3%BC&X-Amz-Meta-Other=2`)).status).toBe(200);
+    const info = await rig.objects.head('bucket-one' as BucketName, 'hoisted' as ObjectKey);
+    expect(info?.metadata).toEqual({ name: 'ü', other: '2' });
+    expect((await put('copied', 'x-amz-copy-source=bucket-one%2Fhoisted', '')).status).toBe(200);
+    expect((await rig.objects.head('bucket-one' as BucketName, 'copied' as ObjectKey))?.sizeBytes).toBe(6);
+    expect(await put('kms', 'x-amz-server-side-encryption=aws%3Akms')).toMatchObject({ status: 501, code: 'NotImplemented' });
+    expect(await put('public', 'x-amz-acl=public-read')).toMatchObject({ status: 400, code: 'AccessControlListNotSupported' });
+    expect(await put('other', 'x-amz-expected-bucket-owner=000000000009')).toMatchObject({ status: 403, code: 'AccessDenied' });
   });
 
   test('its record says how the call was authenticated, and holds no secret of it', async () => {

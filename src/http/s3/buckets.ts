@@ -8,7 +8,7 @@ import type { BucketName, Region } from '../../event/types.ts';
 import { isRegion } from '../../event/values.ts';
 import { parsePolicy } from '../../policy/parse-policy.ts';
 import { type Bucket, BucketExists } from '../../store/objects.ts';
-import { parseXml, xmlChild, xmlDocument, xmlText, xmlTextDocument } from '../xml.ts';
+import { parseXml, xmlDocument, xmlText, xmlTextDocument } from '../xml.ts';
 import { s3Error } from './errors.ts';
 import { isBucketName } from './names.ts';
 import { receiveDocument } from './receive-body.ts';
@@ -22,7 +22,10 @@ export async function listBuckets(call: S3Call): Promise<S3Decision> {
   const prefix = call.param('prefix') ?? '';
   const after = call.param('continuation-token') ?? '';
   const limit = Math.max(1, call.whole('max-buckets', { fallback: BUCKETS_MAX, max: BUCKETS_MAX }));
-  const all = (await call.objects.listBuckets(account)).filter(({ name }) => name.startsWith(prefix) && name > after);
+  const wanted = call.param('bucket-region');
+  const all = (await call.objects.listBuckets(account)).filter(
+    ({ name, region }) => name.startsWith(prefix) && name > after && (wanted === undefined || wanted === region),
+  );
   const page = all.slice(0, limit);
   return answerXml(
     xmlDocument(
@@ -45,7 +48,7 @@ export async function listBuckets(call: S3Call): Promise<S3Decision> {
 }
 
 export async function createBucket(call: S3Call): Promise<S3Decision> {
-  const { call: caller, body, objects, clock } = call.request;
+  const { call: caller, objects, clock } = call.request;
   const name = call.bucket;
   if (!isBucketName(name)) throw s3Error('InvalidBucketName', { details: { BucketName: name } });
   if ((call.header('x-amz-bucket-object-lock-enabled') ?? 'false').toLowerCase() !== 'false')
@@ -53,7 +56,7 @@ export async function createBucket(call: S3Call): Promise<S3Decision> {
   if ((call.header('x-amz-object-ownership') ?? 'BucketOwnerEnforced') !== 'BucketOwnerEnforced')
     throw notImplemented('x-amz-object-ownership');
   refuseAcls(call);
-  const document = body.length === 0 ? Buffer.alloc(0) : await receiveDocument(call);
+  const document = await receiveDocument(call);
   const region = regionOf(document, caller.region);
   const taken = await objects.getBucket(name);
   if (taken !== undefined) throw alreadyExists(name, taken, caller.account);
@@ -217,7 +220,8 @@ function regionOf(document: Uint8Array, signed: Region): Region {
   if (document.length === 0) return signed;
   const root = parseXml(document);
   if (root.name !== 'CreateBucketConfiguration') throw s3Error('MalformedXML');
-  if (xmlChild(root, 'Location') !== undefined || xmlChild(root, 'Bucket') !== undefined) throw notImplemented('Location');
+  const other = root.children.find(({ name }) => name !== 'LocationConstraint');
+  if (other !== undefined) throw notImplemented(other.name);
   const given = xmlText(root, 'LocationConstraint') ?? '';
   const constraint = given === 'EU' ? 'eu-west-1' : given;
   if (constraint === '') return signed;

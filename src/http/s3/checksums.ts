@@ -9,10 +9,10 @@ import { createHash, type Hash } from 'node:crypto';
 import { type Crc, Crc32, Crc32c, Crc64Nvme, joinCrc } from './crc.ts';
 import { s3Error } from './errors.ts';
 
-export type ChecksumAlgorithm = 'CRC32' | 'CRC32C' | 'CRC64NVME' | 'SHA1' | 'SHA256';
+export type ChecksumAlgorithm = 'CRC32' | 'CRC32C' | 'CRC64NVME' | 'MD5' | 'SHA1' | 'SHA256' | 'SHA512';
 export type ChecksumType = 'COMPOSITE' | 'FULL_OBJECT';
 
-export const ALGORITHMS: readonly ChecksumAlgorithm[] = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'];
+export const ALGORITHMS: readonly ChecksumAlgorithm[] = ['CRC32', 'CRC32C', 'CRC64NVME', 'MD5', 'SHA1', 'SHA256', 'SHA512'];
 
 export function checksumHeader(algorithm: ChecksumAlgorithm): string {
   return `x-amz-checksum-${algorithm.toLowerCase()}`;
@@ -28,8 +28,7 @@ export function parseAlgorithm(name: string): ChecksumAlgorithm {
   const algorithm = ALGORITHMS.find((known) => known === name.toUpperCase());
   if (algorithm === undefined)
     throw s3Error('InvalidRequest', {
-      message:
-        'Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]',
+      message: `Checksum algorithm provided is unsupported. Please try again with any of the valid types: [${ALGORITHMS.join(', ')}]`,
     });
   return algorithm;
 }
@@ -41,14 +40,28 @@ export interface PromisedChecksum {
   readonly value?: string;
 }
 
-const LENGTHS: Readonly<Record<ChecksumAlgorithm, number>> = { CRC32: 4, CRC32C: 4, CRC64NVME: 8, SHA1: 20, SHA256: 32 };
+const LENGTHS: Readonly<Record<ChecksumAlgorithm, number>> = {
+  CRC32: 4,
+  CRC32C: 4,
+  CRC64NVME: 8,
+  MD5: 16,
+  SHA1: 20,
+  SHA256: 32,
+  SHA512: 64,
+};
+
+/** Headers that speak of checksums and hold none. */
+const NO_CHECKSUM = new Set(['x-amz-checksum-algorithm', 'x-amz-checksum-mode', 'x-amz-checksum-type']);
 
 /**
  * @param header Value of a header by lower-case name.
- * @throws ApiError InvalidRequest when there is more than one, or one that cannot be.
+ * @param names Lower-case names of the request's headers.
+ * @throws ApiError InvalidRequest when there is more than one, or one that cannot be, or is not computed here.
  */
-export function promisedChecksum(header: (name: string) => string | undefined): PromisedChecksum | undefined {
+export function promisedChecksum(header: (name: string) => string | undefined, names: Iterable<string>): PromisedChecksum | undefined {
   const promised: PromisedChecksum[] = [];
+  for (const name of names)
+    if (name.startsWith('x-amz-checksum-') && !NO_CHECKSUM.has(name)) parseAlgorithm(name.slice('x-amz-checksum-'.length));
   for (const algorithm of ALGORITHMS) {
     const value = header(checksumHeader(algorithm));
     if (value === undefined) continue;
@@ -104,10 +117,11 @@ function newState(algorithm: ChecksumAlgorithm): Crc | Hash {
       return new Crc32c();
     case 'CRC64NVME':
       return new Crc64Nvme();
+    case 'MD5':
     case 'SHA1':
-      return createHash('sha1');
     case 'SHA256':
-      return createHash('sha256');
+    case 'SHA512':
+      return createHash(algorithm.toLowerCase());
   }
 }
 

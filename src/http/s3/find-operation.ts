@@ -121,7 +121,7 @@ const UNSUPPORTED_OF_OBJECT: ReadonlyMap<string, string> = new Map([
 ]);
 
 function onObject(call: S3Call, method: string): S3Operation | undefined {
-  const isCopy = call.request.request.headers['x-amz-copy-source'] !== undefined;
+  const isCopy = call.rawHeader('x-amz-copy-source') !== undefined;
   const other = [...UNSUPPORTED_OF_OBJECT].find(([name]) => call.hasParam(name));
   if (other !== undefined) {
     const [name, noun] = other;

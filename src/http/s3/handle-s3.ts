@@ -27,7 +27,7 @@ export async function handleS3(request: S3Request): Promise<void> {
   const answer = await runCall<S3Answer>(
     request.recording,
     async () => {
-      if (request.body.length !== 0 && !takesBody(operation)) await receiveNothing(call);
+      if (!takesBody(operation)) await receiveNothing(call);
       const decision = await operation.decide(call);
       return {
         record: recordOf(call, operation, decision),

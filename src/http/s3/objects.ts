@@ -65,8 +65,12 @@ export async function getObject(call: S3Call): Promise<S3Decision> {
   const isVersioned = versioning !== 'Off' || info.versionId !== null;
   const unchanged = checkConditions(call, info);
   if (unchanged) return unmodified(info, isVersioned);
-  const range = parseRange(call.header('range'), info.sizeBytes);
-  const headers = { ...objectHeaders(call, info, isVersioned, range === undefined), ...rangeHeaders(range, info) };
+  const range = parseRange(rangeOf(call, info), info.sizeBytes);
+  const headers = {
+    ...objectHeaders(call, info, isVersioned, range === undefined),
+    ...overrideHeaders(call),
+    ...rangeHeaders(range, info),
+  };
   const bodyBytes = range === undefined ? info.sizeBytes : range[1] - range[0] + 1;
   const versionId = call.param('versionId');
   // The version that was looked at, where it has an id: another one may be the newest by now.
@@ -75,7 +79,11 @@ export async function getObject(call: S3Call): Promise<S3Decision> {
     ...(pinned === undefined ? {} : { versionId: pinned }),
     ...(range === undefined ? {} : { range }),
   });
-  if (found === undefined || found.info.etag !== info.etag || found.info.sizeBytes !== info.sizeBytes) return getObject(call);
+  if (found === undefined) return getObject(call);
+  if (found.info.etag !== info.etag || found.info.sizeBytes !== info.sizeBytes) {
+    await leave(found.body);
+    return getObject(call);
+  }
   return { bytesOut: bodyBytes, apply: () => ({ status: range === undefined ? 200 : 206, headers, body: found.body, bodyBytes }) };
 }
 
@@ -86,10 +94,12 @@ const CONDITIONS = ['range', 'if-match', 'if-none-match', 'if-modified-since', '
 async function getWhole(call: S3Call, bucket: BucketName, isVersioned: boolean): Promise<S3Decision | undefined> {
   const versionId = call.param('versionId');
   if (versionId === '' || CONDITIONS.some((name) => call.header(name) !== undefined)) return undefined;
+  // Looked at before the body is opened: one that is opened is read to its end, or its file stays open.
+  const overrides = overrideHeaders(call);
   const found = await call.objects.get(bucket, call.key, versionId === undefined ? {} : { versionId });
   if (found === undefined) return undefined;
   const { info, body } = found;
-  const headers = objectHeaders(call, info, isVersioned || info.versionId !== null, true);
+  const headers = { ...objectHeaders(call, info, isVersioned || info.versionId !== null, true), ...overrides };
   return { bytesOut: info.sizeBytes, apply: () => ({ status: 200, headers, body, bodyBytes: info.sizeBytes }) };
 }
 
@@ -99,10 +109,11 @@ export async function headObject(call: S3Call): Promise<S3Decision> {
   const info = await findObject(call, name);
   const isVersioned = versioning !== 'Off' || info.versionId !== null;
   if (checkConditions(call, info)) return unmodified(info, isVersioned);
-  const range = parseRange(call.header('range'), info.sizeBytes);
+  const range = parseRange(rangeOf(call, info), info.sizeBytes);
   const length = range === undefined ? info.sizeBytes : range[1] - range[0] + 1;
   const headers = {
     ...objectHeaders(call, info, isVersioned, range === undefined),
+    ...overrideHeaders(call),
     ...rangeHeaders(range, info),
     'content-length': `${length}`,
   };
@@ -124,15 +135,19 @@ export async function getObjectTagging(call: S3Call): Promise<S3Decision> {
 
 export async function deleteObject(call: S3Call): Promise<S3Decision> {
   const { name } = await call.ownBucket();
-  if (call.header('if-match') !== undefined) throw notImplemented('If-Match');
+  for (const condition of ['if-match', 'x-amz-if-match-last-modified-time', 'x-amz-if-match-size'])
+    if (call.header(condition) !== undefined) throw notImplemented(condition);
   const versionId = call.param('versionId');
+  if (versionId === '') throw emptyVersionId();
   return {
     bytesOut: 0,
     apply: async () => {
-      const { deleteMarkerVersionId } = await call.objects.delete(name, call.key, versionId);
-      const marker: Record<string, string> =
-        deleteMarkerVersionId === undefined ? {} : { 'x-amz-delete-marker': 'true', 'x-amz-version-id': deleteMarkerVersionId };
-      return empty(204, { ...(versionId === undefined ? {} : { 'x-amz-version-id': versionId }), ...marker });
+      const { markerId } = await deleteOne(call, name, { key: call.key, ...(versionId === undefined ? {} : { versionId }) });
+      const deleted = versionId ?? markerId;
+      return empty(204, {
+        ...(deleted === undefined ? {} : { 'x-amz-version-id': deleted }),
+        ...(markerId === undefined ? {} : { 'x-amz-delete-marker': 'true' }),
+      });
     },
   };
 }
@@ -141,6 +156,13 @@ export async function deleteObject(call: S3Call): Promise<S3Decision> {
 interface Doomed {
   readonly key: ObjectKey;
   readonly versionId?: string;
+}
+
+/** @returns the id of the delete marker that was placed, or that was the version deleted. */
+async function deleteOne(call: S3Call, bucket: BucketName, { key, versionId }: Doomed): Promise<{ readonly markerId: string | undefined }> {
+  const before = versionId === undefined ? undefined : await call.objects.head(bucket, key, versionId);
+  const { deleteMarkerVersionId } = await call.objects.delete(bucket, key, versionId);
+  return { markerId: before?.isDeleteMarker ? versionId : deleteMarkerVersionId };
 }
 
 /** @param recordEach Records the deletion of each object before any is deleted. */
@@ -152,6 +174,9 @@ export async function deleteObjects(call: S3Call, recordEach: (doomed: readonly 
   const doomed = root.children
     .filter((child) => child.name === 'Object')
     .map((child): Doomed => {
+      // What must hold for the object to be deleted: a condition that is passed over would delete one that must stay.
+      const condition = child.children.find(({ name: member }) => member !== 'Key' && member !== 'VersionId');
+      if (condition !== undefined) throw notImplemented(condition.name);
       const key = xmlExactText(child, 'Key');
       const versionId = xmlText(child, 'VersionId');
       if (key === undefined || key === '') throw s3Error('MalformedXML');
@@ -166,8 +191,8 @@ export async function deleteObjects(call: S3Call, recordEach: (doomed: readonly 
       const failed: XmlFields[] = [];
       for (const { key, versionId } of doomed) {
         try {
-          const { deleteMarkerVersionId } = await call.objects.delete(name, key, versionId);
-          const marker = deleteMarkerVersionId === undefined ? {} : { DeleteMarker: true, DeleteMarkerVersionId: deleteMarkerVersionId };
+          const { markerId } = await deleteOne(call, name, { key, ...(versionId === undefined ? {} : { versionId }) });
+          const marker = markerId === undefined ? {} : { DeleteMarker: true, DeleteMarkerVersionId: markerId };
           deleted.push({ Key: key, VersionId: versionId, ...marker });
         } catch {
           failed.push({
@@ -238,7 +263,7 @@ export interface CopySource {
 
 /** @throws ApiError InvalidArgument, NoSuchKey, NoSuchBucket, AccessDenied */
 export async function findCopySource(call: S3Call): Promise<CopySource> {
-  const raw = call.request.request.headers['x-amz-copy-source'] as string;
+  const raw = call.rawHeader('x-amz-copy-source') ?? '';
   const mark = raw.indexOf('?');
   const [path, query] = mark < 0 ? [raw, ''] : [raw.slice(0, mark), raw.slice(mark + 1)];
   let plain: string;
@@ -253,7 +278,7 @@ export async function findCopySource(call: S3Call): Promise<CopySource> {
   if (slash < 1)
     throw s3Error('InvalidArgument', { message: 'Copy Source must mention the source bucket and key: sourcebucket/sourcekey' });
   const bucket = plain.slice(0, slash) as BucketName;
-  await call.ownBucket(bucket);
+  await call.ownBucket(bucket, 'x-amz-source-expected-bucket-owner');
   const key = readKey(plain.slice(slash + 1));
   const info = await call.objects.head(bucket, key, versionId);
   if (info === undefined || info.isDeleteMarker)
@@ -273,8 +298,14 @@ export async function openCopySource(
     ...(versionId === undefined ? {} : { versionId }),
     ...(range === undefined ? {} : { range }),
   });
-  if (found === undefined || found.info.etag !== info.etag) throw s3Error('NoSuchKey', { details: { Key: info.key } });
-  return found.body;
+  if (found?.info.etag === info.etag) return found.body;
+  if (found !== undefined) await leave(found.body);
+  throw s3Error('NoSuchKey', { details: { Key: info.key } });
+}
+
+/** Closes a body that nobody reads. */
+async function leave(body: AsyncIterable<Uint8Array>): Promise<void> {
+  await body[Symbol.asyncIterator]().return?.();
 }
 
 export async function* tap(
@@ -291,7 +322,7 @@ export async function* tap(
 export function readPutOptions(call: S3Call): PutOptions {
   const metadata: [string, string][] = [];
   let metadataBytes = 0;
-  for (const name of Object.keys(call.request.request.headers)) {
+  for (const name of call.headerNames()) {
     if (!name.startsWith('x-amz-meta-')) continue;
     const value = call.header(name) ?? '';
     metadata.push([name.slice('x-amz-meta-'.length), value]);
@@ -331,7 +362,7 @@ function keptOptions(info: ObjectInfo): PutOptions {
  */
 export function refuseUnkept(call: S3Call): void {
   refuseAcls(call);
-  for (const name of Object.keys(call.request.request.headers)) {
+  for (const name of call.headerNames()) {
     if (
       /^x-amz-(?:server-side-encryption|object-lock-|tagging$|website-redirect-location$|copy-source-server-side-encryption|write-offset-bytes$)/.test(
         name,
@@ -345,10 +376,14 @@ export function refuseUnkept(call: S3Call): void {
   if (tagging !== 'COPY') throw notImplemented('x-amz-tagging-directive');
 }
 
+function emptyVersionId(): Error {
+  return s3Error('InvalidArgument', { message: 'Version id cannot be the empty string' });
+}
+
 /** @throws ApiError NoSuchKey, NoSuchVersion, MethodNotAllowed for a delete marker */
 async function findObject(call: S3Call, bucket: BucketName): Promise<ObjectInfo> {
   const versionId = call.param('versionId');
-  if (versionId === '') throw s3Error('InvalidArgument', { message: 'Version id cannot be the empty string' });
+  if (versionId === '') throw emptyVersionId();
   const info = await call.objects.head(bucket, call.key, versionId);
   if (info === undefined)
     throw s3Error(versionId === undefined ? 'NoSuchKey' : 'NoSuchVersion', {
@@ -381,7 +416,14 @@ function checkConditions(call: S3Call, info: ObjectInfo, prefix = ''): boolean {
 }
 
 function matchesEtag(header: string, etag: string): boolean {
-  return header.split(',').some((item) => item.trim() === '*' || item.trim().replace(/^"(.*)"$/, '$1') === etag);
+  return header.split(',').some((item) => item.trim() === '*' || item.trim().replace(/^(?:W\/)?"(.*)"$/, '$1') === etag);
+}
+
+/** `Range`, unless `If-Range` says that the client has the beginning of another object. Source: RFC 9110, 13.1.5. */
+function rangeOf(call: S3Call, info: ObjectInfo): string | undefined {
+  const same = call.header('if-range');
+  const isSame = same === undefined || same === `"${info.etag}"` || same === new Date(info.modifiedAtMs).toUTCString();
+  return isSame ? call.header('range') : undefined;
 }
 
 function seconds(date: string | undefined): number | undefined {
@@ -428,6 +470,12 @@ function rangeHeaders(range: readonly [number, number] | undefined, { sizeBytes 
 /** Parameters of a GET that replace a header of its answer. */
 const OVERRIDES = ['content-type', 'content-language', 'expires', 'cache-control', 'content-disposition', 'content-encoding'];
 
+/** @throws ApiError InvalidArgument for what no header can hold */
+function overrideHeaders(call: S3Call): Record<string, string> {
+  const given = OVERRIDES.map((name) => [name, call.param(`response-${name}`)] as const);
+  return Object.fromEntries(given.flatMap(([name, value]) => (value === undefined ? [] : [[name, toHeader(value)]])));
+}
+
 function objectHeaders(call: S3Call, info: ObjectInfo, isVersioned: boolean, isWhole: boolean): Record<string, string> {
   const kept: Record<string, string | undefined> = {
     'content-type': info.contentType ?? 'binary/octet-stream',
@@ -435,7 +483,6 @@ function objectHeaders(call: S3Call, info: ObjectInfo, isVersioned: boolean, isW
     ...info.headers,
     ...Object.fromEntries(Object.entries(info.metadata).map(([name, value]) => [`x-amz-meta-${name}`, value])),
   };
-  for (const name of OVERRIDES) kept[name] = call.param(`response-${name}`) ?? kept[name];
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(kept)) if (value !== undefined) headers[name] = toHeader(value);
   return {

@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { StagedObject } from '../../store/objects.ts';
+import { EMPTY_SHA256 } from '../canonical-request.ts';
 import { NoRoomForBody } from '../read-body.ts';
 import { SignatureRefusal } from '../signature-refusal.ts';
 import { type ChecksumAlgorithm, Checksummer, checksumHeader, isChecksum, type PromisedChecksum, promisedChecksum } from './checksums.ts';
@@ -71,9 +72,10 @@ export async function receiveDocument(
   }
 }
 
-/** Reads past a body that the operation has no use for, and still wants it to be the one that was signed. */
+/** Reads past a body that the operation has no use for, and still wants it to be the one that was signed: none, too. */
 export async function receiveNothing(call: S3Call): Promise<void> {
-  if (call.request.body.length !== 0) await receiveDocument(call);
+  const { length, declaredSha256 = EMPTY_SHA256 } = call.request.body;
+  if (length !== 0 || declaredSha256 !== EMPTY_SHA256) await receiveDocument(call);
 }
 
 class BodyCheck {
@@ -87,7 +89,7 @@ class BodyCheck {
 
   constructor(call: S3Call, computed: ChecksumAlgorithm | undefined, isChecksumElsewhere = false) {
     this.#call = call;
-    this.#promised = isChecksumElsewhere ? undefined : promisedChecksum((name) => call.header(name));
+    this.#promised = isChecksumElsewhere ? undefined : promisedChecksum((name) => call.header(name), call.headerNames());
     const algorithm = this.#promised?.algorithm ?? computed;
     this.#summer = algorithm === undefined ? undefined : new Checksummer(algorithm);
     this.#sha256 = call.request.body.declaredSha256 === undefined ? undefined : createHash('sha256');

@@ -16,6 +16,9 @@ import { s3Error } from './errors.ts';
 import type { MultipartUploads } from './multipart-uploads.ts';
 import { readPlace } from './names.ts';
 
+/** S3 counts with 32 bits. */
+const WHOLE_MAX = 2 ** 31 - 1;
+
 export const S3_NAMESPACE = 'http://s3.amazonaws.com/doc/2006-03-01/';
 
 /** The body of a call, decoded and with the signatures of its chunks verified, its whole not yet. */
@@ -86,6 +89,8 @@ export class S3Call {
   readonly bucketName: BucketName | undefined;
   readonly objectKey: ObjectKey | undefined;
   readonly #query: ReadonlyMap<string, string>;
+  /** Headers that a presigned URL carries as parameters, as SDKs write them there: byte strings by lower-case name. */
+  readonly #hoisted: ReadonlyMap<string, string>;
 
   /** @throws ApiError when the path names nothing, or a parameter comes twice. */
   constructor(request: S3Request) {
@@ -97,6 +102,7 @@ export class S3Call {
       query.set(name, value);
     }
     this.#query = query;
+    this.#hoisted = request.form === 'query' ? hoistedHeaders(request.query) : new Map();
     const { bucket, key } = readPlace(request.parts.path);
     this.bucketName = bucket;
     this.objectKey = key;
@@ -117,9 +123,20 @@ export class S3Call {
 
   /** A header as UTF-8. @throws ApiError when its bytes are no UTF-8. */
   header(name: string): string | undefined {
+    const value = this.rawHeader(name);
+    return value === undefined ? undefined : fromHeader(value);
+  }
+
+  /** A header as a byte string. */
+  rawHeader(name: string): string | undefined {
     const value = this.request.request.headers[name];
-    if (value === undefined) return undefined;
-    return fromHeader(Array.isArray(value) ? value.join(',') : value);
+    if (value === undefined) return this.#hoisted.get(name);
+    return Array.isArray(value) ? value.join(',') : value;
+  }
+
+  /** Lower-case names of the headers that `header` knows. */
+  headerNames(): ReadonlySet<string> {
+    return new Set([...Object.keys(this.request.request.headers), ...this.#hoisted.keys()]);
   }
 
   get bucket(): BucketName {
@@ -134,12 +151,13 @@ export class S3Call {
 
   /**
    * The bucket, when the caller's account owns it.
+   * @param expectation Header that names the owner whom the client expects.
    * @throws ApiError NoSuchBucket, AccessDenied
    */
-  async ownBucket(name: BucketName = this.bucket): Promise<Bucket> {
+  async ownBucket(name: BucketName = this.bucket, expectation = 'x-amz-expected-bucket-owner'): Promise<Bucket> {
     const bucket = await this.objects.getBucket(name);
     if (bucket === undefined) throw s3Error('NoSuchBucket', { details: { BucketName: name } });
-    const expected = this.header('x-amz-expected-bucket-owner');
+    const expected = this.header(expectation);
     const { account, principal } = this.request.call;
     // Whose a foreign bucket is, nobody here knows: it belongs to those who configured it.
     const isAllowed = bucket.owner === undefined ? principal.isAdministrator : bucket.owner === account;
@@ -151,13 +169,23 @@ export class S3Call {
   whole(name: string, bounds: { readonly fallback: number; readonly max: number }): number {
     const text = this.param(name);
     if (text === undefined || text === '') return bounds.fallback;
-    if (!/^\d{1,9}$/.test(text))
+    if (!/^\d{1,10}$/.test(text) || Number(text) > WHOLE_MAX)
       throw s3Error('InvalidArgument', {
         message: `Provided ${name} not an integer or within integer range`,
         details: { ArgumentName: name, ArgumentValue: text.slice(0, 64) },
       });
     return Math.min(Number(text), bounds.max);
   }
+}
+
+/** Parameters of a URL that are not taken for headers: S3 ignores a checksum there, for SDKs sign that of an empty body. */
+const NOT_HOISTED = /^x-amz-(?:checksum-(?!mode$|algorithm$|type$)|sdk-checksum-algorithm$|trailer$)/;
+
+function hoistedHeaders(query: S3Request['query']): ReadonlyMap<string, string> {
+  const headers = query
+    .map(([name, value]) => [name.toLowerCase(), Buffer.from(value, 'utf8').toString('latin1')] as const)
+    .filter(([name]) => name.startsWith('x-amz-') && !NOT_HOISTED.test(name));
+  return new Map(headers);
 }
 
 /** Text of a header's byte string. @throws ApiError InvalidArgument when its bytes are no UTF-8. */
