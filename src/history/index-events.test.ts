@@ -34,8 +34,8 @@ describe('the history follower', () => {
     await rig.accept([record({ eventID: 'twice', eventName: 'DeleteBucket' })]);
     await rig.accept([record()], { account: OTHER_ACCOUNT, receivedAtMs: NOW_MS + 3_600_000 });
     expect(rig.follower.counts()).toEqual([
-      { account: ACCOUNT, hour, delivered: 2, filtered: 1 },
       { account: OTHER_ACCOUNT, hour: hour + 1, delivered: 1, filtered: 0 },
+      { account: ACCOUNT, hour, delivered: 2, filtered: 1 },
     ]);
     expect([rig.follower.cursor(), rig.follower.countedTo(), rig.index.coveredTo()]).toEqual([5n, 5n, 5n]);
     expect(countEntries([])).toEqual([]);

@@ -15,12 +15,12 @@
 
 import type { ParseTools } from '../event/parse-event.ts';
 import type { EpochMs } from '../event/types.ts';
-import { accountHourKey } from '../store/account-hour.ts';
 import type { Catalog, CatalogChange } from '../store/catalog.ts';
 import type { Clock } from '../store/clock.ts';
 import { eventOf } from '../store/event-of.ts';
 import type { Follower, HourCount } from '../store/follower.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
+import { HourTable } from '../store/hour-table.ts';
 import type { Journal, JournalDamage, JournalEntry } from '../store/journal.ts';
 import { forgetPassedOver, keepPassedOver, listPassedOver, newRanges, type PassedOver, readRange } from '../store/passed-over.ts';
 import { countEntries } from './count-entries.ts';
@@ -52,6 +52,8 @@ export interface HistoryFollower extends Follower {
   countedTo(): bigint;
   /** Delivered and filtered events by account and hour of receipt, as they are in the catalog. */
   counts(): readonly HourCount[];
+  /** Those of them that changed since the last call; all at the first. For the books alone. */
+  changedCounts(): readonly HourCount[];
   /** Set while entries that were indexed before have to be indexed again: look-ups would miss them. */
   catchingUp(): { readonly coveredTo: bigint; readonly target: bigint } | undefined;
   /** Damaged entries that are not in the index, in order. */
@@ -75,7 +77,7 @@ class HistoryIndexer implements HistoryFollower {
   readonly name = FOLLOWER;
   readonly #deps: HistoryFollowerDeps;
   /** By account and hour. Written only by `take`, after its commit. */
-  readonly #counts: Map<string, HourCount>;
+  readonly #counts: HourTable<HourCount>;
   #countedTo: bigint;
   /** Since when the clock has not jumped and nothing has expired. */
   #steadySince: { readonly nowMs: EpochMs; readonly monotonicMs: number };
@@ -88,7 +90,7 @@ class HistoryIndexer implements HistoryFollower {
   ) {
     this.#deps = deps;
     this.#countedTo = stored.countedTo;
-    this.#counts = new Map(stored.counts.map((count) => [accountHourKey(count), count]));
+    this.#counts = new HourTable(stored.counts);
     this.#passedOver = stored.passedOver;
     this.#steadySince = this.#clocks();
   }
@@ -102,7 +104,11 @@ class HistoryIndexer implements HistoryFollower {
   }
 
   counts(): readonly HourCount[] {
-    return [...this.#counts.values()];
+    return this.#counts.all();
+  }
+
+  changedCounts(): readonly HourCount[] {
+    return this.#counts.takeChanged();
   }
 
   catchingUp(): { readonly coveredTo: bigint; readonly target: bigint } | undefined {
@@ -148,7 +154,7 @@ class HistoryIndexer implements HistoryFollower {
       await index.forget(range.from - 1n, range.to);
       const changed = this.#addTo(counts);
       await catalog.commit([...changed.map(countChange), forgetPassedOver(FOLLOWER, range)]);
-      for (const count of changed) this.#counts.set(accountHourKey(count), count);
+      for (const count of changed) this.#counts.set(count);
       this.#passedOver = this.#passedOver.filter((each) => each !== range);
     }
   }
@@ -185,14 +191,14 @@ class HistoryIndexer implements HistoryFollower {
     if (last <= this.#countedTo) return;
     const changed = this.#addTo(countEntries(entries.filter((entry) => entry.sequence > this.#countedTo)));
     await this.#deps.catalog.commit([...changed.map(countChange), cursorAt(last)]);
-    for (const count of changed) this.#counts.set(accountHourKey(count), count);
+    for (const count of changed) this.#counts.set(count);
     this.#countedTo = last;
   }
 
   /** The counts of the hours that these change. */
   #addTo(counts: readonly HourCount[]): readonly HourCount[] {
     return counts.map((more) => {
-      const before = this.#counts.get(accountHourKey(more));
+      const before = this.#counts.get(more);
       return { ...more, delivered: more.delivered + (before?.delivered ?? 0), filtered: more.filtered + (before?.filtered ?? 0) };
     });
   }

@@ -356,6 +356,25 @@ describe('pages', () => {
     expect(rig.records).toEqual([]);
   });
 
+  test('a page gets a bearer token that was sent, and elsewhere a bearer token is no signature', async () => {
+    const headers = { authorization: 'Bearer secret-of-a-scraper' };
+    const pages = new Map([
+      [
+        '/token',
+        async ({ authorization }: { authorization: string | undefined }) => ({
+          status: 200,
+          contentType: 'text/plain',
+          body: `${authorization}`,
+        }),
+      ],
+    ]);
+    const own = await HttpRig.start({ pages });
+    expect(await (await fetch(`${own.url}/token`, { headers })).text()).toBe(headers.authorization);
+    expect(await (await fetch(`${own.url}/token`)).text()).toBe('undefined');
+    expect((await fetch(`${own.url}/other`, { headers })).status).toBeGreaterThanOrEqual(400);
+    await own.close();
+  });
+
   test('a signed request for the same path is S3', async () => {
     expect((await rig.send('GET', '/healthz', { key: OTHER_KEY })).text).toContain('<Code>NoSuchBucket</Code>');
   });

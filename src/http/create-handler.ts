@@ -123,12 +123,14 @@ class Exchange {
     if (!path.startsWith('/')) throw new ApiError('InvalidURI', 'the request target must begin with a slash', { status: 400 });
     if (headers.length > this.#ports.limits.headersMax)
       throw new ApiError('RequestHeaderSectionTooLarge', 'the request has too many headers', { status: 431 });
-    if (!claimsAuthentication(headers, query)) {
-      const page = method === 'GET' || method === 'HEAD' ? this.#ports.pages.get(path) : undefined;
-      if (page === undefined) throw new SignatureRefusal('missing', 'Request is missing Authentication Token');
-      const { status, contentType, body, headers: more } = await page({ path, query });
+    const bearer = this.#source.request.headers.authorization;
+    const isSigned = claimsAuthentication(headers, query) && !bearer?.startsWith('Bearer ');
+    const page = !isSigned && (method === 'GET' || method === 'HEAD') ? this.#ports.pages.get(path) : undefined;
+    if (page !== undefined) {
+      const { status, contentType, body, headers: more } = await page({ path, query, authorization: bearer });
       return sendWhole(this.#source.response, this.#context, { status, headers: { 'content-type': contentType, ...more }, body });
     }
+    if (!claimsAuthentication(headers, query)) throw new SignatureRefusal('missing', 'Request is missing Authentication Token');
     const authorization = readAuthorization(headers, query);
     this.#accessKeyId = authorization.accessKeyId;
     const { scope } = authorization;

@@ -58,8 +58,13 @@ export interface StreamRoute {
   readonly handle: (request: StreamRequest) => Promise<void>;
 }
 
-/** A page that everybody may read, such as `/healthz`. */
-export type Page = (request: { readonly path: string; readonly query: string }) => Promise<PageAnswer>;
+/** A page that needs no signature, such as `/healthz`. */
+export type Page = (request: {
+  readonly path: string;
+  readonly query: string;
+  /** The header, such as `Bearer …`; never a signature. */
+  readonly authorization: string | undefined;
+}) => Promise<PageAnswer>;
 
 export interface PageAnswer {
   readonly status: number;
@@ -97,7 +102,7 @@ export interface HttpPorts {
   readonly services: ReadonlyMap<string, Service>;
   /** By method and path, such as `POST /v1/events`. */
   readonly streams: ReadonlyMap<string, StreamRoute>;
-  /** By path, such as `/healthz`. GET and HEAD, without authentication; not recorded. */
+  /** By path, such as `/healthz`. GET and HEAD, without a signature; not recorded. */
   readonly pages: ReadonlyMap<string, Page>;
   readonly limits: HttpLimits;
   /** The real time, which clients sign with; `clock` may be set by hand. */

@@ -16,7 +16,7 @@ const HOUR = hourOf(START_MS);
 function follower(at: { cursor: bigint; start?: bigint; counts: readonly Partial<HourCount>[] }): CountedFollower {
   const { cursor, start = 0n, counts } = at;
   const whole = counts.map((count) => ({ account: OWNER, hour: HOUR, delivered: 0, filtered: 0, ...count }));
-  return { name: 'trail', cursor: () => cursor, start: () => start, counts: () => whole };
+  return { name: 'trail', cursor: () => cursor, start: () => start, counts: () => whole, changedCounts: () => whole };
 }
 
 async function submit(rig: IntakeRig, ...texts: string[]): Promise<void> {
@@ -41,6 +41,7 @@ describe('accountingOperations', () => {
       historyIndex: { dropped: () => [{ run: '7.run', after: 2n, to: 9n, reason: 'a page has a wrong checksum' }] },
       books: new Books({ journal: rig.journal, clock: rig.clock, followers: () => followers, ...slow }),
       clock: rig.clock,
+      followers: () => [{ name: 'history', cursor: () => 1n }],
       followerStates: () => [
         { name: 'history', state: 'running' },
         { name: 'tree', state: 'stopped', problem: 'a bug' },
@@ -131,7 +132,7 @@ describe('accountingOperations', () => {
       PassedOver: [{ Follower: 'history', From: '2', To: '2', Reason: 'wrong CRC' }],
       HistoryDropped: [{ Run: '7.run', From: '3', To: '9', Reason: 'a page has a wrong checksum' }],
       Followers: [
-        { Name: 'history', State: 'running' },
+        { Name: 'history', State: 'running', Lag: 2 },
         { Name: 'tree', State: 'stopped', Problem: 'a bug' },
       ],
     });

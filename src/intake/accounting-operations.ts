@@ -8,7 +8,7 @@ import type { Clock } from '../store/clock.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
 import type { Journal, JournalDamage } from '../store/journal.ts';
 import { type EventCounter, unexplainedOf } from './count-events.ts';
-import type { Books, BooksState } from './watch-books.ts';
+import type { Books, BooksState, CountedFollower } from './watch-books.ts';
 
 /** So long does who may not hurry a check wait for it. */
 const WAIT_MS_MAX = 10_000;
@@ -19,6 +19,7 @@ export interface AccountingDeps {
   readonly historyIndex: Pick<HistoryIndex, 'dropped'>;
   readonly books: Pick<Books, 'check' | 'last'>;
   readonly clock: Pick<Clock, 'sleep'>;
+  readonly followers: () => readonly Pick<CountedFollower, 'name' | 'cursor'>[];
   readonly followerStates: () => readonly { readonly name: string; readonly state: string; readonly problem?: string }[];
   /** Damaged entries that followers went on without. */
   readonly passedOver: () => readonly (JournalDamage & { readonly follower: string })[];
@@ -40,13 +41,13 @@ function getAccounting(deps: AccountingDeps): Operation<object, object> {
     name: 'GetAccounting',
     isReadOnly: true,
     decide: async (call) => {
-      const isVisible = ({ account }: { account: string }) => call.principal.isAdministrator || account === call.account;
       const state = await booksFor(call, deps);
       // A trail counts the events of all accounts as filtered: that another account has one, and how it does, is not told.
       const isOwn = ({ follower }: { follower: string }) =>
         call.principal.isAdministrator || !follower.startsWith('trail/') || follower.startsWith(`trail/${call.account}/`);
-      const rows = state.rows.filter((row) => isVisible(row) && isOwn(row));
-      const received = counter.counts().filter(isVisible);
+      const account = call.principal.isAdministrator ? undefined : call.account;
+      const rows = state.rows(account).filter(isOwn);
+      const received = counter.counts(account);
       return {
         output: {
           Received: received.map((count) => ({
@@ -61,9 +62,9 @@ function getAccounting(deps: AccountingDeps): Operation<object, object> {
           })),
           CountedTo: String(counter.cursor()),
           Head: String(state.head),
-          Followers: rows.map(({ account, hour, follower, accepted, delivered, filtered, pending, unexplained }) => ({
-            Account: account,
-            Hour: hour,
+          Followers: rows.map(({ account: owner, hour, follower, accepted, delivered, filtered, pending, unexplained }) => ({
+            Account: owner,
+            Hour: startOfHour(hour),
             Follower: follower,
             Accepted: accepted,
             Delivered: delivered,
@@ -99,17 +100,22 @@ async function booksFor(call: Call, { books, clock }: AccountingDeps): Promise<B
   throw new ApiError('ThrottlingException', 'the whole journal is being counted, which takes a while; ask again later', { status: 503 });
 }
 
-/** `GetHealth`: journal, damage, what followers went on without, parts of history that had to be made again, and followers. Administrators only. */
-function getHealth({ journal, historyIndex, followerStates, passedOver }: AccountingDeps): Operation<object, object> {
+/**
+ * `GetHealth`: journal, damage, what followers went on without, parts of history that had to be made again, and
+ * followers with the entries that they have not taken yet. Administrators only.
+ */
+function getHealth({ journal, historyIndex, followers, followerStates, passedOver }: AccountingDeps): Operation<object, object> {
   return {
     name: 'GetHealth',
     isReadOnly: true,
     decide: async (call) => {
       requireAdministrator(call);
       const { state, reason } = journal.health();
+      const head = journal.head();
+      const lags = new Map(followers().map((follower) => [follower.name, Number(head - follower.cursor())]));
       return {
         output: {
-          Journal: { State: state, ...(reason === undefined ? {} : { Reason: reason }), Head: String(journal.head()) },
+          Journal: { State: state, ...(reason === undefined ? {} : { Reason: reason }), Head: String(head) },
           Damage: journal.damage().map(({ from, to, reason: why }) => ({ From: String(from), To: String(to), Reason: why })),
           PassedOver: passedOver().map(({ follower, from, to, reason: why }) => ({
             Follower: follower,
@@ -123,6 +129,7 @@ function getHealth({ journal, historyIndex, followerStates, passedOver }: Accoun
           Followers: followerStates().map(({ name, state: doing, problem }) => ({
             Name: name,
             State: doing,
+            Lag: lags.get(name),
             ...(problem === undefined ? {} : { Problem: problem }),
           })),
         },

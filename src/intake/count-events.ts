@@ -18,6 +18,7 @@ import { accountHourKey, hourOf } from '../store/account-hour.ts';
 import type { Catalog, CatalogChange } from '../store/catalog.ts';
 import type { Clock } from '../store/clock.ts';
 import type { Follower, HourCount } from '../store/follower.ts';
+import { HourTable } from '../store/hour-table.ts';
 import type { Journal, JournalDamage, JournalEntry } from '../store/journal.ts';
 import { forgetPassedOver, keepPassedOver, listPassedOver, newRanges, type PassedOver, readRange } from '../store/passed-over.ts';
 
@@ -32,6 +33,15 @@ export function unexplainedOf({ received, accepted, open, repeated, rejected }: 
   return received - (accepted - open) - repeated - rejected;
 }
 
+/** Sums over accounts and hours. What one hour lacks and another has too many of does not cancel out in `unexplained`. */
+export interface ReceivedTotals {
+  readonly received: number;
+  readonly accepted: number;
+  readonly repeated: number;
+  readonly rejected: number;
+  readonly unexplained: number;
+}
+
 export interface EventCounterDeps {
   readonly catalog: Pick<Catalog, 'get' | 'list' | 'commit'>;
   readonly journal: Pick<Journal, 'read' | 'fetch' | 'head'>;
@@ -43,8 +53,11 @@ const FOLLOWER = 'accounting';
 export class EventCounter implements Follower {
   readonly name = FOLLOWER;
   readonly #deps: EventCounterDeps;
-  /** All counts, by account and hour. Written only by `take`, after its commit. */
-  readonly #counts = new Map<string, ReceivedCounts>();
+  /** All counts, by account and hour. Written only by `#keep`, after a commit. */
+  readonly #counts = new HourTable<ReceivedCounts>();
+  /** Those with events whose submission is open: few, and mostly none. */
+  readonly #open = new Map<string, ReceivedCounts>();
+  #totals: ReceivedTotals = { received: 0, accepted: 0, repeated: 0, rejected: 0, unexplained: 0 };
   #cursor = 0n;
   #passedOver: readonly PassedOver[] = [];
 
@@ -57,7 +70,7 @@ export class EventCounter implements Follower {
     const { catalog } = deps;
     const counter = new EventCounter(deps);
     counter.#cursor = BigInt((await catalog.get<{ sequence: string }>(['cursor', FOLLOWER]))?.value.sequence ?? '0');
-    for (const { value } of await catalog.list<ReceivedCounts>(['accounting', FOLLOWER])) counter.#counts.set(accountHourKey(value), value);
+    for (const { value } of await catalog.list<ReceivedCounts>(['accounting', FOLLOWER])) counter.#keep(value);
     counter.#passedOver = await listPassedOver(catalog, FOLLOWER);
     for (const range of counter.#passedOver) await counter.#countAgain(range);
     return counter;
@@ -67,9 +80,19 @@ export class EventCounter implements Follower {
     return this.#cursor;
   }
 
-  /** Counts by account and hour, oldest hour first within an account. */
-  counts(): readonly ReceivedCounts[] {
-    return [...this.#counts.values()].sort((a, b) => (a.account === b.account ? a.hour - b.hour : a.account < b.account ? -1 : 1));
+  /** Counts of one account or of all, by account and then by hour. */
+  counts(account?: string): readonly ReceivedCounts[] {
+    return account === undefined ? this.#counts.all() : this.#counts.of(account);
+  }
+
+  /** Counts of the newest hours that have any. */
+  newestCounts(hours: number): readonly ReceivedCounts[] {
+    return this.#counts.newest(hours);
+  }
+
+  /** The sums of all counts. */
+  totals(): ReceivedTotals {
+    return this.#totals;
   }
 
   /** Damaged entries that are not counted. */
@@ -77,16 +100,21 @@ export class EventCounter implements Follower {
     return this.#passedOver;
   }
 
-  /** The same, as what a follower says that it took. */
+  /** The counts as what a follower says that it took. */
   acceptedCounts(): readonly HourCount[] {
-    return [...this.#counts.values()].map(({ account, hour, accepted }) => ({ account, hour, delivered: accepted, filtered: 0 }));
+    return this.#counts.all().map(asTaken);
+  }
+
+  /** Those of them that changed since the last call; all at the first. For the books alone. */
+  changedAcceptedCounts(): readonly HourCount[] {
+    return this.#counts.takeChanged().map(asTaken);
   }
 
   async take(entries: readonly JournalEntry[]): Promise<bigint> {
     const changed = new Map<string, ReceivedCounts>();
     const add = this.#adderTo(changed);
     // Whatever follows the events of a submission ends it: its own fact, or something that shows that the fact is missing.
-    let open = [...this.#counts.values()].filter((count) => count.open > 0);
+    let open = [...this.#open.values()];
     const endSubmission = () => {
       for (const { account, hour, open: events } of open) add(account, hour, { open: -events });
       open = [];
@@ -109,7 +137,7 @@ export class EventCounter implements Follower {
   async passOver(damage: JournalDamage): Promise<void> {
     const ranges = await newRanges(this.#deps, damage, { cursor: this.#cursor, countedTo: this.#cursor, known: this.#passedOver });
     // The fact of a submission that is open here is among them, or comes after them and speaks of more than was read.
-    const changed = new Map([...this.#counts].filter(([, { open }]) => open > 0).map(([key, count]) => [key, { ...count, open: 0 }]));
+    const changed = new Map(Array.from(this.#open, ([key, count]) => [key, { ...count, open: 0 }]));
     await this.#save(changed, [...ranges.map((range) => keepPassedOver(FOLLOWER, range)), cursorAt(damage.to)], damage.to);
     this.#passedOver = [...this.#passedOver, ...ranges];
   }
@@ -133,7 +161,7 @@ export class EventCounter implements Follower {
   #adderTo(changed: Map<string, ReceivedCounts>): Add {
     return (account, hour, more) => {
       const key = accountHourKey({ account, hour });
-      const before = changed.get(key) ?? this.#counts.get(key) ?? noneOf(account, hour);
+      const before = changed.get(key) ?? this.#counts.get({ account, hour }) ?? noneOf(account, hour);
       changed.set(key, {
         account,
         hour,
@@ -154,8 +182,23 @@ export class EventCounter implements Follower {
       expected: 'any',
     }));
     await this.#deps.catalog.commit([...changes, ...others]);
-    for (const [key, value] of changed) this.#counts.set(key, value);
+    for (const value of changed.values()) this.#keep(value);
     this.#cursor = cursor;
+  }
+
+  #keep(count: ReceivedCounts): void {
+    const before = this.#counts.get(count) ?? noneOf(count.account, count.hour);
+    this.#counts.set(count);
+    if (count.open > 0) this.#open.set(accountHourKey(count), count);
+    else this.#open.delete(accountHourKey(count));
+    const { received, accepted, repeated, rejected, unexplained } = this.#totals;
+    this.#totals = {
+      received: received - before.received + count.received,
+      accepted: accepted - before.accepted + count.accepted,
+      repeated: repeated - before.repeated + count.repeated,
+      rejected: rejected - before.rejected + count.rejected,
+      unexplained: unexplained - Math.abs(unexplainedOf(before)) + Math.abs(unexplainedOf(count)),
+    };
   }
 }
 
@@ -171,6 +214,10 @@ function addClosed(entry: JournalEntry, add: Add): void {
 
 function cursorAt(sequence: bigint): CatalogChange {
   return { key: ['cursor', FOLLOWER], value: { sequence: String(sequence) }, expected: 'any' };
+}
+
+function asTaken({ account, hour, accepted }: ReceivedCounts): HourCount {
+  return { account, hour, delivered: accepted, filtered: 0 };
 }
 
 function noneOf(account: AccountId, hour: number): ReceivedCounts {

@@ -5,21 +5,21 @@
  * journal itself, `delivered` and `filtered` are what the follower counted, so the equation is a check and not a definition: an
  * event that a follower lost shows as unexplained.
  *
- * The count runs along: each check reads what came since the last one, and what a follower took since then. It lives in
- * memory. After a start the first check counts from the first entry, which also holds counts of earlier runs against the
- * journal; in the background it rests, so that requests don't notice.
+ * The count runs along: each check reads what came since the last one, and what a follower took since then. It is saved each
+ * minute (`saved-books.ts`), and a start goes on with it. Where nothing was saved, or what was does not fit, the first check counts
+ * from the first entry; in the background it rests, so that requests don't notice.
  *
- * Entries that are damaged are passed over: whose they were and whether they were events cannot be known. A follower that had
- * counted them then shows fewer unexplained events than none, once the journal is counted again.
+ * Entries that are damaged are passed over: whose they were and whether they were events cannot be known.
  *
  * Source: DESIGN §1 "Nothing is lost in silence"; reliability.md P8, P19, F45.
  */
-import type { AccountId } from '../event/types.ts';
-import { accountHourKey, hourOf, readAccountHourKey, startOfHour } from '../store/account-hour.ts';
+import { hourOf } from '../store/account-hour.ts';
 import type { Clock } from '../store/clock.ts';
 import type { HourCount } from '../store/follower.ts';
 import { type Journal, JournalDamaged, type JournalEntry } from '../store/journal.ts';
 import { readPast } from '../store/read-past.ts';
+import { Book, type BookPart, type BooksRow, type BooksTotal } from './book.ts';
+import { loadBooks, type SavedBooks, type SavedBooksCatalog, saveBooks } from './saved-books.ts';
 
 /** A follower, as far as its books need it. */
 export interface CountedFollower {
@@ -30,6 +30,8 @@ export interface CountedFollower {
   start(): bigint;
   /** Empty where `holds` takes its place. */
   counts(): readonly HourCount[];
+  /** Those of the counts that changed since this was called last; all of them at the first call. For the books alone. */
+  changedCounts(): readonly HourCount[];
   /**
    * For a follower that keeps every entry at the place of its sequence and counts nothing: whether it holds this one. Asked
    * for the last entry of each part that is read: one entry left out or doubled moves all that follow.
@@ -37,46 +39,23 @@ export interface CountedFollower {
   readonly holds?: (entry: JournalEntry) => Promise<boolean>;
 }
 
-/** One line of the books. */
-export interface BooksRow {
-  readonly account: AccountId;
-  /** Start of the hour of receipt, ISO 8601. */
-  readonly hour: string;
-  readonly follower: string;
-  readonly accepted: number;
-  readonly delivered: number;
-  readonly filtered: number;
-  readonly pending: number;
-  /** `accepted − delivered − filtered − pending`: 0, or events are lost or doubled, or were counted before they were damaged. */
-  readonly unexplained: number;
-}
-
 /** What a check found. */
 export interface BooksState {
-  /** One for each follower, account and hour. */
-  readonly rows: readonly BooksRow[];
   /** The journal's head when it was checked: everything up to there is in the rows. */
   readonly head: bigint;
   /** Entries that are known to be damaged. */
   readonly unreadable: number;
-}
-
-/** Events by account and hour. */
-type Tally = Map<string, number>;
-
-/** How far the events of one follower are counted. */
-interface Book {
-  readonly start: bigint;
-  /** Events after `start` up to here are in `taken`: the follower's cursor at the last check. */
-  at: bigint;
-  /** Events after `at` up to here are in `pending`: the journal's head at the last check. */
-  seenTo: bigint;
-  /** The last event in `taken`; `start` when there is none. */
-  lastTaken: bigint;
-  readonly taken: Tally;
-  readonly pending: Tally;
-  /** Of `taken`, what the follower holds; used where it counts nothing itself. */
-  readonly held: Tally;
+  /** Sums of the rows, by follower. */
+  readonly totals: ReadonlyMap<string, BooksTotal>;
+  /**
+   * One row for each follower, account and hour, of one account or of all. As the last check found them: a check that ended
+   * meanwhile shows.
+   */
+  rows(account?: string): readonly BooksRow[];
+  /** The rows of the newest hours that have any, follower by follower. */
+  newestRows(hours: number): readonly BooksRow[];
+  /** Rows in which something is unexplained, `limit` of each follower at most. */
+  wrongRows(limit: number): readonly BooksRow[];
 }
 
 /** What a follower said when a check began. */
@@ -84,25 +63,34 @@ interface Statement {
   readonly follower: CountedFollower;
   readonly book: Book;
   readonly cursor: bigint;
-  readonly counts: readonly HourCount[];
 }
 
 export interface BooksDeps {
-  readonly journal: Pick<Journal, 'head' | 'read' | 'damage'>;
+  readonly journal: Pick<Journal, 'head' | 'read' | 'fetch' | 'damage'>;
   readonly clock: Pick<Clock, 'sleep' | 'monotonicMs'>;
   readonly followers: () => readonly CountedFollower[];
+  /** Where the books are saved; absent where nothing may be written. */
+  readonly catalog?: SavedBooksCatalog | undefined;
 }
 
 /** How often the books are checked (P19). */
 const INTERVAL_MS = 60_000;
 /** Entries read at one go. */
 const READ_LIMIT = 500;
+/** So many hours of all books that changed are saved while a long count is under way. */
+const UNSAVED_MAX = 5_000;
 /** In the background, rest for so many times what the work took. */
 const REST_SHARE = 4;
 
 export class Books {
   readonly #deps: BooksDeps;
   readonly #books = new Map<string, Book>();
+  /** Saved by an earlier run, until a follower goes on with them; absent before they were read. */
+  #saved: SavedBooks | undefined;
+  /** Names of books that are in the catalog. */
+  #savedNames = new Set<string>();
+  /** The save under way: they come one after the other. */
+  #saving: Promise<void> = Promise.resolve();
   /** The check under way. */
   #checking: Promise<unknown> | undefined;
   /** The check that begins after it, for all who asked meanwhile. */
@@ -133,14 +121,15 @@ export class Books {
   }
 
   /**
-   * Checks each minute until `signal` aborts. Never throws.
-   * @param report Told when a check failed.
+   * Checks and saves the books each minute until `signal` aborts. Never throws.
+   * @param report Told when that failed.
    */
   async run(signal: AbortSignal, report: (error: unknown) => void): Promise<void> {
     while (!signal.aborted) {
       try {
         this.#next ??= this.#afterLast(signal);
         await this.#next;
+        await this.#save();
       } catch (error) {
         if (!signal.aborted) report(error);
       }
@@ -159,12 +148,22 @@ export class Books {
   async #check(signal?: AbortSignal): Promise<BooksState> {
     const { journal } = this.#deps;
     try {
+      await this.#load();
       // Head, cursors and counts are read in one go: what is done meanwhile is past them here.
       const statements = this.#askFollowers();
       const head = journal.head();
       await this.#countUp(statements, head, signal);
       const unreadable = journal.damage().reduce((sum, { from, to }) => sum + Number(to - from) + 1, 0);
-      this.#last = { rows: statements.flatMap(rowsOf), head, unreadable };
+      for (const { book } of statements) book.publish();
+      const books = statements.map(({ book }) => book);
+      this.#last = {
+        head,
+        unreadable,
+        totals: new Map(books.map((book) => [book.follower, book.total()])),
+        rows: (account) => books.flatMap((book) => book.rows(account)),
+        newestRows: (hours) => books.flatMap((book) => book.newestRows(hours)),
+        wrongRows: (limit) => books.flatMap((book) => book.wrongRows(limit)),
+      };
       return this.#last;
     } finally {
       // Who hurries asked for the next check where one is due.
@@ -180,63 +179,94 @@ export class Books {
       const startedMs = clock.monotonicMs();
       const part = await this.#read(place.from, place.to);
       await count(statements, head, part);
+      if (this.#unsavedCount() > UNSAVED_MAX) await this.#save();
       if (!this.#isHurried && part.to < head) await clock.sleep((clock.monotonicMs() - startedMs) * REST_SHARE, signal);
     }
   }
 
   /**
-   * Opens a book for each new follower, and anew for one that began again or fell back; closes those of followers that are gone.
+   * Opens a book for each new follower, and anew for one that began again or fell back; closes those of followers that
+   * are gone.
    *
    * Who falls back over events will take them again, so they are pending, and what it counted is held against its new cursor. Over
    * facts alone nothing changes: a trail does that at each failure (`load-trail.ts`).
    */
   #askFollowers(): readonly Statement[] {
     const statements = this.#deps.followers().map((follower): Statement => {
-      const { name } = follower;
       const [start, cursor] = [follower.start(), follower.cursor()];
-      let book = this.#books.get(name);
-      if (book === undefined || book.start !== start || cursor < book.lastTaken) {
-        book = { start, at: start, seenTo: start, lastTaken: start, taken: new Map(), pending: new Map(), held: new Map() };
-        this.#books.set(name, book);
+      const changed = follower.changedCounts();
+      const known = this.#books.get(follower.name);
+      if (known?.fits(start, cursor)) {
+        known.state(changed);
+        return { follower, book: known, cursor };
       }
-      return { follower, book, cursor, counts: follower.counts() };
+      const book = this.#openBook(follower.name, start, cursor);
+      book.state(follower.counts());
+      return { follower, book, cursor };
     });
     const names = new Set(statements.map(({ follower }) => follower.name));
     for (const name of this.#books.keys()) if (!names.has(name)) this.#books.delete(name);
     return statements;
   }
 
+  /** Goes on with the saved book, if there is one and it fits; else begins anew. */
+  #openBook(name: string, start: bigint, cursor: bigint): Book {
+    const saved = this.#books.has(name) ? undefined : this.#saved?.books.get(name);
+    const book = saved?.fits(start, cursor) ? saved : new Book(name, start);
+    this.#books.set(name, book);
+    this.#saved?.books.delete(name);
+    return book;
+  }
+
+  /** Reads what was saved, once. */
+  async #load(): Promise<void> {
+    const { catalog, journal } = this.#deps;
+    if (catalog === undefined || this.#saved !== undefined) return;
+    this.#saved = await loadBooks(catalog, journal);
+    this.#savedNames = new Set(this.#saved.names);
+  }
+
+  #save(): Promise<void> {
+    const saving = this.#saving.then(async () => {
+      const { catalog } = this.#deps;
+      if (catalog === undefined) return;
+      const books = [...this.#books.values()];
+      const gone = [...this.#savedNames].filter((name) => !this.#books.has(name));
+      await saveBooks(catalog, books, gone);
+      this.#savedNames = new Set(books.filter((book) => book.isSaved()).map(({ follower }) => follower));
+    });
+    this.#saving = saving.catch(() => undefined);
+    return saving;
+  }
+
+  #unsavedCount(): number {
+    return [...this.#books.values()].reduce((sum, book) => sum + book.unsavedCount(), 0);
+  }
+
   async #read(from: bigint, to: bigint): Promise<Part> {
     const read = await readPast(this.#deps.journal, from, Math.min(Number(to - from), READ_LIMIT));
-    if (read instanceof JournalDamaged) return { from, to: read.damage.to, entries: [] };
-    return { from, to: read.at(-1)?.sequence ?? to, entries: read };
+    if (read instanceof JournalDamaged) return { from, to: read.damage.to, isDamaged: true, entries: [], events: [] };
+    const events = read
+      .filter(({ kind }) => kind === 'event')
+      .map(({ sequence, id, account, receivedAtMs }) => ({ sequence, id, account, hour: hourOf(receivedAtMs) }));
+    return { from, to: read.at(-1)?.sequence ?? to, isDamaged: false, entries: read, events };
   }
 }
 
-/** Entries after `from` up to `to`; without those that are damaged. */
-interface Part {
-  readonly from: bigint;
-  readonly to: bigint;
+interface Part extends BookPart {
   readonly entries: readonly JournalEntry[];
 }
 
 /** The lowest place where a book has to be gone on with, and how far from there; `undefined` when all are complete. */
 function nextPlace(statements: readonly Statement[], head: bigint): { readonly from: bigint; readonly to: bigint } | undefined {
-  let place: { from: bigint; to: bigint } | undefined;
-  for (const { book, cursor } of statements) {
-    for (const [from, to] of [
-      [book.at, lesser(cursor, head)],
-      [book.seenTo, head],
-    ] as const) {
-      if (from >= to) continue;
-      if (place === undefined || from < place.from) place = { from, to };
-      else if (from === place.from && to > place.to) place.to = to;
-    }
+  let place: { readonly from: bigint; readonly to: bigint } | undefined;
+  for (const { from, to } of statements.flatMap(({ book, cursor }) => book.open(cursor, head))) {
+    if (place === undefined || from < place.from || (from === place.from && to > place.to)) place = { from, to };
   }
   return place;
 }
 
-/** Adds a part to each book that stands in it. Nothing else is done in between, so a book is never half ahead. */
+/** Adds a part to each book that stands in it. All books at once, so that none is ever half ahead. */
 async function count(statements: readonly Statement[], head: bigint, part: Part): Promise<void> {
   const isHeld = await Promise.all(
     statements.map(async ({ follower, cursor }) => {
@@ -244,60 +274,5 @@ async function count(statements: readonly Statement[], head: bigint, part: Part)
       return last !== undefined && (await follower.holds?.(last)) === true;
     }),
   );
-  const events = part.entries
-    .filter(({ kind }) => kind === 'event')
-    .map(({ sequence, account, receivedAtMs }) => ({ sequence, key: accountHourKey({ account, hour: hourOf(receivedAtMs) }) }));
-  for (const [index, { book, cursor }] of statements.entries()) {
-    const advance = (at: bigint, target: bigint) => (at >= part.from && at < part.to && at < target ? lesser(part.to, target) : at);
-    const at = advance(book.at, lesser(cursor, head));
-    const seenTo = advance(book.seenTo, head);
-    if (at === book.at && seenTo === book.seenTo) continue;
-    for (const { key, sequence } of events) {
-      const isTaken = sequence > book.at && sequence <= at;
-      const isNew = sequence > book.seenTo && sequence <= seenTo;
-      if (isTaken) {
-        add(book.taken, key, 1);
-        book.lastTaken = sequence;
-      }
-      if (isTaken && isHeld[index]) add(book.held, key, 1);
-      if (isNew && !isTaken) add(book.pending, key, 1);
-      if (isTaken && !isNew) add(book.pending, key, -1);
-    }
-    book.at = at;
-    book.seenTo = seenTo;
-  }
-}
-
-function rowsOf({ follower, book, counts }: Statement): readonly BooksRow[] {
-  const stated =
-    follower.holds === undefined
-      ? new Map(counts.map((each) => [accountHourKey(each), each]))
-      : new Map(Array.from(book.held, ([key, delivered]) => [key, { delivered, filtered: 0 }]));
-  const keys = [...new Set([...book.taken.keys(), ...book.pending.keys(), ...stated.keys()])].sort();
-  return keys.map((key) => {
-    const { account, hour } = readAccountHourKey(key);
-    const pending = book.pending.get(key) ?? 0;
-    const accepted = (book.taken.get(key) ?? 0) + pending;
-    const { delivered, filtered } = stated.get(key) ?? { delivered: 0, filtered: 0 };
-    return {
-      account,
-      hour: startOfHour(hour),
-      follower: follower.name,
-      accepted,
-      delivered,
-      filtered,
-      pending,
-      unexplained: accepted - delivered - filtered - pending,
-    };
-  });
-}
-
-function add(tally: Tally, key: string, more: number): void {
-  const sum = (tally.get(key) ?? 0) + more;
-  if (sum === 0) tally.delete(key);
-  else tally.set(key, sum);
-}
-
-function lesser(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
+  for (const [index, { book, cursor }] of statements.entries()) book.count(part, { cursor, head }, isHeld[index]!);
 }

@@ -34,7 +34,7 @@ import { type JournalDamage, JournalFull, JournalReadOnly } from '../store/journ
 import { createTrails, type ScrubFinding, type Trails } from '../trail/create-trails.ts';
 import { createIntakeAccounts } from './create-intake-accounts.ts';
 import { findRollback } from './find-rollback.ts';
-import { createPages } from './pages.ts';
+import { createPages, type MetricsAccess } from './pages.ts';
 import { forgetfulCatalog, readOnlyCatalog } from './read-only-catalog.ts';
 import { readOnlyJournal } from './read-only-journal.ts';
 import { type FollowerState, runFollower } from './run-follower.ts';
@@ -61,6 +61,8 @@ export interface ServerOptions {
   readonly gzip: (content: Uint8Array) => Promise<Uint8Array>;
   /** Keeps a key that was made for an account, where only the operator can read it. */
   readonly keepKey: KeepKey;
+  /** Who may read `/metrics`; nobody when absent. */
+  readonly metricsAccess?: MetricsAccess;
   /** Time that signatures are held against: the machine's, also when the clock is set by a file. */
   readonly signatureTimeMs: () => number;
   readonly log: ServerLog;
@@ -164,12 +166,31 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const recordCall = createCallRecorder(intakeStores);
 
   const counted = (): readonly CountedFollower[] => [
-    { name: counter.name, cursor: () => counter.cursor(), start: () => 0n, counts: () => counter.acceptedCounts() },
-    { name: tree.name, cursor: () => tree.cursor(), start: () => 0n, counts: () => [], holds: (entry) => tree.holds(entry) },
-    { name: 'history', cursor: () => history.countedTo(), start: () => 0n, counts: () => history.counts() },
+    {
+      name: counter.name,
+      cursor: () => counter.cursor(),
+      start: () => 0n,
+      counts: () => counter.acceptedCounts(),
+      changedCounts: () => counter.changedAcceptedCounts(),
+    },
+    {
+      name: tree.name,
+      cursor: () => tree.cursor(),
+      start: () => 0n,
+      counts: () => [],
+      changedCounts: () => [],
+      holds: (entry) => tree.holds(entry),
+    },
+    {
+      name: history.name,
+      cursor: () => history.countedTo(),
+      start: () => 0n,
+      counts: () => history.counts(),
+      changedCounts: () => history.changedCounts(),
+    },
     ...trails.followers(),
   ];
-  const books = new Books({ journal, clock, followers: counted });
+  const books = new Books({ journal, clock, followers: counted, catalog: readOnly === undefined ? catalog : undefined });
   const states = new Map<string, FollowerState>();
   const followers: readonly Follower[] = [counter, tree, history];
   const followerStates = (): readonly FollowerState[] => [
@@ -197,7 +218,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const access = accessOperations(accounts);
   const passedOver = () =>
     [history, counter].flatMap((follower) => follower.passedOver().map((range) => ({ ...range, follower: follower.name })));
-  const accounting = accountingOperations({ journal, clock, counter, historyIndex, books, followerStates, passedOver });
+  const accounting = accountingOperations({ journal, clock, counter, historyIndex, books, followers: counted, followerStates, passedOver });
   const snowtrail: Service = {
     protocol: 'snowtrail',
     eventSource: 'snowtrail.amazonaws.com',
@@ -259,7 +280,15 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     objects,
     services,
     streams: new Map([['POST /v1/events', bulk]]),
-    pages: createPages({ journal, counter, historyIndex, books, followers: counted, followerStates }),
+    pages: createPages({
+      journal,
+      counter,
+      historyIndex,
+      books,
+      followers: counted,
+      followerStates,
+      metricsAccess: options.metricsAccess ?? {},
+    }),
     limits: DEFAULT_LIMITS,
     signatureTimeMs: options.signatureTimeMs,
     report,

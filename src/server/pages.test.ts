@@ -15,12 +15,8 @@ async function open(more: Partial<PageSources> & { delivered?: number; isChecked
   const counter = await EventCounter.open(rig);
   await counter.take(await rig.journal.read(0n, 100));
   const { delivered = 2, isChecked = true, ...sources } = more;
-  const history = {
-    name: 'history',
-    cursor: () => 3n,
-    start: () => 0n,
-    counts: () => [{ account: OWNER, hour: hourOf(START_MS), delivered, filtered: 0 }],
-  };
+  const counts = () => [{ account: OWNER, hour: hourOf(START_MS), delivered, filtered: 0 }];
+  const history = { name: 'history', cursor: () => 3n, start: () => 0n, counts, changedCounts: counts };
   const books = new Books({ journal: rig.journal, clock: rig.clock, followers: () => [history] });
   if (isChecked) await books.check({ isHurried: true });
   const pages = createPages({
@@ -30,10 +26,11 @@ async function open(more: Partial<PageSources> & { delivered?: number; isChecked
     books,
     followers: () => [history],
     followerStates: () => [{ name: 'history', state: 'running' }],
+    metricsAccess: { isOpen: true },
     ...sources,
   });
-  const get = async (path: string): Promise<{ status: number; body: string }> => {
-    const { status, body } = await pages.get(path)!({ path, query: '' });
+  const get = async (path: string, authorization?: string): Promise<{ status: number; body: string }> => {
+    const { status, body } = await pages.get(path)!({ path, query: '', authorization });
     return { status, body: String(body) };
   };
   return { rig, get };
@@ -120,8 +117,66 @@ describe('createPages', () => {
     expect((await (await open({ counter })).get('/metrics')).body).toContain('snowtrail_unexplained_received_events 2\n');
   });
 
-  test('no page names an account or an event', async () => {
+  test('/metrics has the newest two hours by account, and any hour in which something is unexplained (RC1, P19)', async () => {
+    const hours = [0, 1, 2].map((back) => hourOf(START_MS) - back);
+    const counts = () => hours.map((hour, index) => ({ account: OWNER, hour, delivered: index === 0 ? 2 : index, filtered: 0 }));
+    const history = { name: 'history', cursor: () => 3n, start: () => 0n, counts, changedCounts: counts };
+    const { rig } = await open();
+    const books = new Books({ journal: rig.journal, clock: rig.clock, followers: () => [history] });
+    await books.check({ isHurried: true });
+    const lines = (await (await open({ books })).get('/metrics')).body.split('\n').filter((line) => line.includes('hour='));
+    const at = (hour: string) => `account="${OWNER}",hour="2026-01-02T${hour}:00:00.000Z"`;
+    expect(lines.filter((line) => !line.endsWith(' 0'))).toEqual([
+      `snowtrail_hour_events{${at('03')},verdict="received"} 4`,
+      `snowtrail_hour_events{${at('03')},verdict="accepted"} 2`,
+      `snowtrail_hour_events{${at('03')},verdict="repeated"} 1`,
+      `snowtrail_hour_events{${at('03')},verdict="rejected"} 1`,
+      `snowtrail_hour_follower_events{${at('03')},follower="history",outcome="accepted"} 2`,
+      `snowtrail_hour_follower_events{${at('03')},follower="history",outcome="delivered"} 2`,
+      `snowtrail_hour_follower_events{${at('02')},follower="history",outcome="delivered"} 1`,
+      `snowtrail_hour_follower_events{${at('02')},follower="history",outcome="unexplained"} -1`,
+      `snowtrail_unexplained_hour_events{${at('02')},follower="history"} -1`,
+      `snowtrail_unexplained_hour_events{${at('01')},follower="history"} -2`,
+    ]);
+  });
+
+  test('/metrics has a bounded number of series, and says how many rows it leaves out', async () => {
+    const accounts = Array.from({ length: 2_500 }, (_, index) => String(100_000_000_000 + index));
+    const counts = () => accounts.map((account) => ({ account, hour: hourOf(START_MS), delivered: 1, filtered: 0 }));
+    const history = { name: 'history', cursor: () => 3n, start: () => 0n, counts, changedCounts: counts };
+    const { rig } = await open();
+    const books = new Books({ journal: rig.journal, clock: rig.clock, followers: () => [history] });
+    await books.check({ isHurried: true });
+    const { body } = await (await open({ books })).get('/metrics');
+    // `OWNER`'s two events are in the journal.
+    expect(body).toContain('snowtrail_hour_rows_left_out 501\n');
+    expect(body.match(/^snowtrail_hour_follower_events\{/gm)?.length).toBe(2_000 * 5);
+    expect(body.match(/^snowtrail_unexplained_hour_events\{/gm)?.length).toBe(100);
+    expect(body).toContain('snowtrail_unexplained_events{follower="history"} 2502\n');
+  });
+
+  test('/metrics is told to nobody beyond loopback but to whoever has the token', async () => {
+    const token = 'a-token-of-some-length';
+    const withToken = await open({ metricsAccess: { token, isOpen: true } });
+    const closed = await open({ metricsAccess: { isOpen: false } });
+    expect((await withToken.get('/metrics', `Bearer ${token}`)).status).toBe(200);
+    for (const [page, authorization] of [
+      [withToken, undefined],
+      [withToken, 'Bearer '],
+      [withToken, `Bearer ${token}x`],
+      [withToken, token],
+      [closed, undefined],
+      [closed, 'Bearer undefined'],
+    ] as const) {
+      const { status, body } = await page.get('/metrics', authorization);
+      expect([status, body]).toEqual([401, expect.not.stringMatching(/snowtrail_|\d{12}/)]);
+    }
+    expect((await closed.get('/readyz')).status).toBe(200);
+  });
+
+  test('no page names an event, and those that are for everybody no account', async () => {
     const { get } = await open();
-    for (const path of ['/healthz', '/readyz', '/metrics']) expect((await get(path)).body).not.toMatch(/\d{12}|RunInstances/);
+    expect((await get('/metrics')).body).not.toMatch(/RunInstances/);
+    for (const path of ['/healthz', '/readyz']) expect((await get(path)).body).not.toMatch(/\d{12}|RunInstances/);
   });
 });

@@ -42,6 +42,11 @@ describe('readSettings', () => {
     });
   });
 
+  test('the token of /metrics comes from the file or the environment, not from an argument that others can read', () => {
+    expect(read('metricsToken: from-file-0123456789').metricsToken).toBe('from-file-0123456789');
+    expect(read('', {}, { SNOWTRAIL_METRICS_TOKEN: 'from-environment-01' }).metricsToken).toBe('from-environment-01');
+  });
+
   test('the file may be named by the environment', () => {
     expect(readSettings({}, { SNOWTRAIL_CONFIG: fileWith('region: eu-north-1') }).region).toBe('eu-north-1');
   });
@@ -56,6 +61,7 @@ describe('readSettings', () => {
     ['storage: { reserv: 1GiB }', 'reserv'],
     ['dataDir: ""', 'dataDir'],
     ['listen: nowhere', 'listen'],
+    ['metricsToken: short', 'metricsToken'],
     ['listen: 127.0.0.1:65536', 'listen'],
     ['accountId: "12345"', 'accountId'],
     ['accountId: 123456789012', 'accountId'],

@@ -60,6 +60,14 @@ const schema = z.strictObject({
     .prefault('1h'),
   /** A file that sets the clock; refused unless the server listens on loopback. */
   clock: z.string().optional(),
+  /**
+   * What a scraper of `/metrics` sends as its bearer token. Needed where the server listens beyond loopback: without it nobody reads
+   * them there. No flag, since the arguments of a process can be read by others.
+   */
+  metricsToken: z
+    .string()
+    .regex(/^[!-~]{16,512}$/, 'must be 16 to 512 printable characters without spaces')
+    .optional(),
   storage: z
     .strictObject({
       /** Below this much free space new events are refused; the smaller of 1 GiB and 5 % when absent. */
@@ -111,7 +119,7 @@ function parseDuration(text: string): number | undefined {
 }
 
 /** True when only this machine can reach the address. */
-function isLoopback(listen: string): boolean {
+export function isLoopback(listen: string): boolean {
   const host = listen.slice(0, listen.lastIndexOf(':')).replace(/^\[|\]$/g, '');
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
@@ -142,7 +150,7 @@ function readConfigFile(path: string): Record<string, unknown> {
 
 /** The settings that may come from the environment: `SNOWTRAIL_` and the name in capitals. */
 function fromEnvironment(environment: NodeJS.ProcessEnv): Record<string, string> {
-  const names = ['dataDir', 'listen', 'accountId', 'region', 'flushInterval', 'digestInterval', 'clock'];
+  const names = ['dataDir', 'listen', 'accountId', 'region', 'flushInterval', 'digestInterval', 'clock', 'metricsToken'];
   const found = names.flatMap((name) => {
     const value = environment[`SNOWTRAIL_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`];
     return value === undefined ? [] : [[name, value] as const];

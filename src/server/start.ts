@@ -13,7 +13,7 @@ import type { Clock } from '../store/clock.ts';
 import { replaceFile } from '../store/disk/replace-file.ts';
 import { gzip } from '../trail/compress.ts';
 import { createServer, type ServerLog, type SnowtrailServer } from './create-server.ts';
-import type { Settings } from './settings.ts';
+import { isLoopback, type Settings } from './settings.ts';
 import { openStores } from './stores.ts';
 
 /** How long requests under way may take once the server stops. */
@@ -81,6 +81,7 @@ export async function startServer(settings: Settings, options: StartOptions = {}
       digestIntervalMs: settings.digestInterval,
       gzip,
       keepKey: (key) => keepKey(settings.dataDir, key),
+      metricsAccess: { token: settings.metricsToken, isOpen: isLoopback(settings.listen) },
       signatureTimeMs: () => Date.now(),
       log,
     });

@@ -1,7 +1,7 @@
 /**
  * The unit of accounting: what an account's events of one hour of receipt are counted under.
  */
-import type { AccountId, EpochMs } from '../event/types.ts';
+import type { EpochMs } from '../event/types.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -18,10 +18,4 @@ export function startOfHour(hour: number): string {
 /** The name of an account's hour in maps. */
 export function accountHourKey({ account, hour }: { readonly account: string; readonly hour: number }): string {
   return `${account}/${hour}`;
-}
-
-/** The account and the hour of such a name. */
-export function readAccountHourKey(key: string): { readonly account: AccountId; readonly hour: number } {
-  const [account, hour] = key.split('/') as [AccountId, string];
-  return { account, hour: Number(hour) };
 }

@@ -16,9 +16,9 @@
 import assert, { AssertionError } from 'node:assert/strict';
 import { formatEventTime } from '../event/times.ts';
 import type { EpochMs, ObjectKey, Region } from '../event/types.ts';
-import { accountHourKey } from '../store/account-hour.ts';
 import type { CatalogChange } from '../store/catalog.ts';
 import type { HourCount } from '../store/follower.ts';
+import { HourTable } from '../store/hour-table.ts';
 import { isBug } from '../store/is-bug.ts';
 import type { PublicKeyInfo, SigningKeyUse } from '../store/keys.ts';
 import { parseNote } from '../tlog/note.ts';
@@ -99,7 +99,9 @@ export class TrailFollower {
   /** What the catalog holds. Absent before the first step and after a failure. */
   #loaded: LoadedTrail | undefined;
   /** Seen last; kept over failures for those who ask. */
-  #seen = { cursor: 0n, start: 0n, counts: [] as readonly HourCount[], isGone: false };
+  #seen = { cursor: 0n, start: 0n, isGone: false };
+  /** The counts at that cursor. */
+  #counts = new HourTable<TrailCount>();
   /** The files of the pending batch, so that a repeat within this process need not make them again. */
   #files: BatchFiles | undefined;
   /**
@@ -143,7 +145,12 @@ export class TrailFollower {
 
   /** By account and hour of receipt, of the events after `start()` up to `cursor()`. */
   counts(): readonly HourCount[] {
-    return this.#seen.counts;
+    return this.#counts.all();
+  }
+
+  /** Those of them that changed since the last call; all at the first. For the books alone. */
+  changedCounts(): readonly HourCount[] {
+    return this.#counts.takeChanged();
   }
 
   /** True when the trail is deleted and nothing is left to do. */
@@ -278,7 +285,7 @@ export class TrailFollower {
     const state = newTrailState(change, loaded.state);
     await this.#commit(loaded, { state, changes: [this.#changeDone(change)] });
     loaded.cursor = BigInt(state.cursor);
-    loaded.counts.clear();
+    loaded.counts = new HourTable();
   }
 
   /** Carries a change out: everything before it is delivered. A change that ends chains takes several steps. */
@@ -428,7 +435,7 @@ export class TrailFollower {
         state: { ...state, cursor: `${collected.to}` },
         changes: [...this.#countChanges(counts), ...opened.map((chain) => this.#chainChange(chain))],
       });
-      for (const count of counts) loaded.counts.set(accountHourKey(count), count);
+      for (const count of counts) loaded.counts.set(count);
       for (const chain of opened) loaded.chains.set(chainName(chain), chain);
       loaded.cursor = collected.to;
     } else {
@@ -529,7 +536,7 @@ export class TrailFollower {
         ...opened.map((chain) => this.#chainChange(chain)),
       ],
     });
-    for (const count of counts) loaded.counts.set(accountHourKey(count), count);
+    for (const count of counts) loaded.counts.set(count);
     for (const chain of opened) loaded.chains.set(chainName(chain), chain);
     loaded.cursor = BigInt(work.to);
     this.#files = undefined;
@@ -912,13 +919,16 @@ export class TrailFollower {
   /** The accounting of a deleted trail goes with it. */
   #forget(loaded: LoadedTrail, phase: TrailState['phase']): readonly CatalogChange[] {
     if (phase !== 'deleted') return [];
-    return [...loaded.counts.values()].map((count) => ({ key: this.#countKey(count), value: undefined, expected: 'any' }));
+    return loaded.counts.all().map((count) => ({ key: this.#countKey(count), value: undefined, expected: 'any' }));
   }
 
   #remember(loaded: LoadedTrail): void {
     const { state, counts, cursor } = loaded;
     const isGone = state === undefined || state.phase === 'deleted';
-    this.#seen = { cursor, start: BigInt(state?.start ?? '0'), counts: isGone ? [] : [...counts.values()], isGone };
+    const start = BigInt(state?.start ?? '0');
+    if (isGone || start !== this.#seen.start) this.#counts = new HourTable();
+    if (!isGone) for (const count of counts.takeChanged()) this.#counts.set(count);
+    this.#seen = { cursor, start, isGone };
   }
 
   // --- failures ---------------------------------------------------------------------------------------------------
@@ -1051,9 +1061,9 @@ function digestsBeginMs(state: TrailState, change: TrailChange): EpochMs {
 }
 
 /** The new values of the counts that change. */
-function addCounts(before: ReadonlyMap<string, TrailCount>, more: readonly TrailCount[]): readonly TrailCount[] {
+function addCounts(before: HourTable<TrailCount>, more: readonly TrailCount[]): readonly TrailCount[] {
   return more.map((count) => {
-    const { delivered = 0, filtered = 0 } = before.get(accountHourKey(count)) ?? {};
+    const { delivered = 0, filtered = 0 } = before.get(count) ?? {};
     return { ...count, delivered: count.delivered + delivered, filtered: count.filtered + filtered };
   });
 }

@@ -3,8 +3,8 @@
  *
  * After every failure the follower reads all of it again: whether a commit took effect is known only then.
  */
-import { accountHourKey } from '../store/account-hour.ts';
 import type { Catalog } from '../store/catalog.ts';
+import { HourTable } from '../store/hour-table.ts';
 import { followerName, type TrailId } from './trail.ts';
 import { chainsKey, type DigestChain, type PendingStep, pendingKey, stateKey, type TrailCount, type TrailState } from './trail-state.ts';
 
@@ -18,7 +18,7 @@ export interface LoadedTrail {
   /** By account and Region, open and closed. */
   chains: Map<string, DigestChain>;
   /** By account and hour. */
-  counts: Map<string, TrailCount>;
+  counts: HourTable<TrailCount>;
   /** How far the journal was looked at. Ahead of the state's cursor only over entries that are no events. */
   cursor: bigint;
 }
@@ -33,7 +33,7 @@ export async function loadTrail(catalog: Pick<Catalog, 'get' | 'list'>, trail: T
     stateVersion: state?.version ?? 0,
     pending: pending?.value,
     chains: new Map(chains.map(({ value }) => [chainName(value), value])),
-    counts: new Map(counts.map(({ value }) => [accountHourKey(value), value])),
+    counts: new HourTable(counts.map(({ value }) => value)),
     cursor: BigInt(state?.value.cursor ?? '0'),
   };
 }

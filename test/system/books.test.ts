@@ -86,10 +86,35 @@ test('a follower that lost 2 events and 3 that were received and never kept are 
           expect.stringMatching(/^snowtrail: 2 events of account 123837392027, .* are unexplained in follower history$/),
         ],
       },
-      metrics: ['snowtrail_unexplained_received_events 3', 'snowtrail_unexplained_events{follower="history"} 2'],
+      metrics: [
+        'snowtrail_unexplained_received_events 3',
+        'snowtrail_unexplained_events{follower="history"} 2',
+        expect.stringMatching(/^snowtrail_unexplained_hour_events\{account="123837392027",hour=".*:00:00\.000Z",follower="history"\} 2$/),
+      ],
       isInMetrics: true,
     });
   } finally {
     await server.stop();
   }
+});
+
+test('the books balance after a kill, and `/metrics` asks for the token that is set', async () => {
+  const dataDir = join(root, 'killed');
+  const records = join(root, 'some.ndjson');
+  await writeFile(records, Array.from({ length: 700 }, (_, id) => JSON.stringify({ eventID: `e-${id}`, eventName: 'A' })).join('\n'));
+  const token = 'a-token-of-some-length';
+  let server = await startServer({ dataDir, flags: ['--account-id', ACCOUNT] });
+  await runCli(['record', records, '--data-dir', dataDir]);
+  await server.kill();
+  // The first check of a start saves what it counted.
+  for (let start = 1; start <= 2; start++) {
+    server = await startServer({ dataDir, env: { SNOWTRAIL_METRICS_TOKEN: token } });
+    const doctor = await runCli(['doctor', '--data-dir', dataDir, '-o', 'json']);
+    expect(JSON.parse(doctor.text)).toMatchObject({ Unexplained: 0, Findings: [], Followers: [{ Lag: expect.any(Number) }, {}, {}] });
+    if (start === 1) await server.kill();
+  }
+  expect((await fetch(`${server.url}/metrics`)).status).toBe(401);
+  const metrics = await (await fetch(`${server.url}/metrics`, { headers: { authorization: `Bearer ${token}` } })).text();
+  expect(metrics).toMatch(/^snowtrail_follower_events\{follower="tree",outcome="accepted"\} 70\d$/m);
+  await server.stop();
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { findLosses, findProblems, findUnanswered, readLags } from './doctor.ts';
+import { findLosses, findProblems, findUnanswered } from './doctor.ts';
 
 const IN = { Account: '111122223333', Hour: '2026-11-20T14:00:00.000Z', Accepted: 2, Open: 0, Repeated: 1, Rejected: 0 };
 const RECEIVED = [{ ...IN, Received: 3, Unexplained: 0 }];
@@ -51,9 +51,9 @@ describe('findProblems', () => {
 });
 
 test('a part that the server does not answer is a finding, and the others are looked at all the same (F11)', async () => {
-  const answers = [Promise.resolve(HEALTHY), Promise.resolve(''), Promise.reject(new Error('InternalFailure: unknown'))] as const;
-  const [health, metrics, books] = await Promise.allSettled(answers);
-  expect(findUnanswered({ health, books, metrics, trails: health })).toEqual([
+  const answers = [Promise.resolve(HEALTHY), Promise.reject(new Error('InternalFailure: unknown'))] as const;
+  const [health, books] = await Promise.allSettled(answers);
+  expect(findUnanswered({ health, books, trails: health })).toEqual([
     { Problem: 'the books could not be looked at: InternalFailure: unknown', Advice: expect.stringContaining('the log of the server') },
   ]);
   const full = { ...HEALTHY, Journal: { State: 'full', Reason: 'less than the reserve is free', Head: '2' } };
@@ -75,21 +75,6 @@ describe('the books of a damaged journal', () => {
     expect(advice).toEqual([
       'it may have counted some of the 2 entries before they were damaged: see to the damage first, then look again',
       'run `snowtrail verify` to name what is missing; keep a copy of the data directory and report it',
-    ]);
-  });
-});
-
-describe('readLags', () => {
-  test('the lag of each follower is read from the metrics', () => {
-    const metrics = [
-      '# TYPE snowtrail_follower_lag_entries gauge',
-      'snowtrail_follower_lag_entries{follower="history"} 12',
-      'snowtrail_follower_lag_entries{follower="trail/111122223333/us-east-1/a"} 0',
-      'snowtrail_journal_head 44',
-    ].join('\n');
-    expect([...readLags(metrics)]).toEqual([
-      ['history', 12],
-      ['trail/111122223333/us-east-1/a', 0],
     ]);
   });
 });

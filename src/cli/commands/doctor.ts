@@ -23,7 +23,7 @@ interface Health {
   readonly Damage: readonly { readonly From: string; readonly To: string; readonly Reason?: string }[];
   readonly PassedOver: readonly { readonly Follower: string; readonly From: string; readonly To: string; readonly Reason: string }[];
   readonly HistoryDropped: readonly { readonly Run: string; readonly From: string; readonly To: string; readonly Reason: string }[];
-  readonly Followers: readonly { readonly Name: string; readonly State: string; readonly Problem?: string }[];
+  readonly Followers: readonly { readonly Name: string; readonly State: string; readonly Problem?: string; readonly Lag?: number }[];
 }
 
 interface Accounting {
@@ -118,22 +118,20 @@ async function askReady(client: Client): Promise<void> {
 }
 
 async function examine(client: Client, options: GlobalOptions): Promise<void> {
-  const [healthAnswer, booksAnswer, metrics, trailsAnswer] = await Promise.allSettled([
+  const [healthAnswer, booksAnswer, trailsAnswer] = await Promise.allSettled([
     client.call<Health>('GetHealth'),
     client.call<Accounting>('GetAccounting'),
-    client.page('/metrics'),
     client.call<{ readonly Trails: readonly TrailEvidence[] }>('GetTrailEvidence'),
   ]);
   // Refused, or no server is there: nothing to show.
   if (healthAnswer.status === 'rejected' && booksAnswer.status === 'rejected') throw healthAnswer.reason;
   const health = answered(healthAnswer);
   const books = answered(booksAnswer);
-  const lags = readLags(new TextDecoder().decode(answered(metrics)?.body));
-  const followers = (health?.Followers ?? []).map((follower) => followerLine(follower, books?.Followers ?? [], lags.get(follower.Name)));
+  const followers = (health?.Followers ?? []).map((follower) => followerLine(follower, books?.Followers ?? []));
   const sum = books && sumReceived(books);
   const trails = answered(trailsAnswer)?.Trails ?? [];
   const findings = [
-    ...findUnanswered({ health: healthAnswer, books: booksAnswer, metrics, trails: trailsAnswer }),
+    ...findUnanswered({ health: healthAnswer, books: booksAnswer, trails: trailsAnswer }),
     ...findProblems(health, books),
     ...findLosses(trails, Date.now()),
   ];
@@ -168,7 +166,7 @@ function answered<Value>(answer: PromiseSettledResult<Value>): Value | undefined
 
 /** What the server did not answer, and so was not looked at: a finding for each part. */
 export function findUnanswered(
-  answers: Readonly<Record<'health' | 'books' | 'metrics' | 'trails', PromiseSettledResult<unknown>>>,
+  answers: Readonly<Record<'health' | 'books' | 'trails', PromiseSettledResult<unknown>>>,
 ): readonly Finding[] {
   return Object.entries(answers).flatMap(([part, answer]) =>
     answer.status === 'fulfilled'
@@ -182,7 +180,7 @@ export function findUnanswered(
   );
 }
 
-function followerLine({ Name, State }: Health['Followers'][number], books: readonly FollowerBook[], lag: number | undefined): FollowerLine {
+function followerLine({ Name, State, Lag }: Health['Followers'][number], books: readonly FollowerBook[]): FollowerLine {
   const own = books.filter(({ Follower }) => Follower === Name);
   const total = (member: 'Accepted' | 'Delivered' | 'Filtered' | 'Pending' | 'Unexplained'): number =>
     own.reduce((sum, book) => sum + book[member], 0);
@@ -193,7 +191,7 @@ function followerLine({ Name, State }: Health['Followers'][number], books: reado
     Pending: total('Pending'),
     Unexplained: total('Unexplained'),
   };
-  return { Name, State, ...(lag !== undefined && { Lag: lag }), ...(own.length > 0 && { Books }) };
+  return { Name, State, ...(Lag !== undefined && { Lag }), ...(own.length > 0 && { Books }) };
 }
 
 function sumReceived({ Received }: Accounting): { Received: number; Accepted: number; Repeated: number; Rejected: number } {
@@ -287,10 +285,4 @@ function findInBooks(books: Accounting): readonly Finding[] {
     });
   }
   return findings;
-}
-
-/** `snowtrail_follower_lag_entries` by follower, from Prometheus' text form. */
-export function readLags(metrics: string): ReadonlyMap<string, number> {
-  const found = metrics.matchAll(/^snowtrail_follower_lag_entries\{follower="((?:[^"\\]|\\.)*)"\} ([0-9]+)$/gm);
-  return new Map(Array.from(found, ([, name, lag]) => [name!, Number(lag)]));
 }

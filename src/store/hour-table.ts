@@ -1,0 +1,76 @@
+/**
+ * Rows by account and hour of receipt. Those of one account, those of the newest hours and those that changed are found without a
+ * look at all others: an installation of a hundred accounts has hundreds of thousands of rows after a season.
+ */
+
+/** What a row is about. */
+export interface HourRow {
+  readonly account: string;
+  /** Whole hours since 1970. */
+  readonly hour: number;
+}
+
+export class HourTable<Row extends HourRow> {
+  /** By hour, then by account. */
+  readonly #hours = new Map<number, Map<string, Row>>();
+  /** Rows that were set since `takeChanged` was called; absent before its first call, which gives all. */
+  #changed: Set<Row> | undefined;
+
+  constructor(rows: Iterable<Row> = []) {
+    for (const row of rows) this.set(row);
+  }
+
+  get({ account, hour }: HourRow): Row | undefined {
+    return this.#hours.get(hour)?.get(account);
+  }
+
+  /** Puts a row in the place of the one of its account and hour. */
+  set(row: Row): void {
+    const rows = this.#hours.get(row.hour) ?? new Map<string, Row>();
+    this.#hours.set(row.hour, rows);
+    const before = rows.get(row.account);
+    rows.set(row.account, row);
+    if (before !== undefined) this.#changed?.delete(before);
+    this.#changed?.add(row);
+  }
+
+  delete({ account, hour }: HourRow): void {
+    const rows = this.#hours.get(hour);
+    const row = rows?.get(account);
+    if (rows === undefined || row === undefined) return;
+    rows.delete(account);
+    if (rows.size === 0) this.#hours.delete(hour);
+    this.#changed?.delete(row);
+  }
+
+  /** All rows, by account and then by hour. */
+  all(): readonly Row[] {
+    const accounts = new Set([...this.#hours.values()].flatMap((rows) => [...rows.keys()]));
+    return [...accounts].sort().flatMap((account) => this.of(account));
+  }
+
+  /** The rows of one account, oldest hour first. */
+  of(account: string): readonly Row[] {
+    return this.#newestFirst()
+      .reverse()
+      .flatMap((hour) => this.#hours.get(hour)!.get(account) ?? []);
+  }
+
+  /** The rows of the newest hours of which there are any, newest hour first. */
+  newest(hours: number): readonly Row[] {
+    return this.#newestFirst()
+      .slice(0, hours)
+      .flatMap((hour) => [...this.#hours.get(hour)!.values()]);
+  }
+
+  /** The rows that were set since the last call, and all of them at the first call: for one reader. */
+  takeChanged(): readonly Row[] {
+    const changed = this.#changed === undefined ? [...this.#hours.values()].flatMap((rows) => [...rows.values()]) : [...this.#changed];
+    this.#changed = new Set();
+    return changed;
+  }
+
+  #newestFirst(): number[] {
+    return [...this.#hours.keys()].sort((a, b) => b - a);
+  }
+}
