@@ -98,6 +98,16 @@ describe('what the parser refuses', () => {
   });
 });
 
+test('A63: what cannot be read after a whole request spoils no answer to that one, and closes the connection', async () => {
+  const page = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    return { status: 200, contentType: 'text/plain', body: 'its own answer' };
+  };
+  const rig = await start({ pages: new Map([['/page', page]]) });
+  const text = await exchange(rig, `GET /page HTTP/1.1\r\n${HOST}\r\n\0garbage\r\n\r\n`);
+  expect(text).toMatch(/^HTTP\/1\.1 200 OK.*its own answer$/s);
+});
+
 describe('slow and greedy clients', () => {
   test('A64: headers that do not come are cut off with 408', async () => {
     const rig = await start({ limits: { headersTimeoutMs: 200 } });
@@ -164,6 +174,25 @@ describe('slow and greedy clients', () => {
     expect(text).toMatch(/^HTTP\/1\.1 200 OK/);
     expect(text.length).toBeLessThan(40_000_000);
     expect(rig.problems).toMatchObject([{ kind: 'internal', error: { message: expect.stringContaining('read nothing') } }]);
+  });
+
+  test('F52: one that asks on and on for short answers and reads none is disconnected, too', async () => {
+    const body = 'x'.repeat(100_000);
+    const pages: RigOptions['pages'] = new Map([['/metrics', async () => ({ status: 200, contentType: 'text/plain', body })]]);
+    const rig = await start({ pages, limits: { writeTimeoutMs: 200, keepAliveMs: 60_000 } });
+    const socket = await open(rig);
+    socket.pause();
+    socket.write(`GET /metrics HTTP/1.1\r\n${HOST}\r\n`.repeat(900));
+    while ((await rig.server.connections()) > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  });
+
+  test('F52: a call that takes longer than a client may take to read is answered', async () => {
+    const slow = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      return { status: 200, contentType: 'text/plain', body: 'at last' };
+    };
+    const rig = await start({ pages: new Map([['/slow', slow]]), limits: { writeTimeoutMs: 100 } });
+    expect(await exchange(rig, `GET /slow HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`)).toContain('at last');
   });
 
   test('a client that goes away in the middle of a body leaves nothing behind', async () => {

@@ -46,12 +46,13 @@ export async function serve({ listen, handler, limits, report }: ServeOptions): 
   });
   server.maxConnections = limits.connectionsMax;
   server.maxRequestsPerSocket = limits.requestsPerConnectionMax;
+  server.timeout = limits.writeTimeoutMs;
   // Node would cut the rest off in silence; the handler counts them and refuses.
   server.maxHeadersCount = 0;
 
   /** Open connections, each with the requests on it that are not answered yet. */
   const connections = new Map<Socket, Set<ServerResponse>>();
-  /** Connections that had their share of requests. */
+  /** Connections that are closed with the last answer: they had their share of requests, or sent what cannot be read. */
   const spent = new WeakSet<Socket>();
   let isClosing = false;
   server.on('connection', (socket) => {
@@ -88,7 +89,18 @@ export async function serve({ listen, handler, limits, report }: ServeOptions): 
     response.shouldKeepAlive = false;
     response.writeHead(417).end();
   });
-  server.on('clientError', refuseUnparsed);
+  // Nothing came and nothing went for a while. A call may take that long; a client that does not take its answers, or an
+  // idle one, may not (F52).
+  server.on('timeout', (socket) => {
+    if (socket.writableLength > 0 || !connections.get(socket)?.size) socket.destroy();
+  });
+  server.on('clientError', (error, stream) => {
+    const socket = stream as Socket;
+    const isAnswerDue = [...(connections.get(socket) ?? [])].some(({ req, headersSent }) => req.complete || headersSent);
+    // The request before what cannot be read gets its own answer, whole, and no 400 in its place or in its middle.
+    if (isAnswerDue && socket.writable) spent.add(socket);
+    else refuseUnparsed(error, socket);
+  });
   // Node answers requests above the limit with 503 and leaves the connection open.
   server.on('dropRequest', (_request, socket) => {
     spent.add(socket as Socket);
@@ -138,7 +150,7 @@ async function listenOn(server: Server, host: string, port: number): Promise<voi
 }
 
 /** Answers what Node's parser could not read, when there is still somebody to answer. */
-function refuseUnparsed(error: Error & { code?: string }, socket: Socket | import('node:stream').Duplex): void {
+function refuseUnparsed(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
