@@ -234,6 +234,19 @@ describe('objects', () => {
     expect(rig.records[1]).toMatchObject({ eventName: 'GetObject', isReadOnly: true, additionalEventData: { bytesTransferredOut: 5 } });
   });
 
+  test('a body that takes its time never ends in a bucket that became another account’s meanwhile', async () => {
+    const { stage } = rig.objects;
+    rig.objects.stage = async (body) => {
+      const staged = await stage(body);
+      await send('DELETE', '');
+      await send('PUT', '', { key: OTHER_KEY });
+      return staged;
+    };
+    const { status } = await send('PUT', '/planted', { body: 'x' });
+    rig.objects.stage = stage;
+    expect([status, (await send('HEAD', '/planted', { key: OTHER_KEY })).status]).toEqual([403, 404]);
+  });
+
   test('F37: a put whose record cannot be made durable leaves no object', async () => {
     rig.isRecordingBroken = true;
     const { status, text } = await send('PUT', '/key', { body: 'x' });
@@ -802,6 +815,16 @@ describe('uploads in parts', () => {
   test.each(['0', '10001', 'x', '1.5', ''])('the part number `%s` is refused', async (number) => {
     const id = await begin();
     expect(codeOf((await send('PUT', `/big?partNumber=${number}&uploadId=${id}`, { body: 'x' })).text)).toBe('InvalidArgument');
+  });
+
+  test('an account that begins uploads without end is told to slow down, and keeps nobody else from theirs', async () => {
+    const begin = async () => (await send('POST', '/key?uploads')).status;
+    const answers = new Set<number>();
+    for (let at = 0; at < 1_001 && !answers.has(503); at++) answers.add(await begin());
+    expect([...answers]).toEqual([200, 503]);
+    await rig.send('PUT', `/other-${count}`, { key: OTHER_KEY });
+    expect((await rig.send('POST', `/other-${count}/key?uploads`, { key: OTHER_KEY })).status).toBe(200);
+    await send('DELETE', '');
   });
 
   test('a part can be copied from a range of an object', async () => {

@@ -11,6 +11,7 @@ import type { ChecksumAlgorithm, ChecksumType } from './checksums.ts';
 import { s3Error } from './errors.ts';
 
 const IDLE_MS_MAX = 24 * 3600_000;
+/** Most uploads of one account, so that none keeps the others from theirs. */
 const UPLOADS_MAX = 1_000;
 
 export interface Part {
@@ -94,10 +95,11 @@ export class MultipartUploads {
     return Buffer.from(this.#chance.bytes(48)).toString('base64url');
   }
 
-  /** @throws ApiError SlowDown when too many are under way. */
+  /** @throws ApiError SlowDown when too many of the account are under way. */
   async begin(id: string, target: NewUpload): Promise<Upload> {
     await this.#dropIdle();
-    if (this.#uploads.size >= UPLOADS_MAX)
+    const own = [...this.#uploads.values()].filter(({ target: { account } }) => account === target.account);
+    if (own.length >= UPLOADS_MAX)
       throw s3Error('SlowDown', { message: `${UPLOADS_MAX} multipart uploads are under way; complete or abort some` });
     const upload = new Upload(id, target, { nowMs: this.#clock.nowMs(), monotonicMs: this.#clock.monotonicMs() });
     this.#uploads.set(id, upload);

@@ -22,6 +22,7 @@ import type { Part, Upload } from './multipart-uploads.ts';
 import {
   checkIfNoneMatch,
   checksumElements,
+  commitObject,
   findCopySource,
   openCopySource,
   parseRange,
@@ -180,13 +181,12 @@ export async function completeMultipartUpload(call: S3Call): Promise<S3Decision>
       await staged.discard();
     },
     apply: async () => {
-      const info = await staged.commit(name, key, {
+      const info = await commitObject(call, staged, {
         ...upload.target.options,
         etag,
         ...(checksums === undefined ? {} : { checksums }),
         ...(mustBeFree ? { mustBeFree } : {}),
       });
-      await staged.discard();
       await uploads.end(upload);
       const location = `http://${call.header('host') ?? ''}${target.path}`;
       const text = xmlDocument(

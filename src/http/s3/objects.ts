@@ -6,7 +6,7 @@
  * Source: S3 API Reference, PutObject, GetObject, HeadObject, DeleteObject, DeleteObjects, CopyObject.
  */
 import type { BucketName, ObjectKey } from '../../event/types.ts';
-import type { ObjectInfo, PutOptions } from '../../store/objects.ts';
+import type { ObjectInfo, PutOptions, StagedObject } from '../../store/objects.ts';
 import { parseQuery, percentDecode } from '../canonical-request.ts';
 import { parseXml, type XmlFields, xmlDocument, xmlExactText, xmlText } from '../xml.ts';
 import { aclDocument, notImplemented, refuseAcls } from './buckets.ts';
@@ -35,11 +35,21 @@ export async function putObject(call: S3Call): Promise<S3Decision> {
     discard: () => staged.discard(),
     apply: async () => {
       const checksums = checksum === undefined ? {} : { checksums: { [checksum.algorithm]: checksum.value } };
-      const info = await staged.commit(name, key, { ...options, ...checksums, ...(mustBeFree ? { mustBeFree } : {}) });
-      await staged.discard();
+      const info = await commitObject(call, staged, { ...options, ...checksums, ...(mustBeFree ? { mustBeFree } : {}) });
       return empty(200, { etag: `"${info.etag}"`, ...checksumHeaders(info), ...versionHeader(info) });
     },
   };
+}
+
+/**
+ * Makes a staged body the object. Whose the bucket is, is asked again: while the body came, however slowly, it may have
+ * been deleted and made by another account.
+ */
+export async function commitObject(call: S3Call, staged: StagedObject, options: PutOptions): Promise<ObjectInfo> {
+  const { name } = await call.ownBucket();
+  const info = await staged.commit(name, call.key, options);
+  await staged.discard();
+  return info;
 }
 
 /**
@@ -237,8 +247,7 @@ export async function copyObject(call: S3Call): Promise<S3Decision> {
     resources: [{ type: 'AWS::S3::Object', name: objectArn(source.bucket, source.info.key) }],
     discard: () => staged.discard(),
     apply: async () => {
-      const info = await staged.commit(name, key, { ...options, ...checksums, ...(mustBeFree ? { mustBeFree } : {}) });
-      await staged.discard();
+      const info = await commitObject(call, staged, { ...options, ...checksums, ...(mustBeFree ? { mustBeFree } : {}) });
       const text = xmlDocument(
         'CopyObjectResult',
         { LastModified: new Date(info.modifiedAtMs).toISOString(), ETag: `"${info.etag}"`, ...checksumElements(info) },
