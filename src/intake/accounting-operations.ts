@@ -6,6 +6,7 @@ import type { Call, Operation } from '../api/operation.ts';
 import { startOfHour } from '../store/account-hour.ts';
 import type { Clock } from '../store/clock.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
+import { joinDamage } from '../store/join-damage.ts';
 import type { Journal, JournalDamage } from '../store/journal.ts';
 import { type EventCounter, unexplainedOf } from './count-events.ts';
 import type { Books, BooksState, CountedFollower } from './watch-books.ts';
@@ -116,7 +117,7 @@ function getHealth({ journal, historyIndex, followers, followerStates, passedOve
       return {
         output: {
           Journal: { State: state, ...(reason === undefined ? {} : { Reason: reason }), Head: String(head) },
-          Damage: journal.damage().map(({ from, to, reason: why }) => ({ From: String(from), To: String(to), Reason: why })),
+          Damage: joinDamage(journal.damage()).map(({ from, to, reason: why }) => ({ From: String(from), To: String(to), Reason: why })),
           PassedOver: passedOver().map(({ follower, from, to, reason: why }) => ({
             Follower: follower,
             From: String(from),

@@ -30,6 +30,7 @@ import { createCallRecorder } from '../intake/record-call.ts';
 import { UsedRegions } from '../intake/used-regions.ts';
 import { Books, type CountedFollower } from '../intake/watch-books.ts';
 import type { Follower } from '../store/follower.ts';
+import { joinDamage } from '../store/join-damage.ts';
 import { type JournalDamage, JournalFull, JournalReadOnly } from '../store/journal.ts';
 import { createTrails, type ScrubFinding, type Trails } from '../trail/create-trails.ts';
 import { createIntakeAccounts } from './create-intake-accounts.ts';
@@ -217,7 +218,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   });
   const access = accessOperations(accounts);
   const passedOver = () =>
-    [history, counter].flatMap((follower) => follower.passedOver().map((range) => ({ ...range, follower: follower.name })));
+    [history, counter].flatMap((follower) => joinDamage(follower.passedOver()).map((range) => ({ ...range, follower: follower.name })));
   const accounting = accountingOperations({ journal, clock, counter, historyIndex, books, followers: counted, followerStates, passedOver });
   const snowtrail: Service = {
     protocol: 'snowtrail',
