@@ -103,6 +103,13 @@ describe('buckets', () => {
       expect([method, path, (await send(method, path, { key: OTHER_KEY })).status]).toEqual([method, path, 403]);
     expect((await send('GET', '/key')).text).toBe('x');
     expect(rig.names().filter((name) => name.endsWith(':AccessDenied')).length).toBe(calls.length);
+    // The record of a refusal does not say that the bucket is the stranger's.
+    const bucketOf = (at: number) => rig.records.at(at)?.resources?.find(({ type }) => type === 'AWS::S3::Bucket');
+    await send('GET', '/no-such-key');
+    expect([bucketOf(-3), bucketOf(-1)]).toEqual([
+      { type: 'AWS::S3::Bucket', name: `arn:aws:s3:::${bucket}` },
+      { type: 'AWS::S3::Bucket', name: `arn:aws:s3:::${bucket}`, account: RIG_ACCOUNT },
+    ]);
   });
 
   test('the expected owner is checked', async () => {

@@ -57,7 +57,7 @@ function recordDeletions(call: S3Call): RecordDeletions {
         requestParameters: { bucketName: call.bucket, Host: hostOf(call), key, ...(versionId === undefined ? {} : { versionId }) },
         responseElements: null,
         additionalEventData: additional(call, { in: 0, out: 0 }),
-        resources: [{ type: 'AWS::S3::Object', name: objectArn(call.bucket, key) }, bucketResource(call)],
+        resources: [{ type: 'AWS::S3::Object', name: objectArn(call.bucket, key) }, bucketResource(call, true)],
       }),
     );
     try {
@@ -77,7 +77,7 @@ function recordOf(call: S3Call, operation: S3Operation, decision: S3Decision): C
     ...baseRecord(call, operation),
     requestParameters: { ...requestParameters(call), ...decision.requestParameters },
     additionalEventData: additional(call, { in: decision.bytesIn ?? 0, out: decision.bytesOut ?? 0 }),
-    resources: [...resources(call), ...(decision.resources ?? [])],
+    resources: [...resources(call, true), ...(decision.resources ?? [])],
   };
 }
 
@@ -88,7 +88,7 @@ function recordOfRefusal(call: S3Call, operation: S3Operation, error: unknown): 
     ...baseRecord(call, operation),
     requestParameters: requestParameters(call),
     additionalEventData: additional(call, { in: 0, out: call.request.parts.method === 'HEAD' ? 0 : out }),
-    resources: resources(call),
+    resources: resources(call, call.isOwner),
     error: { code: refusal.code, message: refusal.message },
   };
 }
@@ -133,14 +133,16 @@ function additional({ request }: S3Call, bytes: { readonly in: number; readonly 
   };
 }
 
-function resources(call: S3Call): NonNullable<CallRecord['resources']> {
+/** @param isOwner Whether the bucket is the caller's: a record says of no other account what it owns, and of the caller nothing false. */
+function resources(call: S3Call, isOwner: boolean): NonNullable<CallRecord['resources']> {
   if (call.bucketName === undefined) return [];
-  if (call.objectKey === undefined) return [bucketResource(call)];
-  return [{ type: 'AWS::S3::Object', name: objectArn(call.bucketName, call.objectKey) }, bucketResource(call)];
+  if (call.objectKey === undefined) return [bucketResource(call, isOwner)];
+  return [{ type: 'AWS::S3::Object', name: objectArn(call.bucketName, call.objectKey) }, bucketResource(call, isOwner)];
 }
 
-function bucketResource(call: S3Call): NonNullable<CallRecord['resources']>[number] {
-  return { type: 'AWS::S3::Bucket', name: bucketArn(call.bucket), account: call.request.call.account };
+function bucketResource(call: S3Call, isOwner: boolean): NonNullable<CallRecord['resources']>[number] {
+  const account = isOwner ? { account: call.request.call.account } : {};
+  return { type: 'AWS::S3::Bucket', name: bucketArn(call.bucket), ...account };
 }
 
 function hostOf({ request }: S3Call): string {

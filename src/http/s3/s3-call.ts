@@ -88,6 +88,8 @@ export class S3Call {
   readonly request: S3Request;
   readonly bucketName: BucketName | undefined;
   readonly objectKey: ObjectKey | undefined;
+  /** True once `ownBucket` has found that the call's bucket is the caller's. */
+  isOwner = false;
   readonly #query: ReadonlyMap<string, string>;
   /** Headers that a presigned URL carries as parameters, as SDKs write them there: byte strings by lower-case name. */
   readonly #hoisted: ReadonlyMap<string, string>;
@@ -162,6 +164,7 @@ export class S3Call {
     // Whose a foreign bucket is, nobody here knows: it belongs to those who configured it.
     const isAllowed = bucket.owner === undefined ? principal.isAdministrator : bucket.owner === account;
     if (!isAllowed || (expected !== undefined && expected !== bucket.owner)) throw s3Error('AccessDenied');
+    if (name === this.bucketName) this.isOwner = true;
     return bucket;
   }
 
