@@ -156,7 +156,7 @@ export class Life {
     for (let passedMs = 0; passedMs < ms && !this.#isDead; passedMs += PIECE_MS) {
       await this.clock.advance(Math.min(PIECE_MS, ms - passedMs));
       await this.#settle();
-      this.#dieWhenDeviceFailed();
+      this.dieWhenDeviceFailed();
     }
     this.#throwViolation();
   }
@@ -186,7 +186,7 @@ export class Life {
   }
 
   /** As `start.ts` does: a device that failed ends the process (P7). */
-  #dieWhenDeviceFailed(): void {
+  dieWhenDeviceFailed(): void {
     if (this.#isDead || this.journal.health().state !== 'failed') return;
     this.#note('failed', this.journal.health().reason ?? '');
     this.world.end('kill');

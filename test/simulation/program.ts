@@ -390,6 +390,9 @@ export class Program {
     world.isCatalogFlaky = false;
     world.setFreeBytes(undefined);
     for (const trail of this.trails) if (trail.isDenied) await this.#denyOrAllow(trail);
+    // The device may have failed just now; only as time passes does a life notice that.
+    this.#life?.dieWhenDeviceFailed();
+    if (this.#life?.isDead) this.#bury();
     const life = await this.#living();
     // Whoever set the clock back sets it right: no checkpoint is signed before the time of the last one.
     life.clock.jump(Math.max(0, this.#latestMs - world.nowMs()) + 1_000);
