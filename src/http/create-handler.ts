@@ -47,7 +47,7 @@ import {
   type VerifiedSignature,
   verifySignature,
 } from './verify-signature.ts';
-import { writeAll } from './write-body.ts';
+import { ClientGone, writeAll } from './write-body.ts';
 import { xmlDocument } from './xml.ts';
 
 /** Answers one request. Never rejects: what goes wrong is answered, or the connection is closed. */
@@ -148,6 +148,7 @@ class Exchange {
   /** Turns whatever went wrong into an answer, if there is still somebody to answer. */
   async refuse(thrown: unknown): Promise<void> {
     const { response, request } = this.#source;
+    if (thrown instanceof ClientGone) return void response.destroy();
     const { family } = this.#context;
     const error = thrown instanceof SignatureRefusal ? signatureError(thrown, family) : publicError(thrown, family);
     if (

@@ -195,6 +195,24 @@ describe('slow and greedy clients', () => {
     expect(await exchange(rig, `GET /slow HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`)).toContain('at last');
   });
 
+  test('a client that goes away in the middle of an answer is no problem of the server', async () => {
+    const rig = await start();
+    await rig.send('PUT', '/bucket-one');
+    await rig.send('PUT', '/bucket-one/key', { body: Buffer.alloc(40_000_000) });
+    const { headers } = signRequest(
+      { method: 'GET', url: `${rig.url}/bucket-one/key` },
+      { credentials: RIG_KEY, region: RIG_REGION, service: 's3', nowMs: Date.now(), payload: Buffer.alloc(0) },
+    );
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    const socket = await open(rig);
+    socket.write(`GET /bucket-one/key HTTP/1.1\r\n${lines.join('')}\r\n`);
+    await once(socket, 'data');
+    socket.destroy();
+    while ((await rig.server.connections()) > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(rig.problems).toEqual([]);
+  });
+
   test('a client that goes away in the middle of a body leaves nothing behind', async () => {
     const rig = await start();
     await rig.send('PUT', '/bucket-one');

@@ -3,9 +3,17 @@
  */
 import type { ServerResponse } from 'node:http';
 
-/** @throws Error when the client has gone, or takes nothing for `timeoutMs`. */
+/** The client closed the connection before it had its answer: its own affair, and nothing that went wrong here. */
+export class ClientGone extends Error {
+  override readonly name = 'ClientGone';
+  constructor() {
+    super('the client has gone');
+  }
+}
+
+/** @throws ClientGone; Error when the client takes nothing for `timeoutMs`. */
 export async function writeAll(response: ServerResponse, piece: Uint8Array | string, timeoutMs: number): Promise<void> {
-  if (response.destroyed || response.closed) throw new Error('the client has gone');
+  if (response.destroyed || response.closed) throw new ClientGone();
   if (response.write(piece)) return;
   await new Promise<void>((resolve, reject) => {
     const finish = (error?: Error): void => {
@@ -15,7 +23,7 @@ export async function writeAll(response: ServerResponse, piece: Uint8Array | str
       else reject(error);
     };
     const drained = (): void => finish();
-    const closed = (): void => finish(new Error('the client has gone'));
+    const closed = (): void => finish(new ClientGone());
     const timer = setTimeout(() => {
       response.destroy();
       finish(new Error(`the client read nothing for ${timeoutMs} ms`));
