@@ -179,6 +179,29 @@ describe('a flipped bit', () => {
     await journal.close();
   });
 
+  test('in a log file that was sealed and not removed yet: it stays, unless all of the sealed one can be read', async () => {
+    const { files: logs, entries } = await build('logs');
+    const sealedFiles = copyOf(logs);
+    const sealing = await openOver(sealedFiles);
+    await sealing.whenSealed();
+    await sealing.close();
+    const [log] = filesOf(logs, 'log');
+    const [sealed] = filesOf(sealedFiles, 'sealed');
+    const [index] = filesOf(sealedFiles, 'index');
+    // As a process leaves them that ends before the log file is removed.
+    const both = copyOf(sealedFiles);
+    await (await both.open(log!, 'create')).close();
+    both.tamper(log!, () => logs.bytesOf(log!));
+    both.tamper(log!, flipAt(both.bytesOf(log!).indexOf('"eventID":"1"'), 0));
+    const whole = copyOf(both);
+    expect(await checkDamaged(whole, entries, 'only the log file is damaged')).toBe(0);
+    expect(filesOf(whole, 'log')).not.toContain(log);
+
+    both.tamper(sealed!, flipAt(both.bytesOf(sealed!).length - 10, 0));
+    expect(await checkDamaged(both, entries, 'both are damaged')).toBe(1);
+    expect(both.paths()).toEqual(expect.arrayContaining([log, sealed, index]));
+  });
+
   test('in neighbours of a log file that is open is one range, whichever of them is read first', async () => {
     const files = new SimulatedFiles({ seed: 1 });
     const journal = await openOver(files);
@@ -403,6 +426,28 @@ describe('bytes that the device does not read (F11)', () => {
     const lost = found.filter((entry) => entry === 'damaged').length;
     expect(journal.damage()).toMatchObject([{ from: 1n }, ...Array.from({ length: inFile.length - 1 }, () => ({}))]);
     expect(journal.damage().at(-1)).toMatchObject({ to: BigInt(lost) });
+    await journal.close();
+  });
+
+  test('in two places are damage of what lies there, also where the device takes longer to say so than it is waited for', async () => {
+    const { files, entries } = await build('log');
+    const [path] = filesOf(files, 'log');
+    const size = files.bytesOf(path!).length;
+    const clock = sleepingClock();
+    const device = new SimulatedFiles({
+      seed: 2,
+      fault: ({ name, position = 0, bytes = 0 }) => {
+        const isBad = name === 'read' && [size >> 2, size >> 1].some((at) => position <= at && at < position + bytes);
+        if (isBad) void clock.sleep(7_000);
+        return isBad ? 'EIO' : undefined;
+      },
+    });
+    device.adopt(files);
+    const journal = await openOver(device, { clock });
+    const found = await readEach(journal, entries);
+    expect(journal.damage()).toHaveLength(2);
+    expect(found.filter((entry) => entry === 'damaged').length).toBeLessThan(20);
+    expect(found.at(-1)).toBe(textOf(entries.at(-1)!));
     await journal.close();
   });
 

@@ -68,7 +68,8 @@ export async function openSegments(context: SealedContext): Promise<OpenedSegmen
     const log = kinds.has('log') ? await openLog(options, patience) : undefined;
     const isLogBest = log !== undefined && (!log.segment.isDamaged || !kinds.has('sealed'));
     const sealed = isLogBest ? undefined : await openSealedSegment(options, patience);
-    if (log !== undefined && (sealed === undefined || sealed.damages.length > 0)) {
+    // A log file is removed for a sealed one of which each block was read: its index says nothing of them.
+    if (log !== undefined && (sealed === undefined || (await sealed.scrub(undefined)).length > 0)) {
       // The log file is what sealing begins with: what came out of it, whole or not, is made again.
       if (!log.segment.isDamaged) await removeFiles(context, first, found.salt!, ['sealed', 'index'], kinds);
       segments.push(log.segment);

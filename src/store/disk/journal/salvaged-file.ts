@@ -89,6 +89,7 @@ export class SalvagedFile implements ReadableFile {
       if (missing.length === 0) break;
       await this.#patience.rest(waitMs);
       missing = await this.#readPieces(wanted, position, missing);
+      if (this.#patience.isOver()) break;
     }
     for (const piece of missing) this.#lost.add(piece);
     return count;
@@ -104,20 +105,28 @@ export class SalvagedFile implements ReadableFile {
     return deviceProblem(first * PIECE_BYTES, (last + 1) * PIECE_BYTES);
   }
 
-  /** Reads pieces into their places. Returns those that did not come: once patience is over, with the next one all that are left. */
+  /**
+   * Reads pieces into their places. Returns those that did not come. Once patience is over, those after a failed one are not all asked
+   * for: one is left out after the second failure in a row, three after the third, seven after the fourth, and so on. So a device that
+   * gives nothing is asked some ten times for a window, and a damaged place takes at most as much with it as it is long.
+   */
   async #readPieces(into: Uint8Array, position: number, pieces: readonly number[]): Promise<readonly number[]> {
     const missing: number[] = [];
-    for (const [place, piece] of pieces.entries()) {
-      const from = Math.max(piece * PIECE_BYTES, position);
-      const part = into.subarray(from - position, (piece + 1) * PIECE_BYTES - position);
+    let step = 1;
+    for (let place = 0; place < pieces.length; ) {
+      const from = Math.max(pieces[place]! * PIECE_BYTES, position);
+      const part = into.subarray(from - position, (pieces[place]! + 1) * PIECE_BYTES - position);
       const wasOver = this.#patience.isOver();
       try {
         await readFully(this.#file, part, from);
+        step = 1;
+        place += 1;
       } catch (error) {
         if (!isDeviceError(error)) throw error;
         part.fill(0);
-        if (wasOver) return [...missing, ...pieces.slice(place)];
-        missing.push(piece);
+        missing.push(...pieces.slice(place, place + step));
+        place += step;
+        if (wasOver) step *= 2;
       }
     }
     return missing;
