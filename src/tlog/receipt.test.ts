@@ -10,6 +10,7 @@ const base = {
   previousReceiptSha256: 'a'.repeat(64),
   createdAt: '2026-01-02T03:04:05Z',
   bucket: 'evidence-bucket',
+  prefix: null,
   checkpoint: 'snowtrail/1\n1\nAAAA\n\n— snowtrail/1 AAAA\n',
   consistency: [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)],
 };
@@ -67,7 +68,22 @@ const receipts: readonly Receipt[] = [
     },
   },
   { ...base, kind: 'stop', reason: { event: 'StopLogging', principal: 'arn:aws:iam::123837392027:root' } },
-  { ...base, elsewhereFrom: 1, kind: 'stop', reason: { event: 'StopLogging', principal: 'arn:aws:iam::123837392027:root' } },
+  {
+    ...base,
+    number: 9,
+    prefix: 'deep/er',
+    elsewhere: [
+      { from: 1, to: 3, bucket: null, prefix: null },
+      { from: 5, to: 7, bucket: 'other-bucket', prefix: 'p' },
+    ],
+    withdrawn: [
+      { from: 4, to: 4 },
+      { from: 8, to: 8 },
+    ],
+    kind: 'stop',
+    reason: { event: 'StopLogging', principal: 'arn:aws:iam::123837392027:root' },
+  },
+  { ...base, withdrawn: [{ from: 1, to: 1 }], kind: 'stop', reason: { event: 'StopLogging', principal: 'arn:aws:iam::123837392027:root' } },
   { ...base, kind: 'key', key: { use: 'checkpoint', fingerprint: '0a1b2c3d', publicKey: new Uint8Array(32), previousFingerprint: null } },
 ];
 
@@ -90,6 +106,7 @@ describe('receipts', () => {
       'toSequence',
       'objects',
       'bucket',
+      'prefix',
       'checkpoint',
       'consistency',
     ]);
@@ -158,8 +175,14 @@ describe('receipts', () => {
       ['"consistency":[', '"consistency":["AAAA",', /consistency\[0\]/],
       ['"objects":[', '"objects":[null,', /objects\[0\]/],
       ['"bucket":"evidence-bucket"', '"bucket":"../x"', /bucket/],
-      ['"bucket":"evidence-bucket"', '"bucket":"evidence-bucket","elsewhereFrom":2', /elsewhereFrom/],
-      ['"bucket":"evidence-bucket"', '"elsewhereFrom":1,"bucket":"evidence-bucket"', /elsewhereFrom/],
+      ['"prefix":null,', '', /is unknown/],
+      ['"prefix":null', '"prefix":""', /prefix/],
+      ['"prefix":null', '"withdrawn":[{"from":1,"to":1}],"prefix":null', /withdrawn/],
+      ['"prefix":null', '"prefix":null,"withdrawn":[]', /withdrawn/],
+      ['"prefix":null', '"prefix":null,"withdrawn":[{"from":1,"to":2}]', /withdrawn\[0\]/],
+      ['"prefix":null', '"prefix":null,"withdrawn":[{"from":1,"to":1},{"from":1,"to":1}]', /withdrawn\[1\]/],
+      ['"prefix":null', '"prefix":null,"withdrawn":[{"from":1,"to":1,"bucket":"b"}]', /bucket/],
+      ['"prefix":null', '"prefix":null,"elsewhere":[{"from":1,"to":1,"bucket":"../x","prefix":null}]', /elsewhere\[0\]\.bucket/],
     ];
     for (const [from, to, reason] of changes) {
       const changed = encodeReceipt(delivery).replace(from, to);

@@ -29,6 +29,9 @@ import { fromBase64, toBase64 } from './text.ts';
 /** Largest receipt, as bytes of its note: a journal fact holds it whole. */
 export const RECEIPT_BYTES_MAX = 1_048_576;
 
+/** Ranges that one receipt names of others, of each kind. */
+export const RECEIPT_RANGES_MAX = 100;
+
 const OBJECTS_MAX = 20_000;
 /** A tree of 2^63 leaves is 63 levels high, and one more hash may come with a consistency proof. */
 const PROOF_HASHES_MAX = 64;
@@ -41,17 +44,38 @@ interface ReceiptBase {
   readonly previousReceiptSha256: string | null;
   /** `YYYY-MM-DDTHH:MM:SSZ`. */
   readonly createdAt: string;
-  /** The bucket that the objects go to. */
+  /** The bucket that the objects and the receipt go to. */
   readonly bucket: string;
+  /** The prefix in it, without the slash at its end; `null` when there is none. */
+  readonly prefix: string | null;
   /**
-   * Only in the first receipt after the trail was moved here: receipts from this number up to the one before lie at other
-   * places, where the trail delivered to meanwhile.
+   * Only in the first receipt after the trail came here: where the receipts lie that were made since the last one here.
+   * Ascending, as is `withdrawn`; together they hold all of them. Absent when there are none.
    */
-  readonly elsewhereFrom?: number;
+  readonly elsewhere?: readonly ReceiptsElsewhere[];
+  /**
+   * Of the same receipts those that were given up, because the trail left a place that refused them. Each may be there or
+   * not, and so may what it names; whatever of it is wanted still is announced again by a later receipt.
+   */
+  readonly withdrawn?: readonly ReceiptRange[];
   /** The newest checkpoint note when the receipt was made; `null` before the first. */
   readonly checkpoint: string | null;
   /** Consistency proof from the checkpoint of the receipt before to this one; empty when there is nothing to prove. */
   readonly consistency: readonly Uint8Array[];
+}
+
+/** Numbers of receipts, both inclusive. */
+export interface ReceiptRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Receipts at another place. */
+export interface ReceiptsElsewhere extends ReceiptRange {
+  /** `null` when the trail was moved so often since that nobody remembers. */
+  readonly bucket: string | null;
+  /** `null` when there is none. */
+  readonly prefix: string | null;
 }
 
 /** A log file of a delivery. */
@@ -142,7 +166,9 @@ export function encodeReceipt(receipt: Receipt): string {
     createdAt: receipt.createdAt,
     ...membersOfKind(receipt),
     bucket: receipt.bucket,
-    elsewhereFrom: receipt.elsewhereFrom,
+    prefix: receipt.prefix,
+    elsewhere: receipt.elsewhere?.map(({ from, to, bucket, prefix }) => ({ from, to, bucket, prefix })),
+    withdrawn: receipt.withdrawn?.map(({ from, to }) => ({ from, to })),
     checkpoint: receipt.checkpoint,
     consistency: receipt.consistency.map(toBase64),
   })}\n`;
@@ -204,6 +230,8 @@ const FILE_MEMBERS = ['key', 'account', 'region', 'sha256', 'contentSha256', 'si
 const OBJECT_MEMBERS = [...FILE_MEMBERS, 'events', 'firstSequence', 'lastSequence', 'oldestEventTime', 'newestEventTime'];
 const DIGEST_MEMBERS = [...FILE_MEMBERS, 'start', 'end', 'isBackfill', 'signature', 'fingerprint', 'previousSignature', 'logFiles'];
 const KEY_MEMBERS = ['use', 'fingerprint', 'publicKey', 'previousFingerprint'];
+/** Each of them may be absent. */
+const MOVE_MEMBERS: readonly string[] = ['elsewhere', 'withdrawn'];
 const RECEIPT_MEMBERS: Readonly<Record<Receipt['kind'], readonly string[]>> = {
   start: receiptMembers('reason'),
   stop: receiptMembers('reason'),
@@ -214,9 +242,10 @@ const RECEIPT_MEMBERS: Readonly<Record<Receipt['kind'], readonly string[]>> = {
 
 function receiptMembers(...ofKind: string[]): readonly string[] {
   const before = ['version', 'trailARN', 'number', 'previousReceiptSha256', 'kind', 'createdAt'];
-  return [...before, ...ofKind, 'bucket', 'checkpoint', 'consistency'];
+  return [...before, ...ofKind, 'bucket', 'prefix', ...MOVE_MEMBERS, 'checkpoint', 'consistency'];
 }
 
+const BUCKET = /^[a-z0-9][a-z0-9._-]{1,254}$/i;
 const ACCOUNT = /^[0-9]{12}$/;
 const REGION = /^[a-z][a-z0-9-]{1,31}$/;
 const SHA256 = /^[0-9a-f]{64}$/;
@@ -229,9 +258,10 @@ const SHORT = /^.{1,2048}$/su;
 function readReceipt(root: JsonMembers): Receipt {
   if (readCount(root, 'version', 1) !== 1) throw new Malformed('`version` is not 1: a newer Snowtrail wrote this receipt');
   const kind = readText(root, 'kind', /^(start|delivery|digest|stop|key)$/) as Receipt['kind'];
-  const isMoved = hasMember(root, 'elsewhereFrom');
-  const members = RECEIPT_MEMBERS[kind];
-  checkMembers(root, isMoved ? members.flatMap((name) => (name === 'bucket' ? [name, 'elsewhereFrom'] : name)) : members);
+  checkMembers(
+    root,
+    RECEIPT_MEMBERS[kind].filter((name) => !MOVE_MEMBERS.includes(name) || hasMember(root, name)),
+  );
   const number = readCount(root, 'number', 1);
   const previousReceiptSha256 = readTextOrNull(root, 'previousReceiptSha256', SHA256);
   if ((previousReceiptSha256 === null) !== (number === 1))
@@ -241,8 +271,10 @@ function readReceipt(root: JsonMembers): Receipt {
     number,
     previousReceiptSha256,
     createdAt: readText(root, 'createdAt', TIME),
-    bucket: readText(root, 'bucket', /^[a-z0-9][a-z0-9._-]{1,254}$/i),
-    ...(isMoved && { elsewhereFrom: readElsewhere(root, number) }),
+    bucket: readText(root, 'bucket', BUCKET),
+    prefix: readTextOrNull(root, 'prefix', OBJECT_KEY),
+    ...(hasMember(root, 'elsewhere') && { elsewhere: readRanges(root, 'elsewhere', number, readElsewhere) }),
+    ...(hasMember(root, 'withdrawn') && { withdrawn: readRanges(root, 'withdrawn', number, readRange) }),
     checkpoint: readTextOrNull(root, 'checkpoint', /^.{1,65536}$/su),
     consistency: readProof(root),
   };
@@ -259,10 +291,34 @@ function readReceipt(root: JsonMembers): Receipt {
   }
 }
 
-function readElsewhere(root: JsonMembers, number: number): number {
-  const from = readCount(root, 'elsewhereFrom', 1);
-  if (from >= number) throw new Malformed('`elsewhereFrom` is not the number of an earlier receipt');
-  return from;
+/** Ranges of receipts before `number`, in ascending order. */
+function readRanges<Range extends ReceiptRange>(
+  root: JsonMembers,
+  name: string,
+  number: number,
+  read: (from: JsonMembers) => Range,
+): readonly Range[] {
+  const ranges = readArray(root, name, RECEIPT_RANGES_MAX).map((value, index) => read(asObject(value, `${name}[${index}]`)));
+  if (ranges.length === 0) throw new Malformed(`\`${name}\` is empty, and would be left out then`);
+  for (const [index, { from, to }] of ranges.entries()) {
+    const isRight = from <= to && to < number && from > (ranges[index - 1]?.to ?? 0);
+    if (!isRight) throw new Malformed(`\`${name}[${index}]\` is no range of earlier receipts after the one before`);
+  }
+  return ranges;
+}
+
+function readElsewhere(from: JsonMembers): ReceiptsElsewhere {
+  checkMembers(from, ['from', 'to', 'bucket', 'prefix']);
+  return { ...rangeOf(from), bucket: readTextOrNull(from, 'bucket', BUCKET), prefix: readTextOrNull(from, 'prefix', OBJECT_KEY) };
+}
+
+function readRange(from: JsonMembers): ReceiptRange {
+  checkMembers(from, ['from', 'to']);
+  return rangeOf(from);
+}
+
+function rangeOf(from: JsonMembers): ReceiptRange {
+  return { from: readCount(from, 'from', 1), to: readCount(from, 'to', 1) };
 }
 
 function readDelivery(root: JsonMembers): { fromSequence: bigint; toSequence: bigint; objects: readonly ReceiptObject[] } {

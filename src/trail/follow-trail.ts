@@ -30,6 +30,7 @@ import { chainName, type LoadedTrail, loadTrail } from './load-trail.ts';
 import { makeReceipt, type ReceiptContent, receiptKey } from './make-receipt.ts';
 import { fileKeyOf, type PreparedFile, prepareFiles } from './prepare-batch.ts';
 import { DeliveryFailed, GZIP_JSON, putAll, putObject, RECEIPT_TEXT } from './put-object.ts';
+import { isSameTarget, withdrawReceipt } from './receipt-places.ts';
 import { requireAccess } from './require-access.ts';
 import { signDigest } from './sign-digest.ts';
 import { evidenceFolder, followerName, type TrailId, type TrailScope, trailArn } from './trail.ts';
@@ -237,8 +238,7 @@ export class TrailFollower {
     }
     const target = targetOf(state, changes);
     if (loaded.pending !== undefined) {
-      const isElsewhere = loaded.pending.target.bucket !== target.bucket || loaded.pending.target.prefix !== target.prefix;
-      if (isElsewhere && this.#failures > 0) await this.#redirect(loaded, state, loaded.pending, target);
+      if (!isSameTarget(loaded.pending.target, target) && this.#failures > 0) await this.#redirect(loaded, state, loaded.pending, target);
       else await this.#finish(loaded, state, loaded.pending);
       return true;
     }
@@ -706,13 +706,13 @@ export class TrailFollower {
   /**
    * Takes a pending step to another bucket: the trail was moved away from one that refuses it.
    *
-   * The receipt was made for the old bucket and stays in the journal. What it announced is announced again by the next
-   * receipt, for the new bucket, which begins with that one; receipts before it are, or are not, in the old one.
+   * The receipt was made for the old bucket and stays in the journal. There it may be or not, and so may what it names. The
+   * next receipt, for the new bucket, withdraws it and announces the same again.
    */
   async #redirect(loaded: LoadedTrail, before: TrailState, pending: PendingStep, target: TrailTarget): Promise<void> {
     const { work } = pending;
     await this.#appendReceipt(pending);
-    const state = { ...before, receipts: withoutReceipt(before.receipts, receiptOf(pending)) };
+    const state = { ...before, receipts: withoutPending(before.receipts, pending) };
     switch (work.kind) {
       case 'mark': {
         await this.#savePending(loaded, state, target, contentOf(pending), work);
@@ -990,7 +990,9 @@ export class TrailFollower {
       error: error.reason ?? 'timeout',
     });
     const documents = [...(await this.#deps.catalog.list(digestPartsKey(this.id))), ...(await this.#deps.catalog.list(filesKey(this.id)))];
-    const promised = loaded.pending?.work.kind === 'digest' ? loaded.pending.work.chain : undefined;
+    const { pending } = loaded;
+    const promised = pending?.work.kind === 'digest' ? pending.work.chain : undefined;
+    const receipts = pending === undefined ? state.receipts : withoutPending(state.receipts, pending);
     const chains = this.#openChains(loaded).map((chain) => ({
       ...(promised !== undefined && chainName(promised) === chainName(chain) ? promised : chain),
       isOpen: false,
@@ -998,7 +1000,7 @@ export class TrailFollower {
       backfill: null,
     }));
     await this.#commit(loaded, {
-      state: { ...state, phase: 'deleted', cursor: deletion.sequence },
+      state: { ...state, receipts, phase: 'deleted', cursor: deletion.sequence },
       pending: undefined,
       changes: [
         ...changes.slice(0, end + 1).map((change) => this.#changeDone(change)),
@@ -1019,9 +1021,9 @@ function targetOf(state: TrailState, changes: readonly TrailChange[]): TrailTarg
   return ahead.findLast(({ kind }) => kind === 'update')?.settings.target ?? state.settings.target;
 }
 
-/** The last receipt may never have come to its place: whoever looks there is not to miss it. */
-function withoutReceipt(receipts: TrailState['receipts'], { number, elsewhereFrom = number }: Receipt): TrailState['receipts'] {
-  return { ...receipts, places: receipts.places.map((place) => (place.last === number ? { ...place, last: elsewhereFrom - 1 } : place)) };
+/** The receipts once the pending one is given up: the next one says that it counts for nothing. */
+function withoutPending(receipts: TrailState['receipts'], { number }: PendingStep): TrailState['receipts'] {
+  return { ...receipts, spans: withdrawReceipt(receipts.spans, number) };
 }
 
 function receiptOf(pending: PendingStep): Receipt {

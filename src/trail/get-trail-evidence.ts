@@ -6,6 +6,7 @@
 import type { Operation } from '../api/operation.ts';
 import type { OperationDeps } from './change-trail.ts';
 import { findTrail, listTrails } from './find-trail.ts';
+import { newestPlaced } from './receipt-places.ts';
 import { type LostObjectOutput, lostObjectOutput, readLosses } from './record-loss.ts';
 import { evidenceFolder, type Trail, trailArn } from './trail.ts';
 import { type PendingStep, pendingKey, stateKey, type TrailState } from './trail-state.ts';
@@ -16,6 +17,7 @@ export interface TrailEvidenceOutput {
   readonly Account: string;
   readonly Name: string;
   readonly HomeRegion: string;
+  /** Where the newest receipt is put. A trail that was moved leads to its new place once a receipt is there. */
   readonly S3BucketName: string;
   readonly S3KeyPrefix?: string;
   /** Prefix of keys under which receipts and public keys lie, with a slash at its end. */
@@ -54,22 +56,25 @@ export function getTrailEvidence(
 
 async function evidenceOf(deps: Pick<OperationDeps, 'catalog' | 'digestIntervalMs'>, trail: Trail): Promise<TrailEvidenceOutput> {
   // In this order: a receipt that is made between the two reads does not show as put.
-  const receipts = (await deps.catalog.get<TrailState>(stateKey(trail)))?.value.receipts ?? { number: 0, sha256: null };
+  const receipts = (await deps.catalog.get<TrailState>(stateKey(trail)))?.value.receipts ?? { number: 0, sha256: null, spans: [] };
   const pending = (await deps.catalog.get<PendingStep>(pendingKey(trail)))?.value;
   const losses = await readLosses(deps.catalog, trail);
   const isPending = pending !== undefined && pending.number === receipts.number;
+  const newest = newestPlaced(receipts.spans, isPending ? receipts.number - 1 : receipts.number);
+  const [bucket, prefix] =
+    newest === undefined ? [trail.s3BucketName, trail.s3KeyPrefix] : [newest.target.bucket, newest.target.prefix ?? undefined];
   return {
     TrailARN: trailArn(trail),
     Account: trail.account,
     Name: trail.name,
     HomeRegion: trail.homeRegion,
-    S3BucketName: trail.s3BucketName,
-    ...(trail.s3KeyPrefix === undefined ? {} : { S3KeyPrefix: trail.s3KeyPrefix }),
-    EvidencePrefix: evidenceFolder(trail, trail.s3KeyPrefix),
+    S3BucketName: bucket,
+    ...(prefix === undefined ? {} : { S3KeyPrefix: prefix }),
+    EvidencePrefix: evidenceFolder(trail, prefix),
     IsLogging: trail.isLogging,
     IsMultiRegionTrail: trail.isMultiRegionTrail,
     LogFileValidationEnabled: trail.logFileValidationEnabled,
-    DeliveredReceiptNumber: isPending ? receipts.number - 1 : receipts.number,
+    DeliveredReceiptNumber: newest?.number ?? 0,
     LastReceiptNumber: receipts.number,
     ...(receipts.sha256 === null ? {} : { LastReceiptSha256: receipts.sha256 }),
     ...(isPending ? { Pending: pending.work.kind } : {}),

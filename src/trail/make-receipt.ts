@@ -13,12 +13,10 @@ import type { Sha256 } from '../tlog/hash.ts';
 import { formatNote, type NoteSignature } from '../tlog/note.ts';
 import { encodeReceipt, type Receipt } from '../tlog/receipt.ts';
 import { toHex, utf8 } from '../tlog/text.ts';
+import { placeReceipt, tellPlaces } from './receipt-places.ts';
 import { evidenceFolder, type TrailId, trailArn } from './trail.ts';
 import type { TrailEvidence } from './trail-deps.ts';
-import type { ReceiptPlace, TrailState, TrailTarget } from './trail-state.ts';
-
-/** Places that are remembered; one that was left longer ago counts as new when the trail comes back. */
-const PLACES_MAX = 100;
+import type { TrailState, TrailTarget } from './trail-state.ts';
 
 /** What is particular to one receipt. */
 export type ReceiptContent = Receipt extends infer Each ? (Each extends Receipt ? Omit<Each, CommonMember> : never) : never;
@@ -28,7 +26,9 @@ type CommonMember =
   | 'previousReceiptSha256'
   | 'createdAt'
   | 'bucket'
-  | 'elsewhereFrom'
+  | 'prefix'
+  | 'elsewhere'
+  | 'withdrawn'
   | 'checkpoint'
   | 'consistency';
 
@@ -59,7 +59,6 @@ export async function makeReceipt(
   const number = from.receipts.number + 1;
   const createdAtMs = Math.max(from.nowMs, from.receipts.createdAtMs);
   const { checkpoint, consistency, size } = await readEvidence(deps.evidence, from.receipts.checkpointSize);
-  const { places, elsewhereFrom } = placesWith(from.receipts, from.target, number);
   const receipt = {
     trailARN: trailArn(trail),
     number,
@@ -67,27 +66,14 @@ export async function makeReceipt(
     createdAt: formatEventTime(createdAtMs),
     ...content,
     bucket: from.target.bucket,
-    ...(elsewhereFrom < number && { elsewhereFrom }),
+    prefix: from.target.prefix,
+    ...tellPlaces(from.receipts.spans, from.target),
     checkpoint,
     consistency,
   } as Receipt;
   const note = await signNote(deps, encodeReceipt(receipt), signers);
-  return { note, receipts: { number, sha256: toHex(deps.sha256(utf8(note))), checkpointSize: size, createdAtMs, places } };
-}
-
-/**
- * The places once receipt `number` has gone to `target`, and the number after the last receipt that is there before it:
- * `number` itself unless the trail was moved.
- */
-function placesWith(
-  receipts: TrailState['receipts'],
-  target: TrailTarget,
-  number: number,
-): { readonly places: readonly ReceiptPlace[]; readonly elsewhereFrom: number } {
-  const isHere = (place: ReceiptPlace) => place.target.bucket === target.bucket && place.target.prefix === target.prefix;
-  const elsewhereFrom = (receipts.places.find(isHere)?.last ?? 0) + 1;
-  const others = receipts.places.filter((place) => !isHere(place)).slice(1 - PLACES_MAX);
-  return { places: [...others, { target, last: number }], elsewhereFrom };
+  const spans = placeReceipt(from.receipts.spans, number, from.target);
+  return { note, receipts: { number, sha256: toHex(deps.sha256(utf8(note))), checkpointSize: size, createdAtMs, spans } };
 }
 
 /** The object key of a receipt. */

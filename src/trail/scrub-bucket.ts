@@ -17,6 +17,7 @@ import { toHex } from '../tlog/text.ts';
 import { loadTrail } from './load-trail.ts';
 import { receiptKey } from './make-receipt.ts';
 import { DeliveryFailed, GZIP_JSON, type PutDeps, putObject, RECEIPT_TEXT, untilAnswered } from './put-object.ts';
+import { isSameTarget, newestPlaced, placeOfReceipt } from './receipt-places.ts';
 import { recordLoss, type TrailLoss } from './record-loss.ts';
 import { requireAccess } from './require-access.ts';
 import { selectEvent } from './select-event.ts';
@@ -49,9 +50,9 @@ export async function scrubBucket(deps: ScrubDeps, trail: TrailId, signal: Abort
   const { state, pending } = await loadTrail(deps.catalog, trail);
   if (state === undefined || state.phase === 'deleted') return;
   // Where the newest receipts are. A trail that was moved since has none at its new place yet, and its old one is let be.
-  const target = state.receipts.places.at(-1)?.target;
-  const { bucket, prefix } = state.settings.target;
-  if (target === undefined || target.bucket !== bucket || target.prefix !== prefix) return;
+  const { spans } = state.receipts;
+  const target = newestPlaced(spans, state.receipts.number)?.target;
+  if (target === undefined || !isSameTarget(target, state.settings.target)) return;
   const look = new BucketLook(deps, trail, target, signal, tell);
   const sinceMs = deps.clock.nowMs() - WINDOW_MS;
 
@@ -62,9 +63,11 @@ export async function scrubBucket(deps: ScrubDeps, trail: TrailId, signal: Abort
     if (found === undefined) break;
     const { receipt, note, receivedAtMs } = found;
     sha256 = receipt.previousReceiptSha256;
-    // What the pending step announced is put by the trail itself.
-    if (pending?.number === number) continue;
-    if (receipt.bucket !== bucket || receivedAtMs < sinceMs) break;
+    // What the pending step announced is put by the trail itself; what was given up need not be there.
+    const place = placeOfReceipt(spans, number);
+    if (pending?.number === number || place === 'withdrawn') continue;
+    // Those at another place, which may be another prefix of this bucket, are let be, and so are those before them.
+    if (place === undefined || place === 'forgotten' || !isSameTarget(place, target) || receivedAtMs < sinceMs) break;
     const at = (key: string, sizeBytes: number) => ({ receipt: number, key: key as ObjectKey, sizeBytes });
     await look.at(at(receiptKey(trail, target, number), note.length), async () => ({ body: note, options: RECEIPT_TEXT }));
     if (receipt.kind === 'delivery')
@@ -74,8 +77,6 @@ export async function scrubBucket(deps: ScrubDeps, trail: TrailId, signal: Abort
           return body && { body, options: GZIP_JSON };
         });
     if (receipt.kind === 'digest') await look.at(at(receipt.digest.key, receipt.digest.sizeBytes), async () => undefined);
-    // Those before it lie at another place, which may be another prefix of this bucket.
-    if (receipt.elsewhereFrom !== undefined) break;
   }
   await look.finish();
 }

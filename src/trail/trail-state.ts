@@ -50,10 +50,12 @@ export interface AttemptStatus {
   readonly error?: string;
 }
 
-/** A place of receipts. */
-export interface ReceiptPlace {
-  readonly target: TrailTarget;
-  readonly last: number;
+/** Receipts that follow on one another and went to one place, or to none. */
+export interface ReceiptSpan {
+  readonly from: number;
+  readonly to: number;
+  /** `withdrawn`: given up, wherever they went. `forgotten`: they went to several places, too long ago to be kept. */
+  readonly place: TrailTarget | 'withdrawn' | 'forgotten';
 }
 
 export interface TrailState {
@@ -74,8 +76,8 @@ export interface TrailState {
     readonly checkpointSize: string | null;
     /** Never decreases, whatever the clock does (P11). */
     readonly createdAtMs: EpochMs;
-    /** Where receipts went, the current place last, and the last number that is to be found at each. */
-    readonly places: readonly ReceiptPlace[];
+    /** Where receipts went: each number from 1 on is in one of the spans, in ascending order. See `receipt-places.ts`. */
+    readonly spans: readonly ReceiptSpan[];
   };
   /** When the newest batch was bound, or digests began after it. Never decreases, and no batch is bound before it. */
   readonly lastBatchAtMs: EpochMs;
@@ -209,7 +211,7 @@ export function newTrailState(change: TrailChange, earlier: TrailState | undefin
     start: change.sequence,
     cursor: change.sequence,
     receiptedTo: change.sequence,
-    receipts: earlier?.receipts ?? { number: 0, sha256: null, checkpointSize: null, createdAtMs: 0, places: [] },
+    receipts: earlier?.receipts ?? { number: 0, sha256: null, checkpointSize: null, createdAtMs: 0, spans: [] },
     lastBatchAtMs: earlier?.lastBatchAtMs ?? 0,
     statedKeys: earlier?.statedKeys ?? { digest: null, checkpoint: null },
     keyFiles: earlier?.keyFiles ?? { digest: null, checkpoint: null },

@@ -39,6 +39,11 @@ export function placeOf(key: string): Place | undefined {
   return number === undefined ? { kind: 'key', scope, trail } : { kind: 'receipt', scope, trail, number: Number(number) };
 }
 
+/** The scope of an account below a prefix of a bucket; `root` is what comes before that, with its slash. */
+export function scopeBelow(root: string, prefix: string | null, account: string): ScopeId {
+  return `${root}${prefix === null ? '' : `${prefix}/`}AWSLogs/${account}/`;
+}
+
 /** The folder of a trail's evidence below its scope, with the slash at its end. */
 function evidenceFolder(scope: ScopeId, trail: TrailName): string {
   return `${scope}CloudTrail-Evidence/${trail.homeRegion}/${trail.name}/`;

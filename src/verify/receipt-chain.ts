@@ -54,6 +54,14 @@ export function readReceipt(
   return { kind: 'ok', value: { note: note.value, receipt: receipt.value, sha256: hash('sha256', bytes, 'hex') } };
 }
 
+/** How far deliveries go. */
+interface DeliveredRange {
+  readonly deliveredTo: bigint | undefined;
+  /** A `start` or `stop`, or something unknown, lies between the last delivery and now. */
+  readonly isFree: boolean;
+  readonly isLogging: boolean;
+}
+
 export class ReceiptChain {
   readonly #trail: TrailName;
   /** The receipt taken last; `undefined` at the beginning and after one that is missing or cannot be read. */
@@ -63,10 +71,9 @@ export class ReceiptChain {
   #checkpoint: CarriedCheckpoint | undefined;
   /** Whether the receipt taken last carried a checkpoint, so that the next one's proof starts from it. */
   #isCheckpointNext = false;
-  #deliveredTo: bigint | undefined;
-  /** A `start` or `stop`, or something unknown, lies between the last delivery and now. */
-  #isRangeFree = true;
-  #isLogging = false;
+  #range: DeliveredRange = { deliveredTo: undefined, isFree: true, isLogging: false };
+  /** The same before the receipt taken last, which the next one may withdraw. */
+  #rangeBefore = this.#range;
   readonly #anchors: Anchor[] = [];
   readonly #known: readonly Checkpoint[];
   /** Sizes of the known checkpoints that a receipt carried, with their logs. */
@@ -97,7 +104,7 @@ export class ReceiptChain {
   }
 
   get isLogging(): boolean {
-    return this.#isLogging;
+    return this.#range.isLogging;
   }
 
   /** A receipt is not there or cannot be read: the chain is broken here. */
@@ -105,7 +112,6 @@ export class ReceiptChain {
     this.#anchor();
     this.#before = undefined;
     this.#isCheckpointNext = false;
-    this.#isRangeFree = true;
   }
 
   /** Takes the next receipt. `number` is what its key says. */
@@ -119,10 +125,11 @@ export class ReceiptChain {
     if (this.#before !== undefined && receipt.previousReceiptSha256 !== this.#before.sha256) {
       faults.push({ code: 'receipt-link', message: `it does not carry the hash of receipt ${place.number - 1}, which is there` });
       this.breakOff();
+      this.#range = { ...this.#range, isFree: true };
     }
     if (this.#newest !== undefined && receipt.createdAt < this.#newest.receipt.createdAt)
       faults.push({ code: 'receipt-time', message: 'it is older than the receipt before it' });
-    faults.push(...this.#takeCheckpoint(receipt, place.key), ...this.#takeRange(receipt));
+    faults.push(...this.#takeCheckpoint(receipt, place.key), ...this.#takeRange(receipt, place.number));
     this.#before = { ...read, key: place.key };
     this.#newest = this.#before;
     return faults;
@@ -184,19 +191,25 @@ export class ReceiptChain {
     return [{ code: 'consistency', message: 'its checkpoint is not shown to continue the one of the receipt before it' }];
   }
 
-  #takeRange(receipt: Receipt): ChainFault[] {
-    if (receipt.kind === 'start' || receipt.kind === 'stop') {
-      this.#isLogging = receipt.kind === 'start';
-      this.#isRangeFree = true;
-    }
+  #takeRange(receipt: Receipt, number: number): ChainFault[] {
+    const last = this.#newest?.receipt.number ?? 0;
+    if (isWithdrawn(receipt, last)) this.#range = this.#rangeBefore;
+    if (number > last + 1 && !isWithdrawn(receipt, last + 1, number - 1)) this.#range = { ...this.#range, isFree: true };
+    this.#rangeBefore = this.#range;
+    if (receipt.kind === 'start' || receipt.kind === 'stop')
+      this.#range = { ...this.#range, isFree: true, isLogging: receipt.kind === 'start' };
     if (receipt.kind !== 'delivery') return [];
-    const expected = this.#deliveredTo === undefined ? undefined : this.#deliveredTo + 1n;
-    const isFree = this.#isRangeFree;
-    this.#deliveredTo = receipt.toSequence;
-    this.#isRangeFree = false;
+    const { deliveredTo, isFree } = this.#range;
+    const expected = deliveredTo === undefined ? undefined : deliveredTo + 1n;
+    this.#range = { ...this.#range, deliveredTo: receipt.toSequence, isFree: false };
     if (expected === undefined || receipt.fromSequence === expected) return [];
     if (receipt.fromSequence > expected && isFree) return [];
     const what = receipt.fromSequence < expected ? 'again' : 'and leaves some out';
     return [{ code: 'sequence', message: `it delivers from sequence ${receipt.fromSequence} on ${what}: ${expected} is due` }];
   }
+}
+
+/** Whether a receipt says that earlier ones, up to and with the second number, were given up. */
+export function isWithdrawn({ withdrawn = [] }: Receipt, first: number, last = first): boolean {
+  return withdrawn.some(({ from, to }) => from <= first && last <= to);
 }

@@ -7,13 +7,14 @@
 import type { Checkpoint } from '../tlog/checkpoint.ts';
 import type { Note } from '../tlog/note.ts';
 import { RECEIPT_BYTES_MAX, type Receipt, type ReceiptDigest, type ReceiptObject } from '../tlog/receipt.ts';
+import { AbsentReceiptList, type AbsentReceipts } from './absent-receipts.ts';
 import { checkObject, faultsOfDigest, type ObjectOutcome } from './check-object.ts';
 import { DigestLedger } from './digest-ledger.ts';
 import { KEY_FILE_BYTES_MAX, readEvidenceKey } from './evidence-key-file.ts';
 import { inOrder } from './job-limit.ts';
 import { type KeyLink, keyLink } from './key-link.ts';
-import { prefixOf, receiptKey, type ScopeId, type TrailName } from './layout.ts';
-import { type ReadReceipt, ReceiptChain, readReceipt } from './receipt-chain.ts';
+import { prefixOf, receiptKey, type ScopeId, scopeBelow, type TrailName } from './layout.ts';
+import { isWithdrawn, type ReadReceipt, ReceiptChain, readReceipt } from './receipt-chain.ts';
 import type { FileKind, TrailReport } from './report.ts';
 import { type FoundReceipts, type Run, wantsRegion, wantsTime } from './run.ts';
 import type { ServerTrail } from './server-evidence.ts';
@@ -75,12 +76,10 @@ interface Absent {
   readonly check: () => Promise<void>;
 }
 
-/** Receipts that are not there. */
-interface Missing {
-  readonly from: number;
-  readonly to: number;
-  /** Of a single one. */
-  readonly key?: string;
+/** A place that receipts speak of. */
+interface NamedPlace {
+  readonly bucket: string | null;
+  readonly prefix: string | null;
 }
 
 class TrailVerification {
@@ -100,10 +99,11 @@ class TrailVerification {
   #digests = 0;
   #newestInterval: TrailResult['newestInterval'];
   #isMoved = false;
-  /** Receipts that are not there, one by one or as a range; what that means is known when the later ones are read. */
-  readonly #missing: Missing[] = [];
-  /** Ranges of receipts that lie at other places, as later receipts say; both inclusive. */
-  readonly #elsewhere: { readonly from: number; readonly to: number }[] = [];
+  readonly #missing = new AbsentReceiptList();
+  /** Places that receipts which are here speak of as their own, and the scope where they are. */
+  readonly #seenPlaces = new Map<string, NamedPlace & { readonly scope: ScopeId }>();
+  /** The receipt taken last: what it names is taken when the next one is read, which may withdraw it. */
+  #held: { readonly read: ReadReceipt; readonly scope: ScopeId } | undefined;
   /** The number after the last that was looked for. */
   #next = 1;
 
@@ -123,6 +123,7 @@ class TrailVerification {
     }
     await this.#takeNewOnes();
     await this.#takeKnownToFollow();
+    await this.#takeHeld();
     this.#chain.finish();
     await this.#run.jobs.done();
     await this.#lookAgain();
@@ -212,16 +213,19 @@ class TrailVerification {
     else if (faults.length === 0) this.#file(key, 'receipt', 'valid');
     this.#checkKnown(number, value, key);
     this.#checkPlace(value.receipt, scope);
-    this.#takeMove(value.receipt);
-    await this.#takeContent(value, scope);
+    // Copies of all places may be here.
+    if (this.#missing.explain(value.receipt)) this.#ledger.elsewhereBefore(value.receipt);
+    await this.#takeHeld(value.receipt);
+    this.#held = { read: value, scope };
   }
 
-  #takeMove(receipt: Receipt): void {
-    if (receipt.elsewhereFrom === undefined) return;
-    const range = { from: receipt.elsewhereFrom, to: receipt.number - 1 };
-    this.#elsewhere.push(range);
-    // Copies of all places may be here.
-    if (this.#missing.some(({ from, to }) => to >= range.from && from <= range.to)) this.#ledger.elsewhereBefore(receipt);
+  /** What the receipt before names, once `next`, the one after it, is known; absent when none is. */
+  async #takeHeld(next?: Receipt): Promise<void> {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held === undefined) return;
+    if (next !== undefined && isWithdrawn(next, held.read.receipt.number)) await this.#takeWithdrawn(held.read, held.scope);
+    else await this.#takeContent(held.read, held.scope);
   }
 
   /** Compares with what the server and an earlier run know of this very receipt. */
@@ -234,28 +238,33 @@ class TrailVerification {
   }
 
   /** A bucket is the place that receipts speak of, unless the caller says that it is a copy. */
-  #checkPlace(receipt: Receipt, scope: ScopeId): void {
+  #checkPlace({ bucket, prefix, trailARN }: Receipt, scope: ScopeId): void {
     const { source, isRelocated, report } = this.#run;
+    this.#seenPlaces.set(`${bucket}/${prefix ?? ''}`, { bucket, prefix, scope });
     if (source.kind !== 'bucket' || isRelocated || this.#isMoved) return;
-    const key = objectsOf(receipt)[0]?.key;
-    const isSamePrefix = key === undefined || prefixOf(key) === prefixOf(scope);
-    if (receipt.bucket === source.bucket && isSamePrefix) return;
+    if (bucket === source.bucket && prefixOf(scope) === prefixOf(scopeBelow('', prefix, this.#trail.account))) return;
     this.#isMoved = true;
-    const message = `the receipts speak of \`s3://${receipt.bucket}/${key ?? ''}\`, this is \`${source.name}\`: a copy is checked with --relocated`;
-    report.add({ level: 'tampered', code: 'moved', message, trailARN: receipt.trailARN });
+    const message = `the receipts speak of \`${nameOf({ bucket, prefix })}\`, this is \`${source.name}\`: a copy is checked with --relocated`;
+    report.add({ level: 'tampered', code: 'moved', message, trailARN });
   }
 
   async #takeMissing(from: number, to: number): Promise<void> {
     if (from > to) return;
-    const scope = this.#lastScope();
     this.#chain.breakOff();
     for (let number = from; number <= to && number < from + MISSING_NAMED_MAX; number++) {
-      // The listing may be older than the receipt: it is missing when it is not there now.
-      const { key, fetched } = await this.#fetch(number, scope);
-      await this.#take(number, key, scope, fetched);
+      // The listing may be older than the receipt: it is missing when it is not there now, at any of the places.
+      let scope = this.#lastScope();
+      let found = await this.#fetch(number, scope);
+      for (const other of this.#places.keys()) {
+        if (found.fetched.kind !== 'missing') break;
+        if (other === this.#lastScope()) continue;
+        scope = other;
+        found = await this.#fetch(number, scope);
+      }
+      await this.#take(number, found.key, scope, found.fetched);
     }
     if (to - from >= MISSING_NAMED_MAX) {
-      this.#missing.push({ from: from + MISSING_NAMED_MAX, to });
+      this.#missing.add(from + MISSING_NAMED_MAX, to);
       this.#chain.breakOff();
     }
     this.#next = to + 1;
@@ -291,23 +300,67 @@ class TrailVerification {
   #missingReceipt(number: number, key: string): void {
     if (this.#run.inventory.deleted.has(key))
       this.#file(key, 'receipt', 'missing', 'delete-marker', 'it was deleted: its newest version is a delete marker');
-    else this.#missing.push({ from: number, to: number, key });
+    else this.#missing.add(number);
   }
 
-  /** A receipt that is missing is a fault, unless a later one says that it lies where the trail delivered to meanwhile. */
   #settleMissing(): void {
-    for (const { from, to, key } of this.#missing) {
-      const isElsewhere = this.#elsewhere.some((range) => range.from <= from && to <= range.to);
-      const level = isElsewhere ? 'incomplete' : 'tampered';
-      if (key === undefined) {
-        const message = `receipts ${from} to ${to} are missing as well; those before them are named`;
-        this.#run.report.add({ level, code: isElsewhere ? 'elsewhere' : 'receipts-missing', message, ...this.#arnMember() });
-        continue;
+    const elsewhere = new Map<string, AbsentReceipts[]>();
+    for (const absent of this.#missing.all()) {
+      const { from, to, why } = absent;
+      if (why === 'withdrawn') this.#noteWithdrawn({ from, to });
+      else if (why === 'unexplained') this.#reportMissing({ from, to }, this.#lastScope());
+      else {
+        const scope = this.#givenScope(why);
+        if (scope === undefined) elsewhere.set(nameOf(why), [...(elsewhere.get(nameOf(why)) ?? []), absent]);
+        else this.#reportMissing({ from, to }, scope);
       }
-      const code = isElsewhere ? 'elsewhere' : 'receipt-missing';
-      const reason = isElsewhere ? 'it lies where the trail delivered to meanwhile, as a later receipt says' : MISSING;
-      this.#run.report.file({ key, kind: 'receipt', verdict: 'missing', level, code, reason, ...this.#arnMember() });
     }
+    for (const [name, ranges] of elsewhere) {
+      const numbers = ranges.map(rangeText).join(', ');
+      const place = name === '' ? 'places that are too long ago to be named' : `\`${name}\``;
+      const message = `not here: ${numbers}. The trail delivered to ${place} then: verify that as well, or copies of both in one folder`;
+      this.#run.report.add({ level: 'incomplete', code: 'elsewhere', message, ...this.#arnMember() });
+    }
+  }
+
+  /** Names the first of the receipts one by one. */
+  #reportMissing({ from, to }: { readonly from: number; readonly to: number }, scope: ScopeId): void {
+    const named = Math.min(to, from + MISSING_NAMED_MAX - 1);
+    for (let number = from; number <= named; number++)
+      this.#file(receiptKey(scope, this.#trail, number), 'receipt', 'missing', 'receipt-missing', MISSING);
+    if (named === to) return;
+    const message = `receipts ${named + 1} to ${to} are missing as well; those before them are named`;
+    this.#run.report.add({ level: 'tampered', code: 'receipts-missing', message, ...this.#arnMember() });
+  }
+
+  #noteWithdrawn(range: { readonly from: number; readonly to: number }): void {
+    const message = `given up when the trail left a place that refused it: ${rangeText(range)}. What such a receipt names may be absent`;
+    this.#run.report.add({ level: 'note', code: 'withdrawn', message, ...this.#arnMember() });
+  }
+
+  /**
+   * Where the receipts of a place should be in this source; `undefined` when the source is not, or need not be, of that
+   * place. A bucket is all of its prefixes that are read. A copy is of the places whose receipts it holds, and of those
+   * beside them in the same bucket of which it holds any file of the account.
+   */
+  #givenScope(place: NamedPlace): ScopeId | undefined {
+    const { source, isRelocated, inventory } = this.#run;
+    const { account } = this.#trail;
+    if (source.kind === 'bucket' && !isRelocated) {
+      const scope = scopeBelow('', place.prefix, account);
+      const isRead = receiptKey(scope, this.#trail, 1).startsWith(source.prefix ?? '');
+      return place.bucket === source.bucket && isRead ? scope : undefined;
+    }
+    const seen = this.#seenPlaces.get(`${place.bucket}/${place.prefix ?? ''}`);
+    if (seen !== undefined) return seen.scope;
+    const scopesHere = new Set([...inventory.trails.values()].flatMap(({ places }) => [...places.keys()]));
+    for (const { bucket, prefix, scope } of this.#seenPlaces.values()) {
+      const below = scopeBelow('', prefix, account);
+      if (bucket !== place.bucket || !scope.endsWith(below)) continue;
+      const beside = scopeBelow(scope.slice(0, -below.length), place.prefix, account);
+      if (scopesHere.has(beside) || [...inventory.unnamed].some((key) => key.startsWith(beside))) return beside;
+    }
+    return undefined;
   }
 
   #lastScope(): ScopeId {
@@ -332,6 +385,32 @@ class TrailVerification {
         return;
       case 'digest':
         return this.#takeDigest(receipt, scope);
+    }
+  }
+
+  /** What a receipt names that was given up need not be there. What is there must be what it names, and counts for nothing. */
+  async #takeWithdrawn({ note, receipt }: ReadReceipt, scope: ScopeId): Promise<void> {
+    this.#noteWithdrawn({ from: receipt.number, to: receipt.number });
+    // Who signed the next key is as true as before.
+    if (receipt.kind === 'key') this.#takeKey(note, receipt, scope);
+    const { selection, jobs, inventory } = this.#run;
+    const form = receipt.kind === 'digest' ? 'digest' : 'log';
+    for (const object of objectsOf(receipt)) {
+      const key = this.#locate(object.key, receipt, scope);
+      if (key === undefined) continue;
+      const kind = receipt.kind === 'digest' ? kindOf(receipt.digest) : 'log';
+      const isWanted = wantsTime(selection, receipt.createdAt, receipt.createdAt) && wantsRegion(selection, object.region);
+      const wasListed = inventory.unnamed.delete(key);
+      if (!isWanted && wasListed) {
+        this.#file(key, kind, 'unchecked');
+        continue;
+      }
+      await jobs.add(object.sizeBytes, async () => {
+        const { verdict, code, reason } = await checkObject(this.#run, key, form, object);
+        this.#run.progress();
+        // A delete marker shows that it was there.
+        if (verdict !== 'missing' || code !== undefined) this.#file(key, kind, verdict, code, reason);
+      });
     }
   }
 
@@ -489,9 +568,17 @@ class TrailVerification {
   }
 }
 
-function objectsOf(receipt: Receipt): readonly { readonly key: string }[] {
+function objectsOf(receipt: Receipt): readonly (ReceiptObject | ReceiptDigest)[] {
   if (receipt.kind === 'delivery') return receipt.objects;
   return receipt.kind === 'digest' ? [receipt.digest] : [];
+}
+
+function nameOf({ bucket, prefix }: NamedPlace): string {
+  return bucket === null ? '' : `s3://${bucket}/${prefix === null ? '' : `${prefix}/`}`;
+}
+
+function rangeText({ from, to }: { readonly from: number; readonly to: number }): string {
+  return from === to ? `receipt ${from}` : `receipts ${from} to ${to}`;
 }
 
 function kindOf(digest: ReceiptDigest): 'digest' | 'backfill-digest' {

@@ -493,6 +493,46 @@ describe('verify, on the receipts', () => {
     expect(both.exitCode).toBe(0);
   });
 
+  test('receipts that were removed below another prefix of this bucket are missing, and not elsewhere', async () => {
+    const builder = await buildEvidence({ digests: 2, prefix: 'one' });
+    await builder.moveTo(builder.bucket, 'two');
+    await builder.deliver();
+    await builder.closeInterval();
+    expect(faults(await verifyBucket(builder))).toEqual([]);
+    const [some, all] = [builder.bucket.copy(), builder.bucket.copy()];
+    const receipts = all.keys('one/AWSLogs/').filter((key) => key.includes('/receipts/'));
+    some.objects.delete(receipts[1]!);
+    for (const key of all.keys('one/')) all.objects.delete(key);
+
+    for (const [bucket, missing] of [
+      [some, receipts.slice(1, 2)],
+      [all, receipts],
+    ] as const) {
+      const report = await verifyBucket(builder, bucket);
+      expect(report.exitCode).toBe(1);
+      expect(faults(report).filter((fault) => fault.startsWith('receipt-missing'))).toEqual(missing.map((key) => `receipt-missing ${key}`));
+      expect(faults(report).join()).not.toContain('elsewhere');
+    }
+
+    // A copy is of the prefixes of which it holds anything.
+    const verifyCopy = async (bucket: MemoryBucket) => {
+      const folder = await newFolder();
+      await bucket.writeTo(join(folder, 'copy'));
+      const pinnedKeys = parsePinnedKeys(builder.installation.verifierKey);
+      return verify({ source: await folderSource(folder), pinnedKeys, threads: 0 });
+    };
+    expect((await verifyCopy(builder.bucket)).exitCode).toBe(0);
+    const evidence = builder.bucket.copy();
+    for (const key of evidence.keys('one/AWSLogs/').filter((each) => each.includes('/CloudTrail-Evidence/'))) evidence.objects.delete(key);
+    expect(faults(await verifyCopy(evidence))).toContain(`receipt-missing copy/${receipts[0]}`);
+    expect((await verifyCopy(some)).exitCode).toBe(1);
+    const other = await verifyCopy(all);
+    expect(other.exitCode).toBe(2);
+    expect(other.findings.map(({ code, message }) => `${code}: ${message}`)).toEqual([
+      `elsewhere: not here: receipts 1 to ${receipts.length}. The trail delivered to \`s3://evidence/one/\` then: verify that as well, or copies of both in one folder`,
+    ]);
+  });
+
   test('receipts that nobody trusted signed do not make forged log files good, even of a trail that was not asked for', async () => {
     const builder = await buildEvidence({ digests: 1 });
     const attacker = await buildEvidence({ digests: 1, name: 'fake', bucket: builder.bucket.copy() });

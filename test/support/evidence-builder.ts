@@ -18,7 +18,7 @@ import { logFileKey, uniqueText } from '../../src/logfile/log-file-key.ts';
 import { encodeCheckpoint } from '../../src/tlog/checkpoint.ts';
 import { hashLeaf, hashNode } from '../../src/tlog/hash.ts';
 import { formatNote, formatNoteKey, keyHash, type NoteKey, type NoteSignature } from '../../src/tlog/note.ts';
-import { encodeReceipt, type Receipt, type ReceiptObject } from '../../src/tlog/receipt.ts';
+import { encodeReceipt, type Receipt, type ReceiptObject, type ReceiptsElsewhere } from '../../src/tlog/receipt.ts';
 import { toBase64, toHex, utf8 } from '../../src/tlog/text.ts';
 import { consistencyProof, treeHead } from '../../src/tlog/tree.ts';
 import type { CallServer } from '../../src/verify/server-evidence.ts';
@@ -233,7 +233,7 @@ interface Link {
 
 type Content = Receipt extends infer Each
   ? Each extends Receipt
-    ? Omit<Each, 'trailARN' | 'number' | 'previousReceiptSha256' | 'createdAt' | 'bucket' | 'checkpoint' | 'consistency'>
+    ? Omit<Each, 'trailARN' | 'number' | 'previousReceiptSha256' | 'createdAt' | 'bucket' | 'prefix' | 'checkpoint' | 'consistency'>
     : never
   : never;
 
@@ -251,9 +251,8 @@ export class EvidenceBuilder {
   #sequence = 1n;
   #receiptedTo = 0n;
   #number = 0;
-  /** Of the next receipt, the first one at its place. */
-  #elsewhereFrom: number | undefined;
-  readonly #lastAt = new Map<string, number>();
+  /** Where the receipts from 1 on went. */
+  readonly #places: { readonly bucket: string; readonly prefix: string | null }[] = [];
   #previousSha256: string | null = null;
   #previousSize: bigint | null = null;
 
@@ -436,11 +435,20 @@ export class EvidenceBuilder {
     this.prefix = prefix;
     this.#putKeyFile('checkpoint');
     this.#putKeyFile('digest');
-    this.#elsewhereFrom = (this.#lastAt.get(this.#place()) ?? 0) + 1;
   }
 
-  #place(): string {
-    return `${this.bucket.name}/${this.prefix ?? ''}`;
+  /** Where the receipts since the last one at the present place went. */
+  #elsewhere(): ReceiptsElsewhere[] {
+    const isHere = ({ bucket, prefix }: { bucket: string; prefix: string | null }) =>
+      bucket === this.bucket.name && prefix === (this.prefix ?? null);
+    const ranges: ReceiptsElsewhere[] = [];
+    for (let number = this.#places.findLastIndex(isHere) + 2; number <= this.#number; number++) {
+      const place = this.#places[number - 1]!;
+      const last = ranges.at(-1);
+      if (last?.bucket === place.bucket && last.prefix === place.prefix) ranges[ranges.length - 1] = { ...last, to: number };
+      else ranges.push({ from: number, to: number, ...place });
+    }
+    return ranges;
   }
 
   /** Answers as a running server does. */
@@ -567,6 +575,7 @@ export class EvidenceBuilder {
     // The fact of the receipt before is a leaf as well.
     this.#grow(1);
     const size = installation.size;
+    const elsewhere = this.#elsewhere();
     const receipt = {
       trailARN: this.trailARN,
       number: this.#number + 1,
@@ -574,14 +583,14 @@ export class EvidenceBuilder {
       createdAt: digestTime(this.nowMs),
       ...content,
       bucket: this.bucket.name,
-      ...(this.#elsewhereFrom !== undefined && { elsewhereFrom: this.#elsewhereFrom }),
+      prefix: this.prefix ?? null,
+      ...(elsewhere.length > 0 && { elsewhere }),
       checkpoint: await installation.checkpoint(size),
       consistency: this.#previousSize === null ? [] : await installation.proof(this.#previousSize, size),
     } as Receipt;
     const note = utf8(signNote(encodeReceipt(receipt), signers));
     this.#number++;
-    this.#elsewhereFrom = undefined;
-    this.#lastAt.set(this.#place(), this.#number);
+    this.#places.push({ bucket: this.bucket.name, prefix: this.prefix ?? null });
     this.#previousSha256 = toHex(sha256(note));
     this.#previousSize = size;
     this.bucket.put(this.receiptKey(), note);

@@ -71,6 +71,8 @@ export class TrailRig {
   fault: PlannedFault | undefined;
   /** While set, each call of `objects` fails with this code. */
   outage: string | undefined;
+  /** Puts of keys that match are refused in this bucket, and nothing else is. */
+  refused: { readonly bucket: string; readonly key: RegExp } | undefined;
   /** While true, `head` refuses to say that an object is not there, as S3 does without the right to list. */
   hidesAbsence = false;
   /** While true, calls are not counted and nothing planned happens. */
@@ -224,7 +226,9 @@ export class TrailRig {
           const nth = (this.calls.get(call) ?? 0) + 1;
           this.calls.set(call, nth);
           if (store === 'objects' && this.outage !== undefined) throw new ObjectsError(this.outage, 'the bucket is away');
-          const { fault } = this;
+          const { fault, refused } = this;
+          if (call === 'objects.put' && args[0] === refused?.bucket && refused?.key.test(String(args[1])))
+            throw new ObjectsError('AccessDenied', 'the bucket refuses such keys');
           const isHit = fault?.store === store && fault.method === name && fault.nth === nth;
           if (isHit && fault.isCrash) process.isDead = true;
           if (isHit && fault.kind === 'refused') throw faultError(store);

@@ -422,6 +422,148 @@ describe('a trail that was moved to another bucket and back', () => {
   }
 });
 
+/** Copies of whole buckets in one folder, each under its name. */
+async function verifyCopies(it: Installation, buckets: readonly MemoryBucket[]): Promise<VerifyReport> {
+  const folder = await mkdtemp(join(tmpdir(), 'snowtrail-copies-'));
+  try {
+    for (const bucket of buckets) {
+      const copy = bucket.copy();
+      // The probe that the trail may write, which a folder cannot hold.
+      for (const key of copy.keys().filter((each) => each.endsWith('/'))) copy.objects.delete(key);
+      await copy.writeTo(join(folder, bucket.name));
+    }
+    return await verifyUnderFirstKey(it, await folderSource(folder));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+describe('a trail that is moved away from a bucket that fails in the middle of a step', () => {
+  const SECOND = 'second-bucket' as BucketName;
+  const THIRD = 'third-bucket' as BucketName;
+  /** What the bucket refuses: what the receipt names, or the receipt as well. */
+  const RECEIPT_CAME = /\/CloudTrail(-Digest)?\//;
+  const NOTHING_CAME = /\/CloudTrail(-Digest)?\/|\/receipts\//;
+
+  /** Delivers in the first bucket, fails there, and goes on from bucket to bucket; the last one works. */
+  async function moveAway(refused: RegExp, kind: 'log files' | 'digest', buckets: readonly BucketName[]): Promise<Installation> {
+    return tell({
+      what: '',
+      digestsMin: 0,
+      happens: async (it) => {
+        for (const bucket of [SECOND, THIRD]) await it.rig.createBucket({ bucket });
+        await it.rig.record(HOME);
+        await it.pass(DIGEST_MS);
+        let from = BUCKET;
+        for (const [index, to] of buckets.entries()) {
+          it.rig.refused = { bucket: from, key: refused };
+          if (kind === 'log files' || index > 0) await it.rig.record(HOME);
+          await it.pass(kind === 'digest' ? DIGEST_MS : 2 * FLUSH_MS);
+          await it.send('UpdateTrail', { S3BucketName: to });
+          // A bucket on the way refuses, too, or takes one delivery when the trail comes back later.
+          if (index + 1 < buckets.length) it.rig.refused = { bucket: to, key: refused };
+          else it.rig.refused = undefined;
+          await it.pass(DIGEST_MS);
+          from = to;
+        }
+        await it.rig.record(HOME);
+        await it.pass(3 * DIGEST_MS);
+      },
+    });
+  }
+
+  const levels = (report: VerifyReport) => new Set(deciding(report).map(({ level, code }) => `${level} ${code}`));
+
+  for (const kind of ['log files', 'digest'] as const)
+    for (const [what, refused] of [
+      ['after the receipt', RECEIPT_CAME],
+      ['before the receipt', NOTHING_CAME],
+    ] as const) {
+      test(`${kind}, ${what}: copies of both are complete, and each alone tells what else there is`, async () => {
+        const it = await moveAway(refused, kind, [SECOND]);
+        const [first, second] = [await readBucket(it), await readBucket(it, SECOND)];
+        const report = await verifyCopies(it, [first, second]);
+        expect(deciding(report)).toEqual([]);
+        expect(report.exitCode).toBe(0);
+        expect(report.findings.map(({ level, code }) => `${level} ${code}`)).toContain('note withdrawn');
+        const alone = await verifyUnderFirstKey(it, second.source(), (operation, input) => answerOf(it, operation, input));
+        expect([levels(alone), alone.exitCode]).toEqual([new Set(['incomplete elsewhere']), 2]);
+      });
+
+      test(`${kind}, ${what}, to a bucket that fails as well, and on: copies of all are complete`, async () => {
+        const it = await moveAway(refused, kind, [SECOND, THIRD]);
+        const report = await verifyCopies(it, await Promise.all([BUCKET, SECOND, THIRD].map((name) => readBucket(it, name))));
+        expect(deciding(report)).toEqual([]);
+      });
+
+      test(`${kind}, ${what}, and back at once: the first bucket alone is complete but for what lies in the second`, async () => {
+        const it = await moveAway(refused, kind, [SECOND, BUCKET]);
+        const [first, second] = [await readBucket(it), await readBucket(it, SECOND)];
+        const alone = await verifyUnderFirstKey(it, first.source());
+        expect([...levels(alone)].filter((level) => level !== 'incomplete elsewhere')).toEqual([]);
+        const report = await verifyCopies(it, [first, second]);
+        expect(deciding(report)).toEqual([]);
+      });
+    }
+
+  test('what is withdrawn and there must be what it was announced as; what is not withdrawn must be there', async () => {
+    const it = await moveAway(/nothing/, 'log files', [SECOND]);
+    // The first bucket takes all that is put, and its receipt is given up all the same.
+    it.rig.refused = { bucket: SECOND, key: /\/us-west-2\// };
+    for (const region of [HOME, WEST]) await it.rig.record(region);
+    await it.pass(2 * FLUSH_MS);
+    await it.send('UpdateTrail', { S3BucketName: THIRD });
+    await it.pass(DIGEST_MS);
+    it.rig.refused = undefined;
+    await it.pass(3 * DIGEST_MS);
+    const all = await Promise.all([BUCKET, SECOND, THIRD].map((name) => readBucket(it, name)));
+    const whole = await verifyCopies(it, all);
+    expect(deciding(whole)).toEqual([]);
+    const second = all[1]!;
+    const withdrawn = second.keys('/CloudTrail/').at(-1)!;
+    const kept = second.keys('/receipts/');
+
+    const change = async (make: (bucket: MemoryBucket) => void) => {
+      const changed = second.copy();
+      make(changed);
+      return deciding(await verifyCopies(it, [all[0]!, changed, all[2]!])).map(({ level, code }) => `${level} ${code}`);
+    };
+    expect(await change((bucket) => bucket.objects.delete(withdrawn))).toEqual([]);
+    expect(await change((bucket) => bucket.put(withdrawn, new TextEncoder().encode('forged')))).toEqual(['tampered bytes']);
+    // The receipt that was given up, without it what it names; and the one before it, which counts.
+    expect(await change((bucket) => bucket.objects.delete(kept.at(-1)!))).toEqual(['tampered unlisted']);
+    expect(await change((bucket) => bucket.objects.delete(kept.at(-2)!))).toContain('tampered receipt-missing');
+    // Nobody speaks of the withdrawal once the receipt that does is gone.
+    const third = all[2]!.copy();
+    third.objects.delete(third.keys('/receipts/')[0]!);
+    expect((await verifyCopies(it, [all[0]!, second, third])).exitCode).toBe(1);
+  });
+});
+
+describe('a trail that was deleted while its bucket refused it, and made anew', () => {
+  test('is complete: what was on its way is withdrawn', async () => {
+    const it = await tell({
+      what: '',
+      digestsMin: 0,
+      happens: async ({ rig }) => void (await rig.record(HOME)),
+    });
+    await it.pass(DIGEST_MS);
+    await it.rig.record(HOME);
+    it.rig.refused = { bucket: BUCKET, key: /\/CloudTrail\// };
+    await it.pass(2 * FLUSH_MS);
+    await it.send('DeleteTrail');
+    await it.pass(2 * DIGEST_MS);
+    it.rig.refused = undefined;
+    await it.send('CreateTrail', { S3BucketName: BUCKET, EnableLogFileValidation: true });
+    await it.send('StartLogging');
+    await it.rig.record(HOME);
+    await it.pass(3 * DIGEST_MS);
+    const report = await verifyUnderFirstKey(it, (await readBucket(it)).source());
+    expect(deciding(report)).toEqual([]);
+    expect(report.findings.map(({ code }) => code)).toContain('withdrawn');
+  });
+});
+
 describe('trust goes on from a pinned checkpoint key', () => {
   const outage = stories.find(({ what }) => what.includes('three times while the bucket was away'))!;
   const untrusted = ['untrusted-key', 'checkpoint-signature'];
