@@ -304,6 +304,19 @@ describe('the running count', () => {
     expect((await first).head).toBe(4n);
   });
 
+  test('a count that somebody asked for ends with the run: a stop does not wait for the whole journal', async () => {
+    const rig = await rigWith(2_000);
+    const stopping = new AbortController();
+    const read = vi.fn<Journal['read']>((after, limit) => {
+      stopping.abort();
+      return rig.journal.read(after, limit);
+    });
+    const books = booksOf(rig, [new Stated({ cursor: 0n })], { read });
+    const asked = books.check({ isHurried: true });
+    await Promise.all([expect(asked).rejects.toThrow(/aborted/), books.run(stopping.signal, () => undefined)]);
+    expect(read).toHaveBeenCalledTimes(1);
+  });
+
   test('a device that does not read fails the check, and the next one goes on where it was', async () => {
     const rig = await rigWith(3);
     let isAway = true;

@@ -98,6 +98,8 @@ export class Books {
   /** Somebody who may hurry it waits for an answer: no rests. */
   #isHurried = false;
   #last: BooksState | undefined;
+  /** Ends the checks that begin during a run, whoever asks for them. */
+  #stop: AbortSignal | undefined;
 
   constructor(deps: BooksDeps) {
     this.#deps = deps;
@@ -113,6 +115,7 @@ export class Books {
    * @param isHurried Lifts the rests, until the check that is asked for has ended: for administrators. A count of a whole journal
    *   without rests slows all requests.
    * @throws the system's error when the journal's device does not read; what was counted stays, and the next check goes on there.
+   * AbortError when the run ends meanwhile.
    */
   check({ isHurried }: { readonly isHurried: boolean }): Promise<BooksState> {
     if (isHurried) this.#isHurried = true;
@@ -125,9 +128,10 @@ export class Books {
    * @param report Told when that failed.
    */
   async run(signal: AbortSignal, report: (error: unknown) => void): Promise<void> {
+    this.#stop = signal;
     while (!signal.aborted) {
       try {
-        this.#next ??= this.#afterLast(signal);
+        this.#next ??= this.#afterLast();
         await this.#next;
         await this.#save();
       } catch (error) {
@@ -135,12 +139,13 @@ export class Books {
       }
       await this.#deps.clock.sleep(INTERVAL_MS, signal);
     }
+    this.#stop = undefined;
   }
 
-  async #afterLast(signal?: AbortSignal): Promise<BooksState> {
+  async #afterLast(): Promise<BooksState> {
     await this.#checking?.catch(() => undefined);
     this.#next = undefined;
-    const checking = this.#check(signal);
+    const checking = this.#check(this.#stop);
     this.#checking = checking;
     return checking;
   }
