@@ -14,8 +14,11 @@ import { startServer } from '../support/start-server.ts';
 import { sweepSteps } from '../support/sweep.ts';
 
 const MINUTES = Number(process.env['SNOWTRAIL_SOAK_MINUTES'] ?? 30);
-const BATCH_EVENTS = 25;
-/** From the begin of a batch to the next: 100 events a second. */
+const BATCH_EVENTS = 75;
+/**
+ * From the begin of a batch to the next: 300 events a second. The first quarter of half an hour then fills all that is bounded and
+ * fills once: both tables of new history rows, the fresh entries, the first log files that are sealed.
+ */
 const BATCH_MS = 250;
 const LOOK_UP_MS = 500;
 /** What was acknowledged so long ago must be found. */
