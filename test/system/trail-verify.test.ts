@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import type { BucketName, Region } from '../../src/event/types.ts';
 import { createTreeFollower, type TreeFollower } from '../../src/evidence/grow-tree.ts';
@@ -25,7 +26,18 @@ import { parsePinnedKeys } from '../../src/verify/trust.ts';
 import { verify } from '../../src/verify/verify.ts';
 import { validateLogs, whyNoAwsCli } from '../support/aws-validate-logs.ts';
 import { MemoryBucket } from '../support/evidence-builder.ts';
-import { BUCKET, DIGEST_MS, FLUSH_MS, HOME, INSTALLATION, TRAIL_ACCOUNT, TrailRig } from '../support/trail-rig.ts';
+import { IS_SWEEP } from '../support/sweep.ts';
+import {
+  BUCKET,
+  DIGEST_MS,
+  type FaultKind,
+  FLUSH_MS,
+  HOME,
+  INSTALLATION,
+  type PlannedFault,
+  TRAIL_ACCOUNT,
+  TrailRig,
+} from '../support/trail-rig.ts';
 
 const WEST = 'us-west-2' as Region;
 const sha256: Sha256 = (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest());
@@ -505,6 +517,51 @@ describe('a trail that is moved away from a bucket that fails in the middle of a
         expect(deciding(report)).toEqual([]);
       });
     }
+
+  test('whatever call fails or ends the process while it is moved, copies of both are complete', { timeout: 300_000 }, async () => {
+    /** Moves away with a fault at the N-th call after the move. @returns whether there were so many. */
+    async function moveWith(store: PlannedFault['store'], method: string, nth: number, kind: FaultKind): Promise<boolean> {
+      const it = await tell({ what: '', digestsMin: 0, happens: async ({ rig }) => rig.createBucket({ bucket: SECOND }) });
+      const { rig } = it;
+      await rig.record(HOME);
+      await it.pass(DIGEST_MS);
+      rig.refused = { bucket: BUCKET, key: RECEIPT_CAME };
+      const lost = await rig.record(HOME);
+      await it.pass(2 * FLUSH_MS);
+      rig.isQuiet = true;
+      await it.send('UpdateTrail', { S3BucketName: SECOND });
+      rig.isQuiet = false;
+      const from = rig.calls.get(`${store}.${method}`) ?? 0;
+      rig.fault = { store, method, nth: from + nth, kind, isCrash: true };
+      for (let passed = 0; passed < 3 * DIGEST_MS; passed += FLUSH_MS) {
+        await it.pass(FLUSH_MS);
+        if (rig.isDead()) await it.open();
+      }
+      const hasHit = (rig.calls.get(`${store}.${method}`) ?? 0) >= from + nth;
+      rig.fault = undefined;
+      rig.refused = undefined;
+      await rig.record(HOME);
+      await it.pass(2 * DIGEST_MS);
+      const [first, second] = [await readBucket(it), await readBucket(it, SECOND)];
+      const report = await verifyCopies(it, [first, second]);
+      expect([`${store}.${method} ${nth} ${kind}`, deciding(report)]).toEqual([`${store}.${method} ${nth} ${kind}`, []]);
+      expect(report.findings.map(({ code }) => code)).toContain('withdrawn');
+      const records = second.keys('/CloudTrail/').map((key) => gunzipSync(second.objects.get(key)!.body).toString());
+      expect(records.join()).toContain(lost);
+      return hasHit;
+    }
+
+    const CALLS = IS_SWEEP ? 12 : 4;
+    let hits = 0;
+    for (const [store, method] of [
+      ['catalog', 'commit'],
+      ['journal', 'append'],
+      ['objects', 'put'],
+    ] as const)
+      for (const kind of ['refused', 'taken'] as const)
+        for (let nth = 1; nth <= CALLS; nth++) if (await moveWith(store, method, nth, kind)) hits++;
+    expect(hits).toBeGreaterThanOrEqual(24);
+  });
 
   test('what is withdrawn and there must be what it was announced as; what is not withdrawn must be there', async () => {
     const it = await moveAway(/nothing/, 'log files', [SECOND]);
