@@ -596,6 +596,23 @@ describe('files that are gone', () => {
     await journal.close();
   });
 
+  test('an index that is made again without a damaged block is asked for each id that is left, whatever was read of the one before', async () => {
+    const { files, entries } = await build('sealed', 1_000, 1_200_000);
+    const [sealed] = filesOf(files, 'sealed');
+    const [index] = filesOf(files, 'index');
+    const journal = await openOver(files);
+    for (const id of ['5', '6', '7', '8']) expect(await journal.find(ACCOUNT, id)).toBeGreaterThan(0n);
+    files.tamper(index!, (bytes) => bytes.fill(0));
+    files.tamper(sealed!, flipAt(files.bytesOf(sealed!).length >> 1, 0));
+    const missing: bigint[] = [];
+    for (const { sequence, id } of entries) if ((await journal.find(ACCOUNT, id)) !== sequence) missing.push(sequence);
+    const isDamaged = (sequence: bigint) => journal.damage().some(({ from, to }) => from <= sequence && sequence <= to);
+    await journal.scrub();
+    expect(missing.length).toBeGreaterThan(0);
+    expect(missing.filter((sequence) => !isDamaged(sequence))).toEqual([]);
+    await journal.close();
+  });
+
   test('a segment that is missing is damage of exactly its entries', async () => {
     const { files, entries } = await build('sealed');
     const second = filesOf(files, 'sealed')[1]!;

@@ -351,6 +351,11 @@ export class SealedSegment implements Segment {
   /** A page of ids. @throws PageDamaged */
   async #readPage(page: number): Promise<Buffer> {
     const { ids, pagesAt } = this.#index;
+    // In memory as it is. Pages in the cache may be of an index before it, in which they begin with other ids.
+    if (this.#heldIndex !== undefined) {
+      const from = pagesAt + page * ID_PAGE_BYTES;
+      return this.#heldIndex.subarray(from, from + idPageBytes(ids, page));
+    }
     const cached = await this.#options.pages.get(this.first * PAGES_MAX + page, async () => {
       const bytes = await this.#readIndex(pagesAt + page * ID_PAGE_BYTES, idPageBytes(ids, page));
       if (bytes === undefined || !isPageWhole(bytes, this.#options.salt))
@@ -362,7 +367,6 @@ export class SealedSegment implements Segment {
 
   /** Part of the index; `undefined` when it is gone, or the device does not read it. */
   async #readIndex(position: number, bytes: number): Promise<Buffer | undefined> {
-    if (this.#heldIndex !== undefined) return this.#heldIndex.subarray(position, position + bytes);
     const part = Buffer.allocUnsafe(bytes);
     try {
       const count = await readAgain(this.#patience, () =>
