@@ -12,6 +12,10 @@ import { safeText } from './safe-text.ts';
 /** How long a call may take when the caller says nothing else. */
 const TIMEOUT_MS = 120_000;
 
+/** How long a server that is not ready is asked again, and how often. */
+const NOT_READY_MS = 5_000;
+const ASK_AGAIN_MS = 250;
+
 export interface RawAnswer {
   readonly status: number;
   /** Lower-case names. */
@@ -38,19 +42,15 @@ export class Client {
     options: { readonly timeoutMs?: number } = {},
   ): Promise<Output> {
     const body = new TextEncoder().encode(JSON.stringify(input));
-    const answer = await this.send('snowtrail', 'POST', `/v1/${operation}`, {
-      headers: { 'content-type': 'application/json' },
-      body,
-      ...options,
-    });
-    return readJson<Output>(answer);
+    const headers = { 'content-type': 'application/json' };
+    return readJson<Output>(await whenReady(() => this.send('snowtrail', 'POST', `/v1/${operation}`, { headers, body, ...options })));
   }
 
   /** Calls an operation of the CloudTrail API. @throws CommandFailed as `call`. */
   async cloudtrail<Output = Record<string, unknown>>(operation: string, input: object = {}): Promise<Output> {
     const body = new TextEncoder().encode(JSON.stringify(input));
     const headers = { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': `CloudTrail_20131101.${operation}` };
-    return readJson<Output>(await this.send('cloudtrail', 'POST', '/', { headers, body }));
+    return readJson<Output>(await whenReady(() => this.send('cloudtrail', 'POST', '/', { headers, body })));
   }
 
   /** Sends records and returns the verdict lines. @throws CommandFailed when nothing was taken. */
@@ -159,10 +159,32 @@ export type Verdict =
   | { readonly number: number; readonly status: 'rejected'; readonly code: string; readonly reason: string }
   | { readonly status: 'unavailable'; readonly reason: string };
 
+/** Asks again for a moment where the server says "not now", as it does while it starts: such a call was not carried out. */
+async function whenReady(ask: () => Promise<RawAnswer>): Promise<RawAnswer> {
+  const startedMs = performance.now();
+  for (;;) {
+    const answer = await ask();
+    if (answer.status !== 503 || performance.now() - startedMs > NOT_READY_MS) return answer;
+    await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+  }
+}
+
 function readJson<Output>(answer: RawAnswer): Output {
   if (answer.status !== 200) throw refusalOf(answer);
   return (answer.body.length === 0 ? {} : JSON.parse(new TextDecoder().decode(answer.body))) as Output;
 }
+
+/** What to do about refusals whose words, the service's own, don't say it. */
+const HINTS: ReadonlyMap<string, string> = new Map([
+  [
+    'UnrecognizedClientException',
+    'this server knows no such access key: pass --data-dir, or run `eval "$(snowtrail env --data-dir FOLDER)"`',
+  ],
+  [
+    'InvalidSignatureException',
+    'the secret is not that of the access key: pass --data-dir, or run `eval "$(snowtrail env --data-dir FOLDER)"`',
+  ],
+]);
 
 /** Turns a refusal into an error with the service's own words. */
 function refusalOf(answer: RawAnswer): CommandFailed {
@@ -177,6 +199,7 @@ function refusalOf(answer: RawAnswer): CommandFailed {
     // Not JSON: the text itself is all there is.
   }
   const exitCode = answer.status === 403 ? EXIT.denied : answer.status === 404 ? EXIT.notFound : EXIT.failed;
+  const hint = HINTS.get(code);
   // The service quotes what callers sent, so its words are not safe for a terminal as they are.
-  return new CommandFailed(exitCode, safeText(`${code}: ${message}`));
+  return new CommandFailed(exitCode, `${safeText(`${code}: ${message}`)}${hint === undefined ? '' : `\n  ${hint}`}`);
 }

@@ -96,6 +96,8 @@ const TEXT_FLAGS = [
   ['regions', 'Regions'],
 ] as const satisfies readonly (readonly [keyof FilterOptions, keyof FilterInput])[];
 
+const CATEGORIES: readonly string[] = ['management', 'data', 'network', 'insight'];
+
 /** What may stand before the colon of a query word. */
 const QUALIFIERS: ReadonlyMap<string, keyof FilterInput> = new Map([
   ['from', 'From'],
@@ -139,6 +141,8 @@ function set(input: FilterInput, member: keyof FilterInput, value: string, nowMs
       input[member] = new Date(parseTime(value, `--${member.toLowerCase()}`, nowMs)).toISOString();
       break;
     case 'Categories':
+      input.Categories = value.split(',').map((item) => categoryOf(item.trim()));
+      break;
     case 'AccountIds':
     case 'Regions':
       input[member] = value.split(',').map((item) => item.trim());
@@ -151,4 +155,9 @@ function set(input: FilterInput, member: keyof FilterInput, value: string, nowMs
     default:
       input[member] = value;
   }
+}
+
+function categoryOf(text: string): string {
+  if (CATEGORIES.includes(text)) return text;
+  throw new UsageError(`\`${safeText(text)}\` is no category of events; expected ${CATEGORIES.join(', ')}`);
 }

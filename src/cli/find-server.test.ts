@@ -57,6 +57,19 @@ describe('findServer', () => {
     await expect(otherKey).rejects.toThrow(/no key of account 333333333333; it has keys of: 111111111111, 222222222222/);
     await rm(join(dataDir, 'server.json'));
     await expect(findServer({ dataDir }, {})).rejects.toThrow(/no server runs on .*snowtrail start --data-dir/);
+    await mkdir(join(dataDir, 'server.json'));
+    await expect(findServer({ dataDir }, {})).rejects.toThrow(/cannot be looked into \(EISDIR\); .* the user that runs the server/);
+  });
+
+  test('an account is never passed over: with an endpoint its key is not known, which is refused', async () => {
+    const byFlag = findServer({ endpoint: SERVER.url, account: '222222222222' }, KEYS);
+    await expect(byFlag).rejects.toThrow(/--account takes a key out of a data directory, .* found by --endpoint; pass --data-dir instead/);
+    const byEnvironment = findServer({ account: '222222222222' }, { ...KEYS, AWS_ENDPOINT_URL: SERVER.url });
+    await expect(byEnvironment).rejects.toThrow(/found by AWS_ENDPOINT_URL; pass --data-dir, or the credentials of account 222222222222/);
+  });
+
+  test.each(['127.0.0.1:4620', 'ftp://localhost', 'http://', 'http:///x'])('the endpoint `%s` is no URL of a server', async (endpoint) => {
+    await expect(findServer({ endpoint }, KEYS)).rejects.toThrow(/is not the URL of a server; expected one such as http:/);
   });
 
   test('a profile that was asked for goes before the keys of the environment', async () => {
@@ -76,6 +89,6 @@ describe('findServer', () => {
     });
     expect((await findServer({ endpoint }, environment)).accessKeyId).toBe('AKIAENV');
     expect((await findServer({ endpoint }, { AWS_SHARED_CREDENTIALS_FILE: file })).accessKeyId).toBe('AKIADEFAULT');
-    await expect(findServer({ endpoint, profile: 'nobody' }, environment)).rejects.toThrow('no AWS credentials found');
+    await expect(findServer({ endpoint, profile: 'nobody' }, environment)).rejects.toThrow('no AWS credentials found in profile `nobody`;');
   });
 });

@@ -8,7 +8,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { UsageError } from './exit.ts';
+import { CommandFailed, EXIT, UsageError } from './exit.ts';
 
 export interface ServerOptions {
   readonly endpoint?: string;
@@ -30,7 +30,7 @@ export interface ServerAccess {
   readonly dataDir?: string;
 }
 
-/** @throws UsageError when no server or no key is found; it says what to do. */
+/** @throws UsageError when no key is found, CommandFailed when no server runs; both say what to do. */
 export async function findServer(options: ServerOptions, environment: NodeJS.ProcessEnv = process.env): Promise<ServerAccess> {
   const dataDir = options.dataDir ?? environment['SNOWTRAIL_DATA_DIR'];
   if (options.endpoint !== undefined) return byEndpoint(options.endpoint, options, environment);
@@ -41,8 +41,13 @@ export async function findServer(options: ServerOptions, environment: NodeJS.Pro
 }
 
 async function byDataDir(dataDir: string, options: ServerOptions): Promise<ServerAccess> {
-  const text = await readFile(join(dataDir, 'server.json'), 'utf8').catch(() => {
-    throw new UsageError(`no server runs on \`${dataDir}\`; start one with \`snowtrail start --data-dir ${dataDir}\`, or pass --endpoint`);
+  const text = await readFile(join(dataDir, 'server.json'), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new CommandFailed(
+      EXIT.failed,
+      error.code === 'ENOENT' || error.code === 'ENOTDIR'
+        ? `no server runs on \`${dataDir}\`; start one with \`snowtrail start --data-dir ${dataDir}\`, or pass --endpoint`
+        : `\`${dataDir}\` cannot be looked into (${error.code}); do this as the user that runs the server, or pass --endpoint and a key`,
+    );
   });
   const server = JSON.parse(text) as { url: string; accountId: string; region: string };
   const account = options.account ?? server.accountId;
@@ -58,6 +63,16 @@ async function byDataDir(dataDir: string, options: ServerOptions): Promise<Serve
 async function byEndpoint(endpoint: string, options: ServerOptions, environment: NodeJS.ProcessEnv): Promise<ServerAccess> {
   const region = options.region ?? environment['AWS_REGION'] ?? environment['AWS_DEFAULT_REGION'] ?? 'us-east-1';
   const url = endpoint.replace(/\/+$/, '');
+  if (!/^https?:\/\/[^/]/.test(url) || !URL.canParse(url))
+    throw new UsageError(`\`${endpoint}\` is not the URL of a server; expected one such as http://127.0.0.1:4620`);
+  // To pass over it would ask with another account's key than the one that was named.
+  if (options.account !== undefined) {
+    const foundBy = options.endpoint === undefined ? 'AWS_ENDPOINT_URL' : '--endpoint';
+    throw new UsageError(
+      `--account takes a key out of a data directory, but the server was found by ${foundBy}; ` +
+        `pass --data-dir${options.endpoint === undefined ? '' : ' instead'}, or the credentials of account ${options.account}`,
+    );
+  }
   const profile = options.profile ?? environment['AWS_PROFILE'];
   const [accessKeyId, secretAccessKey, sessionToken] = ['ACCESS_KEY_ID', 'SECRET_ACCESS_KEY', 'SESSION_TOKEN'].map(
     (name) => environment[`AWS_${name}`],
@@ -68,7 +83,8 @@ async function byEndpoint(endpoint: string, options: ServerOptions, environment:
   const found = await readProfile(environment['AWS_SHARED_CREDENTIALS_FILE'] ?? join(homedir(), '.aws/credentials'), profile ?? 'default');
   if (found === undefined) {
     throw new UsageError(
-      'no AWS credentials found; run `eval "$(snowtrail env)"`, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or pass --data-dir',
+      `no AWS credentials found${profile === undefined ? '' : ` in profile \`${profile}\``}; ` +
+        'run `eval "$(snowtrail env)"`, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or pass --data-dir',
     );
   }
   return { url, region, ...found };

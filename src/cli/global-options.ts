@@ -5,6 +5,7 @@
  */
 import { type Command, Option } from 'commander';
 import type { ServerOptions } from './find-server.ts';
+import { LEARN_MORE } from './help.ts';
 
 export type OutputForm = 'table' | 'json' | 'ndjson';
 
@@ -24,8 +25,7 @@ const OPTIONS: readonly (readonly [flags: string, description: string])[] = [
 ];
 
 const HELP = `
-Every command: --data-dir <folder> or --endpoint <url>, --account, --region, --profile, -o table|json|ndjson, -q.
-Learn more: docs/cli.md`;
+Every command: --data-dir <folder> or --endpoint <url>, --account, --region, --profile, -o table|json|ndjson, -q.${LEARN_MORE}`;
 
 /** Adds the options to a command. */
 export function addGlobalOptions(command: Command): Command {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -54,6 +54,31 @@ describe('findInputFiles', () => {
     await symlink(await put('a.json'), join(folder, 'b.json'));
     const { files, passedOver } = await findInputFiles([folder]);
     expect([files.map(({ path }) => relative(folder, path)), passedOver]).toEqual([['a.json'], { 'links and special files': 1 }]);
+  });
+
+  test('a folder that cannot be read hides nothing of what is beside it', async () => {
+    await put('b.json');
+    // A path of more than 4,096 bytes is refused to everybody, also to root. It grows and shrinks at its top, where it is short.
+    const [top, other] = [join(folder, 'a'), join(folder, 'c')];
+    const DEEP = 17;
+    const name = 'd'.repeat(250);
+    await mkdir(top);
+    for (let depth = 0; depth < DEEP; depth++) {
+      await mkdir(other);
+      await rename(top, join(other, name));
+      await rename(other, top);
+    }
+    try {
+      const { files, unreadable } = await findInputFiles([folder]);
+      expect(files.map(({ path }) => relative(folder, path))).toEqual(['b.json']);
+      expect(unreadable).toEqual([{ path: expect.stringContaining(`/a/${name}/`), reason: expect.stringContaining('ENAMETOOLONG') }]);
+    } finally {
+      for (let depth = 0; depth < DEEP; depth++) {
+        await rename(join(top, name), other);
+        await rm(top, { recursive: true });
+        await rename(other, top);
+      }
+    }
   });
 
   test('a path that is not there is named', async () => {

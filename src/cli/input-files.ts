@@ -3,7 +3,7 @@
  *
  * A folder is walked in the order of its names. Gzip is told by its first bytes, not by the name. Standard input is `-`.
  */
-import { createReadStream } from 'node:fs';
+import { createReadStream, type Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
@@ -31,37 +31,72 @@ const GZIP_MAGIC = [0x1f, 0x8b];
 /** Endings of files that can hold records. */
 const ENDINGS = /\.(json|ndjson|jsonl|log)(\.gz)?$/;
 
+export interface InputFiles {
+  readonly files: readonly InputFile[];
+  /** How many were passed over, by what they are. */
+  readonly passedOver: Readonly<Record<string, number>>;
+  /** What could not be looked into, a file or a folder, and why. */
+  readonly unreadable: readonly Unreadable[];
+}
+
+interface Unreadable {
+  readonly path: string;
+  readonly reason: string;
+}
+
 /**
- * All files under the paths, in order, and how many were passed over, by what they are.
+ * All files under the paths, in order. A folder that cannot be read hides none of the others.
  * @throws UsageError for a path that is not there.
  */
-export async function findInputFiles(
-  paths: readonly string[],
-): Promise<{ readonly files: readonly InputFile[]; readonly passedOver: Readonly<Record<string, number>> }> {
+export async function findInputFiles(paths: readonly string[]): Promise<InputFiles> {
   const files: InputFile[] = [];
   const passedOver: Record<string, number> = {};
+  const unreadable: Unreadable[] = [];
+  const unread = (path: string) => (error: Error) => {
+    unreadable.push({ path, reason: error.message });
+    return undefined;
+  };
   for (const path of paths) {
     if (path === '-') {
       files.push({ path, sizeBytes: 0 });
       continue;
     }
-    const found = await stat(path).catch(() => {
+    const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') return unread(path)(error);
       throw new UsageError(`\`${path}\` is not there; give files, folders, or - for standard input`);
     });
+    if (found === undefined) continue;
     if (found.isFile()) {
       files.push({ path, sizeBytes: found.size });
       continue;
     }
-    const entries = await readdir(path, { recursive: true, withFileTypes: true });
-    const inside = new Map(entries.filter((entry) => !entry.isDirectory()).map((entry) => [join(entry.parentPath, entry.name), entry]));
+    const inside = await listFolder(path, unread);
     for (const name of [...inside.keys()].sort()) {
       // Links and pipes are not followed, and counted, so that they do not go missing in silence.
       const other = inside.get(name)!.isFile() ? notEvents(name) : 'links and special files';
-      if (other === undefined) files.push({ path: name, sizeBytes: (await stat(name)).size });
-      else passedOver[other] = (passedOver[other] ?? 0) + 1;
+      if (other !== undefined) {
+        passedOver[other] = (passedOver[other] ?? 0) + 1;
+        continue;
+      }
+      const size = await stat(name).then((stats) => stats.size, unread(name));
+      if (size !== undefined) files.push({ path: name, sizeBytes: size });
     }
   }
-  return { files, passedOver };
+  return { files, passedOver, unreadable };
+}
+
+/** Everything in a folder, and in those within it, that is no folder: by path. */
+async function listFolder(folder: string, unread: (path: string) => (error: Error) => undefined): Promise<ReadonlyMap<string, Dirent>> {
+  const inside = new Map<string, Dirent>();
+  const folders = [folder];
+  for (let path = folders.pop(); path !== undefined; path = folders.pop()) {
+    for (const entry of (await readdir(path, { withFileTypes: true }).catch(unread(path))) ?? []) {
+      const name = join(path, entry.name);
+      if (entry.isDirectory()) folders.push(name);
+      else inside.set(name, entry);
+    }
+  }
+  return inside;
 }
 
 /** What a file is that holds no events; `undefined` when it may hold some. */

@@ -18,11 +18,15 @@ import { addTrails } from './commands/trails.ts';
 import { addVerify } from './commands/verify.ts';
 import { CommandFailed, EXIT, UsageError } from './exit.ts';
 import { addGlobalOptions } from './global-options.ts';
+import { LEARN_MORE } from './help.ts';
+import { writeOut } from './output.ts';
+
+const VERSION = '0.1.0';
 
 async function main(words: readonly string[]): Promise<number> {
   const program = new Command('snowtrail')
     .description('the CloudTrail that anyone can run')
-    .version('0.1.0')
+    .version(VERSION)
     .showSuggestionAfterError()
     .exitOverride()
     .configureHelp({ showGlobalOptions: false });
@@ -45,7 +49,15 @@ async function main(words: readonly string[]): Promise<number> {
     addDoctor,
   ])
     add(program);
-  for (const command of program.commands) if (!['start', 'demo'].includes(command.name())) addGlobalOptions(command);
+  for (const command of program.commands) {
+    if (['start', 'demo'].includes(command.name())) command.addHelpText('afterAll', LEARN_MORE);
+    else addGlobalOptions(command);
+  }
+  program
+    .command('version')
+    .description('print the version')
+    .action(() => writeOut(`${VERSION}\n`));
+  program.addHelpText('after', LEARN_MORE);
   try {
     await program.parseAsync([...words], { from: 'user' });
     return typeof process.exitCode === 'number' ? process.exitCode : EXIT.ok;

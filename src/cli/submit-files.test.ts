@@ -149,6 +149,21 @@ describe('submitFiles', () => {
     expect(await submit([first, second], { resume })).toMatchObject({ skipped: 2 });
   });
 
+  test('a resume file that is something else is refused, and stays as it is', async () => {
+    const events = await put('events.ndjson', `${recordText('one')}\n`);
+    await expect(submit([events], { resume: events })).rejects.toThrow(/holds something else than what an earlier run remembered/);
+    await expect(submit([events], { resume: folder })).rejects.toThrow(/cannot be read: EISDIR/);
+    expect(await readFile(events, 'utf8')).toBe(`${recordText('one')}\n`);
+    expect(await idsInJournal()).toEqual([]);
+  });
+
+  test('what cannot be looked into is told, and the rest is sent', async () => {
+    const path = await put('a.json', documentOf('one'));
+    const unreadable = join(folder, 'n'.repeat(300));
+    const report = await submit([unreadable, path]);
+    expect(report).toMatchObject({ accepted: 1, failedFiles: [{ file: unreadable, reason: expect.stringContaining('ENAMETOOLONG') }] });
+  });
+
   test('a run that is stopped before it begins sends nothing and remembers nothing', async () => {
     const resume = join(folder, 'resume.txt');
     const path = await put('a.json', documentOf('one'));

@@ -11,7 +11,7 @@
 import { appendFile, readFile } from 'node:fs/promises';
 import { readRecordTime, shiftRecordTime } from '../event/shift-time.ts';
 import type { Client, Verdict } from './client.ts';
-import { CommandFailed } from './exit.ts';
+import { CommandFailed, UsageError } from './exit.ts';
 import { findInputFiles, type InputFile, readPieces } from './input-files.ts';
 import { Progress } from './progress.ts';
 
@@ -25,6 +25,8 @@ const REQUESTS_MAX = 4;
 /** How long a server that takes nothing is tried again. */
 const RETRY_MS = 120_000;
 const NEWLINE = 0x0a;
+/** How the lines of a resume file begin. */
+const RESUME_LINES = ['{"done":', '{"offsetMs":'];
 
 export interface SubmitOptions {
   readonly source: 'record' | 'import';
@@ -63,7 +65,7 @@ export interface SubmitReport {
   readonly reasons: Readonly<Record<string, number>>;
   /** The first 100. */
   readonly rejections: readonly Rejection[];
-  /** Files that could not be read to their end. */
+  /** Files that could not be read to their end, and folders that could not be looked into. */
   readonly failedFiles: readonly { readonly file: string; readonly reason: string }[];
   readonly isInterrupted: boolean;
 }
@@ -89,12 +91,13 @@ interface Item {
 
 /** @throws CommandFailed when the server refuses or cannot be reached. */
 export async function submitFiles(client: Client, paths: readonly string[], options: SubmitOptions): Promise<SubmitReport> {
-  const { files, passedOver } = await findInputFiles(paths);
+  const { files, passedOver, unreadable } = await findInputFiles(paths);
   const memory = await ResumeMemory.open(options.resume);
   const offsetMs = options.shiftToMs === undefined ? 0 : (memory.offsetMs ?? (await offsetTo(files, options.shiftToMs)));
   if (options.shiftToMs !== undefined) await memory.saveOffset(offsetMs);
 
   const tally = new Tally();
+  for (const { path, reason } of unreadable) tally.failFile(path, reason);
   const progress = new Progress(options.isQuiet, files.length);
   const settle = async (sending: Sending): Promise<void> => {
     if (!sending.isRead || sending.unanswered > 0 || sending.isSettled) return;
@@ -351,7 +354,7 @@ class ResumeMemory {
   static async open(path: string | undefined): Promise<ResumeMemory> {
     const done = new Set<string>();
     let offsetMs: number | undefined;
-    const text = path === undefined ? '' : await readFile(path, 'utf8').catch(() => '');
+    const text = path === undefined ? '' : await readResumeFile(path);
     // A run that was killed may have left half a line behind: that file is sent again, and its rest is ended here.
     const lines = text.split('\n');
     const half = lines.pop() ?? '';
@@ -375,6 +378,17 @@ class ResumeMemory {
   async saveOffset(offsetMs: number): Promise<void> {
     if (this.#path !== undefined && this.offsetMs === undefined) await appendFile(this.#path, `${JSON.stringify({ offsetMs })}\n`);
   }
+}
+
+/** @throws UsageError when the file cannot be read, or is another kind of file: nothing is ever written into that. */
+async function readResumeFile(path: string): Promise<string> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw new UsageError(`\`--resume ${path}\` cannot be read: ${error.message}`);
+  });
+  const isOurs = (line: string) => RESUME_LINES.some((begin) => line.startsWith(begin) || begin.startsWith(line));
+  if (text.split('\n').every(isOurs)) return text;
+  throw new UsageError(`\`--resume ${path}\` holds something else than what an earlier run remembered; give a new file, which is made`);
 }
 
 /** Nothing when the line is half a line of a run that was killed. */

@@ -323,7 +323,7 @@ describe('the address', () => {
     ).rejects.toThrow(/address/);
   });
 
-  test('a port that is taken is an error', async () => {
+  test('a port that is taken is an error that says what to do', async () => {
     const rig = await start();
     const { DEFAULT_LIMITS } = await import('./limits.ts');
     await expect(
@@ -333,6 +333,6 @@ describe('the address', () => {
         limits: DEFAULT_LIMITS,
         report: () => undefined,
       }),
-    ).rejects.toThrow(/EADDRINUSE/);
+    ).rejects.toThrow(/another program listens there; stop it, or choose another address, such as --listen 127\.0\.0\.1:0/);
   });
 });

@@ -141,9 +141,13 @@ function parseListen(listen: string): { readonly host: string; readonly port: nu
 
 async function listenOn(server: Server, host: string, port: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    const refuse = (cause: NodeJS.ErrnoException) => {
+      const reason = cause.code === 'EADDRINUSE' ? 'another program listens there; stop it, or choose' : `${cause.message}; choose`;
+      reject(new Error(`\`${host}:${port}\` cannot be listened on: ${reason} another address, such as --listen 127.0.0.1:0`, { cause }));
+    };
+    server.once('error', refuse);
     server.listen(port, host, () => {
-      server.off('error', reject);
+      server.off('error', refuse);
       resolve();
     });
   });

@@ -24,7 +24,6 @@ describe('readSettings', () => {
     expect(read('')).toEqual({
       dataDir: './snowtrail-data',
       listen: '127.0.0.1:4620',
-      accountId: '000000000000',
       region: 'us-east-1',
       flushInterval: 5_000,
       digestInterval: 3_600_000,

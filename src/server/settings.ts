@@ -40,21 +40,22 @@ const schema = z.strictObject({
     .regex(/^\S+:\d{1,5}$/, 'must be HOST:PORT')
     .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'must have a port from 0 to 65535')
     .default('127.0.0.1:4620'),
+  /** Number of the first account. Chosen at the first start, `000000000000` where nobody says; another one later is refused. */
   accountId: z
     .string()
     .refine((text): boolean => isAccountId(text), 'must be twelve digits')
-    .default('000000000000'),
+    .optional(),
   /** Region of facts that belong to the installation, and of `snowtrail env`. */
   region: z
     .string()
     .refine((text): boolean => isRegion(text), 'must be a Region code such as us-east-1')
     .default('us-east-1'),
-  flushInterval: duration.pipe(z.number().min(1)).prefault('5s'),
+  flushInterval: duration.pipe(z.number().min(1, 'must be at least 1ms')).prefault('5s'),
   digestInterval: duration
     .pipe(
       z
         .number()
-        .min(1_000)
+        .min(1_000, 'must be at least 1s')
         .refine((ms) => ms % 1_000 === 0, 'must be whole seconds'),
     )
     .prefault('1h'),

@@ -16,6 +16,8 @@ import { createServer, type ServerLog, type SnowtrailServer } from './create-ser
 import { isLoopback, type Settings } from './settings.ts';
 import { openStores } from './stores.ts';
 
+/** Number of the first account where nobody chooses one. */
+const FIRST_ACCOUNT = '000000000000';
 /** How long requests under way may take once the server stops. */
 const DRAIN_MS = 4_000;
 /** How long the trails may deliver after that. */
@@ -33,6 +35,7 @@ export type { SnowtrailServer } from './create-server.ts';
 export { endProcess } from './end-process.ts';
 export { MovedClock } from './moved-clock.ts';
 export { BadSetting, readSettings } from './settings.ts';
+export { removeDataDir } from './stores.ts';
 
 export interface RunningServer {
   /** `http://HOST:PORT`. */
@@ -74,7 +77,7 @@ export async function startServer(settings: Settings, options: StartOptions = {}
     const server = await createServer({
       stores,
       installationId,
-      firstAccount: settings.accountId as AccountId,
+      firstAccount: (settings.accountId ?? FIRST_ACCOUNT) as AccountId,
       region: settings.region as Region,
       flushIntervalMs: settings.flushInterval,
       gatherMs: GATHER_MS,
@@ -85,6 +88,11 @@ export async function startServer(settings: Settings, options: StartOptions = {}
       signatureTimeMs: () => Date.now(),
       log,
     });
+    if (settings.accountId !== undefined && settings.accountId !== server.administrator)
+      throw new Error(
+        `\`${settings.dataDir}\` was begun with ${server.administrator} as its first account, which cannot become ${settings.accountId}; ` +
+          'leave --account-id out, or choose another --data-dir',
+      );
     const handler = createHandler(server.ports);
     const http = await serve({ listen: settings.listen, handler, limits: server.ports.limits, report: server.ports.report });
     await writeServerFile(settings, server.administrator, http.url);

@@ -39,4 +39,23 @@ describe('openStores', () => {
     const settings = readSettings({ dataDir: file }, {});
     await expect(openStores(settings, () => undefined)).rejects.toThrow('is not a folder; give `--data-dir` an empty or a new one');
   });
+
+  test.each(['keys', 'catalog'])('a copy without its %s is refused, and nothing is made in its place', async (part) => {
+    const folder = await openOver(`without-${part}`);
+    await writeFile(join(folder, 'journal', `${'1'.padStart(20, '0')}-00000000.log`), '');
+    await rm(join(folder, part), { recursive: true });
+    const opening = openStores(readSettings({ dataDir: folder }, {}), () => undefined);
+    await expect(opening).rejects.toThrow(`\`${join(folder, part)}\` is missing or empty, and `);
+    expect(await readdir(folder)).not.toContain(part);
+  });
+
+  test('a first start that was killed before it made its keys, or its journal, is begun again', async () => {
+    for (const parts of [['journal'], ['journal', 'keys']]) {
+      const folder = await openOver(`killed-before-${parts.join('-')}`);
+      for (const part of parts) await rm(join(folder, part), { recursive: true });
+      const { close } = await openStores(readSettings({ dataDir: folder }, {}), () => undefined);
+      await close();
+      expect(await readdir(folder)).toEqual(expect.arrayContaining(parts));
+    }
+  });
 });

@@ -3,7 +3,7 @@
  *
  * The only place that knows which implementation stands behind an interface.
  */
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { BucketName } from '../event/types.ts';
 import type { Catalog } from '../store/catalog.ts';
@@ -65,6 +65,7 @@ export async function openStores(
   const lock = await lockFolder(folder);
   try {
     await checkLayout(folder);
+    await requireWhole(folder);
     const clock = givenClock ?? createSystemClock(settings.clock === undefined ? {} : { file: settings.clock });
     const chance = createSystemChance();
     const catalog = await openLmdbCatalog({ folder: join(folder, 'catalog') });
@@ -148,6 +149,45 @@ async function requireOurs(folder: string): Promise<void> {
       `${foreign.length === 1 ? '' : ` and ${foreign.length - 1} more`}; give \`--data-dir\` an empty or a new folder. ` +
       'Is it a copy of a data directory that lacks a part, copy the whole of it',
   );
+}
+
+/** What a first start makes, in this order, and what of it is never made anew once the next one holds something. */
+const PARTS: readonly { readonly name: string; readonly isUsed: (names: readonly string[]) => boolean }[] = [
+  { name: 'catalog', isUsed: (names) => names.includes('data.mdb') },
+  { name: 'keys', isUsed: (names) => names.includes('master.key') || names.includes('keys.json') },
+  { name: 'journal', isUsed: (names) => names.some((name) => /^[0-9]{20}-/.test(name)) },
+];
+
+/**
+ * A copy of a data directory that lacks its keys or its catalog is not begun anew: it would sign the same trails with keys
+ * that nobody vouches for, and all that comes after would be taken for forged.
+ *
+ * A journal that is missing beside the other two is told by the rest (`find-rollback.ts`): reads are served then.
+ * @throws Error naming the part
+ */
+async function requireWhole(folder: string): Promise<void> {
+  const used = await Promise.all(
+    PARTS.map(async ({ name, isUsed }) =>
+      isUsed(
+        await readdir(join(folder, name)).catch((error: NodeJS.ErrnoException): readonly string[] => {
+          if (error.code === 'ENOENT') return [];
+          throw error;
+        }),
+      ),
+    ),
+  );
+  const lost = used.indexOf(false);
+  if (lost < 0 || !used.includes(true, lost)) return;
+  throw new Error(
+    `\`${join(folder, PARTS[lost]!.name)}\` is missing or empty, and \`${join(folder, PARTS[used.indexOf(true, lost)]!.name)}\` is not: ` +
+      'a part of the data directory was lost, or not copied. Put it back from your backup; nothing was made in its place',
+  );
+}
+
+/** Removes a data directory. @throws FolderLocked when a server runs on it */
+export async function removeDataDir(folder: string): Promise<void> {
+  const lock = await lockFolder(folder);
+  await rm(folder, { recursive: true }).finally(() => lock.release());
 }
 
 async function checkLayout(folder: string): Promise<void> {

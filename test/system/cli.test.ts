@@ -492,10 +492,12 @@ describe('snowtrail verify', () => {
       runCli(['verify'], { env: refused }),
       runCli(['verify'], { env: wrongKey }),
       cli(['verify', 'no-such-trail']),
+      runCli(['verify', '--data-dir', join(server.dataDir, 'nothing-here')]),
     ]);
-    expect(runs.map(({ exitCode }) => exitCode)).toEqual([2, 2, 2, 2]);
+    expect(runs.map(({ exitCode }) => exitCode)).toEqual([2, 2, 2, 2, 2]);
     for (const { stderr } of runs) expect(stderr).toMatch(/^snowtrail: ./);
-    expect((await cli(['verify', '--jobs', 'many'])).exitCode).toBe(64);
+    const typos = await Promise.all([cli(['verify', '--jobs', 'many']), cli(['verify', '--from', 'soon'])]);
+    expect(typos.map(({ exitCode }) => exitCode)).toEqual([64, 64]);
   });
 });
 
@@ -509,7 +511,13 @@ describe('words and help', () => {
       cli(['events', '-o', 'csv']),
       cli(['events', '--from', 'soon']),
     ]);
-    const runs = [command, verb, flag, filter, form, time];
+    const values = await Promise.all([
+      cli(['events', '--category', 'managment']),
+      cli(['event', 'abc', '--sequence']),
+      cli(['accounts', 'create', '12']),
+      cli(['events', '--account', OTHER, '--endpoint', server.url]),
+    ]);
+    const runs = [command, verb, flag, filter, form, time, ...values];
     expect(runs.map(({ exitCode, text }) => [exitCode, text])).toEqual(runs.map(() => [64, '']));
     expect([command.stderr, verb.stderr, flag.stderr].map((text) => /Did you mean (\S+)\?/.exec(text)?.[1])).toEqual([
       'events',
@@ -519,13 +527,28 @@ describe('words and help', () => {
     expect(form.stderr).toBe('snowtrail: `--output csv` is none of: table, json, ndjson\n');
   });
 
-  test.each(['events', 'tail', 'event', 'who', 'export', 'trails', 'evidence', 'accounts', 'keys', 'doctor'])(
-    '`%s --help` begins with examples',
-    async (name) => {
-      const { exitCode, text } = await runCli([name, '--help']);
-      expect([exitCode, text.startsWith(`Examples:\n  snowtrail ${name}`)]).toEqual([0, true]);
-    },
-  );
+  const COMMANDS = [
+    ...['start', 'demo', 'env', 'record', 'import', 'verify', 'events', 'tail', 'event', 'who', 'export'],
+    ...['trails', 'evidence', 'accounts', 'keys', 'doctor'],
+  ];
+  test.each(COMMANDS)('`%s --help` begins with examples, and ends with where there is more', async (name) => {
+    const { exitCode, text } = await runCli([name, '--help']);
+    expect([exitCode, text.startsWith(`Examples:\n  snowtrail ${name}`)]).toEqual([0, true]);
+    expect(text).toMatch(/\nLearn more: docs\/cli\.md\n+$/);
+  });
+
+  test('a wrong key is answered with where the right one is, and exit 6', async () => {
+    const environment = { PATH: process.env['PATH'], AWS_ENDPOINT_URL: server.url, AWS_ACCESS_KEY_ID: 'A', AWS_SECRET_ACCESS_KEY: 'b' };
+    const run = await runCli(['events'], { env: environment });
+    expect([run.exitCode, run.stderr]).toEqual([6, expect.stringMatching(/UnrecognizedClientException: .*\n {2}.*pass --data-dir/)]);
+  });
+
+  test('doctor with the key of another account shows its books, and says whose key shows the rest (exit 6)', async () => {
+    const run = await cli(['doctor', '--account', OTHER, '-o', 'table']);
+    expect(run.exitCode).toBe(6);
+    expect(run.text).toMatch(/^history +- +/m);
+    expect(run.stderr).toMatch(/^snowtrail: the health may not be looked at with this key: .*\n.* a key of the first account\n$/);
+  });
 
   test('without a server the answer says how to start one', async () => {
     const [noFolder, noAnswer] = await Promise.all([
@@ -534,7 +557,7 @@ describe('words and help', () => {
         env: { PATH: process.env['PATH'], AWS_ENDPOINT_URL: 'http://127.0.0.1:9', AWS_ACCESS_KEY_ID: 'A', AWS_SECRET_ACCESS_KEY: 'b' },
       }),
     ]);
-    expect([noFolder.exitCode, noAnswer.exitCode]).toEqual([64, 1]);
+    expect([noFolder.exitCode, noAnswer.exitCode]).toEqual([1, 1]);
     expect(noFolder.stderr).toMatch(/start one with `snowtrail start --data-dir /);
     expect(noAnswer.stderr).toMatch(/is the server running\?$/m);
   });

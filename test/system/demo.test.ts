@@ -40,7 +40,7 @@ describe('snowtrail demo', () => {
   test('leaves a folder that answers who made the bucket public, and that verifies from another process', async () => {
     server = await startServer({ dataDir });
     const who = await runCli(['who', 'blizzard-exports', '--write', '--account', '333333333333', '--data-dir', dataDir, '-o', 'json']);
-    expect(who.exitCode).toBe(0);
+    expect([who.exitCode, who.stderr]).toEqual([0, '']);
     expect(who.text).toContain('DeleteBucketPublicAccessBlock');
     expect(who.text).toContain('PutBucketPolicy');
     const listed = await runCli(['events', '--limit', '0', '--data-dir', dataDir, '-o', 'ndjson']);
@@ -54,6 +54,30 @@ describe('snowtrail demo', () => {
     expect(times).toEqual([...times].sort((a, b) => b - a));
     const verified = await runCli(['verify', '--data-dir', dataDir, '-o', 'json']);
     expect(JSON.parse(verified.text)).toMatchObject({ verdict: 'consistent', counts: { digest: { valid: 168 } } });
+  });
+
+  test('a trail is verified by its name or ARN, though other accounts have none of that name', async () => {
+    const arn = 'arn:aws:cloudtrail:us-east-1:111111111111:trail/main';
+    const runs = await Promise.all(['main', arn, 'mian'].map((name) => runCli(['verify', name, '--data-dir', dataDir])));
+    expect(runs.map(({ exitCode }) => exitCode)).toEqual([0, 0, 2]);
+    expect(runs[2]!.stderr).toBe('snowtrail: no trail that the key may see is called `mian`; `snowtrail trails list` names them\n');
+  });
+
+  test('a folder is told from a trail by `./`, or by `--offline`', async () => {
+    const cwd = join(dataDir, 'objects');
+    const [online, offline] = await Promise.all([
+      runCli(['verify', 'demo-trail', '--data-dir', dataDir], { cwd }),
+      runCli(['verify', 'demo-trail', '--offline', '--from', '-7d'], { cwd }),
+    ]);
+    expect([online.exitCode, online.stderr]).toEqual([2, expect.stringContaining('write ./demo-trail to verify the folder')]);
+    expect([offline.exitCode, offline.text]).toEqual([2, expect.stringContaining('no key to hold it against')]);
+  });
+
+  test('leaves a folder alone that a server runs on', async () => {
+    const again = await runCli(['demo', '--once', '--listen', '127.0.0.1:0', '--data-dir', dataDir]);
+    expect([again.exitCode, again.text]).toEqual([1, '']);
+    expect(again.stderr).toMatch(/snowtrail-demo` is in use by process [0-9]+; stop it first/);
+    expect((await runCli(['verify', '--data-dir', dataDir])).exitCode).toBe(0);
   });
 
   test('what it says to try works once the server is started as it says', async () => {
@@ -73,5 +97,15 @@ describe('snowtrail demo', () => {
     expect(refused.exitCode).toBe(64);
     expect(refused.stderr).toContain('Choose another --data-dir');
     expect((await readdir(folder)).sort()).toEqual(['other', 'snowtrail-demo']);
+  });
+
+  test('a start that names another first account than the folder has is refused', async () => {
+    await server?.stop();
+    server = undefined;
+    const start = await runCli(['start', '--data-dir', dataDir, '--listen', '127.0.0.1:0', '--account-id', '222222222222']);
+    expect([start.exitCode, start.text]).toEqual([1, '']);
+    expect(start.stderr).toContain(
+      'was begun with 111111111111 as its first account, which cannot become 222222222222; leave --account-id out',
+    );
   });
 });

@@ -6,7 +6,6 @@
  * terminal, or with `--once`, it prints everything and exits.
  */
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { AccountId, EpochMs } from '../../event/types.ts';
@@ -17,6 +16,7 @@ import { Client } from '../client.ts';
 import { DEMO_ACCOUNTS, type SampleEvent, sampleEvents } from '../demo/sample-events.ts';
 import { CommandFailed, EXIT, UsageError } from '../exit.ts';
 import { findServer } from '../find-server.ts';
+import { addExamples } from '../help.ts';
 
 interface Options {
   readonly dataDir: string;
@@ -35,7 +35,7 @@ const DIGEST_HOURS = 168;
 const MARK = 'snowtrail-demo';
 
 export function addDemo(program: Command): void {
-  program
+  const command = program
     .command('demo')
     .description('start with a sample incident and print what to try')
     .option('--data-dir <folder>', 'made anew each time', './snowtrail-demo')
@@ -45,15 +45,16 @@ export function addDemo(program: Command): void {
     .option('--once', 'print everything and exit')
     .option('--no-open', 'open no browser (there is no console yet: nothing is opened either way)')
     .action(async (options: Options) => demo(options));
+  addExamples(command, ['demo', 'demo --once --listen 127.0.0.1:0']);
 }
 
 async function demo(options: Options): Promise<void> {
   // Loaded here, so that every other command starts without the server's code.
-  const { endProcess, MovedClock, readSettings, startServer } = await import('../../server/start.ts');
+  const { endProcess, MovedClock, readSettings, removeDataDir, startServer } = await import('../../server/start.ts');
   const count = Number(options.events);
   if (!Number.isInteger(count) || count < 1_000 || count > 1_000_000)
     throw new UsageError('--events takes a whole number from 1000 to 1000000');
-  await clearFolder(options.dataDir);
+  if (isOwnFolder(options.dataDir)) await removeDataDir(options.dataDir);
   const settings = readSettings({ dataDir: options.dataDir, listen: options.listen, accountId: DEMO_ACCOUNTS[0] }, {});
   const nowMs = Math.floor(Date.now() / HOUR_MS) * HOUR_MS;
   const clock = new MovedClock();
@@ -100,15 +101,15 @@ async function demo(options: Options): Promise<void> {
   process.exitCode = exitCode;
 }
 
-/** The demo's folder is made anew; any other folder is left alone. */
-async function clearFolder(dataDir: string): Promise<void> {
-  if (!existsSync(dataDir)) return;
+/** Whether the folder is there and the demo's own, which is made anew. @throws UsageError for any other folder that is there. */
+function isOwnFolder(dataDir: string): boolean {
+  if (!existsSync(dataDir)) return false;
   if (!existsSync(`${dataDir}/VERSION`) || !dataDir.includes(MARK)) {
     throw new UsageError(
       `\`${dataDir}\` is there already; the demo clears only folders with \`${MARK}\` in their name. Choose another --data-dir`,
     );
   }
-  await rm(dataDir, { recursive: true });
+  return true;
 }
 
 async function makeTrail(client: Client): Promise<void> {

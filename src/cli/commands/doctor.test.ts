@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { CommandFailed, EXIT } from '../exit.ts';
 import { findLosses, findProblems, findUnanswered } from './doctor.ts';
 
 const IN = { Account: '111122223333', Hour: '2026-11-20T14:00:00.000Z', Accepted: 2, Open: 0, Repeated: 1, Rejected: 0 };
@@ -59,6 +60,20 @@ test('a part that the server does not answer is a finding, and the others are lo
   const full = { ...HEALTHY, Journal: { State: 'full', Reason: 'less than the reserve is free', Head: '2' } };
   const unexplained = { ...BALANCED, Received: [{ ...IN, Received: 5, Unexplained: 2 }] };
   expect([findProblems(full, undefined).length, findProblems(undefined, unexplained).length]).toEqual([1, 1]);
+});
+
+test('a part that the key may not see is told as that, and not as a fault of the server', async () => {
+  const [health, books] = await Promise.allSettled([
+    Promise.reject(new CommandFailed(EXIT.denied, 'AccessDeniedException: no')),
+    Promise.resolve(BALANCED),
+  ]);
+  expect(findUnanswered({ health, books, trails: books })).toEqual([
+    {
+      Problem: 'the health may not be looked at with this key: AccessDeniedException: no',
+      Advice: expect.stringContaining('a key of the first account'),
+      IsDenied: true,
+    },
+  ]);
 });
 
 describe('the books of a damaged journal', () => {

@@ -6,7 +6,7 @@
  */
 import type { Command } from 'commander';
 import { Client } from '../client.ts';
-import { EXIT } from '../exit.ts';
+import { CommandFailed, EXIT } from '../exit.ts';
 import { findServer } from '../find-server.ts';
 import type { GlobalOptions } from '../global-options.ts';
 import { addExamples } from '../help.ts';
@@ -80,6 +80,8 @@ interface FollowerLine {
 interface Finding {
   readonly Problem: string;
   readonly Advice: string;
+  /** Only the key is in the way. */
+  readonly IsDenied?: true;
 }
 
 /** So long a lost object is news. */
@@ -127,7 +129,7 @@ async function examine(client: Client, options: GlobalOptions): Promise<void> {
   if (healthAnswer.status === 'rejected' && booksAnswer.status === 'rejected') throw healthAnswer.reason;
   const health = answered(healthAnswer);
   const books = answered(booksAnswer);
-  const followers = (health?.Followers ?? []).map((follower) => followerLine(follower, books?.Followers ?? []));
+  const followers = (health?.Followers ?? namesOf(books)).map((follower) => followerLine(follower, books?.Followers ?? []));
   const sum = books && sumReceived(books);
   const trails = answered(trailsAnswer)?.Trails ?? [];
   const findings = [
@@ -156,8 +158,13 @@ async function examine(client: Client, options: GlobalOptions): Promise<void> {
     });
   }
   for (const { Problem, Advice } of findings) process.stderr.write(`snowtrail: ${safeText(Problem)}\n  ${Advice}\n`);
-  if (findings.length > 0) process.exitCode = EXIT.failed;
+  if (findings.length > 0) process.exitCode = findings.every(({ IsDenied }) => IsDenied) ? EXIT.denied : EXIT.failed;
   else say(options, 'everything is well');
+}
+
+/** The followers that keep books of the account: all that is known of them to who may not see the health. */
+function namesOf(books: Accounting | undefined): readonly { readonly Name: string; readonly State: string }[] {
+  return [...new Set(books?.Followers.map(({ Follower }) => Follower))].map((Name) => ({ Name, State: '-' }));
 }
 
 function answered<Value>(answer: PromiseSettledResult<Value>): Value | undefined {
@@ -172,15 +179,25 @@ export function findUnanswered(
     answer.status === 'fulfilled'
       ? []
       : [
-          {
-            Problem: `the ${part} could not be looked at: ${answer.reason instanceof Error ? answer.reason.message : answer.reason}`,
-            Advice: 'read the log of the server for the reason: where a disk cannot be read, see to the disk; then look again',
-          },
+          isDenied(answer.reason)
+            ? {
+                Problem: `the ${part} may not be looked at with this key: ${answer.reason.message}`,
+                Advice: 'what is shown holds for this account alone; run it again with a key of the first account',
+                IsDenied: true,
+              }
+            : {
+                Problem: `the ${part} could not be looked at: ${answer.reason instanceof Error ? answer.reason.message : answer.reason}`,
+                Advice: 'read the log of the server for the reason: where a disk cannot be read, see to the disk; then look again',
+              },
         ],
   );
 }
 
-function followerLine({ Name, State, Lag }: Health['Followers'][number], books: readonly FollowerBook[]): FollowerLine {
+function isDenied(reason: unknown): reason is CommandFailed {
+  return reason instanceof CommandFailed && reason.exitCode === EXIT.denied;
+}
+
+function followerLine({ Name, State, Lag }: FollowerLine, books: readonly FollowerBook[]): FollowerLine {
   const own = books.filter(({ Follower }) => Follower === Name);
   const total = (member: 'Accepted' | 'Delivered' | 'Filtered' | 'Pending' | 'Unexplained'): number =>
     own.reduce((sum, book) => sum + book[member], 0);

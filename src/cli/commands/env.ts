@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { UsageError } from '../exit.ts';
 import { findServer } from '../find-server.ts';
 import { type GlobalOptions, globalOptions } from '../global-options.ts';
+import { addExamples } from '../help.ts';
 
 const SERVICES: ReadonlyMap<string, string> = new Map([
   ['cloudtrail', 'CLOUDTRAIL'],
@@ -13,13 +14,13 @@ const SERVICES: ReadonlyMap<string, string> = new Map([
 ]);
 
 export function addEnv(program: Command): void {
-  program
+  const command = program
     .command('env')
     .description('print the settings that AWS clients need, for `eval "$(snowtrail env)"`')
     .option('--shell <shell>', 'bash, zsh, fish or pwsh', 'bash')
     .option('--only <services>', 'endpoints of single services, such as cloudtrail,s3')
-    .action(async (options: { shell: string; only?: string }, command: Command) => {
-      const access = await findServer(globalOptions(command) satisfies GlobalOptions);
+    .action(async (options: { shell: string; only?: string }, self: Command) => {
+      const access = await findServer(globalOptions(self) satisfies GlobalOptions);
       const variables: [string, string][] = [
         ...endpoints(access.url, options.only),
         ['AWS_ACCESS_KEY_ID', access.accessKeyId],
@@ -31,6 +32,7 @@ export function addEnv(program: Command): void {
       const line = lineFor(options.shell);
       process.stdout.write(variables.map(([name, value]) => `${line(name, value)}\n`).join(''));
     });
+  addExamples(command, ['env', 'env --account 111122223333 --data-dir ./snowtrail-data', 'env --only cloudtrail,s3']);
 }
 
 function endpoints(url: string, only: string | undefined): [string, string][] {

@@ -62,6 +62,8 @@ export function addEvent(program: Command): void {
 async function showEvent(options: EventOptions, id: string): Promise<void> {
   if (options.json && options.proof) throw new UsageError('--json prints the bytes alone; run it again with --proof for the proof');
   if (options.publicKey !== undefined && !options.proof) throw new UsageError('--public-key needs --proof');
+  if (options.sequence && !/^[0-9]{1,15}$/.test(id))
+    throw new UsageError(`\`${safeText(id)}\` is no sequence; expected a number such as 1042`);
   outputForm(options);
   const client = new Client(await findServer(options));
   const input = options.sequence ? { Sequence: id } : { EventId: id, ...(options.for !== undefined && { AccountId: options.for }) };

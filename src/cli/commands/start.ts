@@ -3,6 +3,7 @@
  */
 import type { Command } from 'commander';
 import { EXIT, UsageError } from '../exit.ts';
+import { addExamples } from '../help.ts';
 
 interface StartOptions {
   readonly dataDir?: string;
@@ -16,7 +17,7 @@ interface StartOptions {
 }
 
 export function addStart(program: Command): void {
-  program
+  const command = program
     .command('start')
     .description('run the server')
     .option('--data-dir <folder>', 'where everything is kept (default: ./snowtrail-data)')
@@ -30,6 +31,11 @@ export function addStart(program: Command): void {
     .action(async (options: StartOptions) => {
       await runServer(options);
     });
+  addExamples(command, [
+    'start',
+    'start --data-dir /var/lib/snowtrail --listen 127.0.0.1:0',
+    'start --flush-interval 2s --digest-interval 20s',
+  ]);
 }
 
 async function runServer(options: StartOptions): Promise<void> {

@@ -6,6 +6,8 @@ import { Client } from '../client.ts';
 import { CommandFailed, EXIT, UsageError } from '../exit.ts';
 import { findServer } from '../find-server.ts';
 import { globalOptions } from '../global-options.ts';
+import { addExamples } from '../help.ts';
+import { say } from '../output.ts';
 import { type SubmitReport, submitFiles } from '../submit-files.ts';
 
 interface Options {
@@ -15,29 +17,26 @@ interface Options {
 }
 
 export function addRecord(program: Command): void {
-  program
+  const command = program
     .command('record')
     .description('submit events: files or folders of records, or - for standard input')
     .argument('<path...>', 'NDJSON or {"Records":[…]}, plain or gzip')
     .option('--shift-to <time>', '`now`: move the newest event to now by rewriting eventTime, before sending')
     .option('--create-accounts', 'make accounts that do not exist yet')
     .option('--resume <file>', 'remember in this file what is done, and go on from it')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  snowtrail record events.ndjson\n  snowtrail record ./AWSLogs --shift-to now\n  zcat a.json.gz | snowtrail record -',
-    )
-    .action((paths: string[], options: Options, command: Command) => submit('record', paths, options, command));
+    .action((paths: string[], options: Options, self: Command) => submit('record', paths, options, self));
+  addExamples(command, ['record events.ndjson', 'record ./AWSLogs --shift-to now', 'record - < a.json.gz']);
 }
 
 export function addImport(program: Command): void {
-  program
+  const command = program
     .command('import')
     .description('take in log files that CloudTrail delivered before; they reach history and evidence, not trails')
     .argument('<source...>', 'folders or files')
     .option('--create-accounts', 'make accounts that do not exist yet')
     .option('--resume <file>', 'remember in this file what is done, and go on from it')
-    .addHelpText('after', '\nExamples:\n  snowtrail import ./AWSLogs --create-accounts\n  snowtrail import ./AWSLogs --resume import.state')
-    .action((paths: string[], options: Options, command: Command) => submit('import', paths, options, command));
+    .action((paths: string[], options: Options, self: Command) => submit('import', paths, options, self));
+  addExamples(command, ['import ./AWSLogs --create-accounts', 'import ./AWSLogs --resume import.state']);
 }
 
 async function submit(source: 'record' | 'import', paths: readonly string[], options: Options, command: Command): Promise<void> {
@@ -67,6 +66,11 @@ async function submit(source: 'record' | 'import', paths: readonly string[], opt
       throw new CommandFailed(EXIT.interrupted, `interrupted; ${hint}`);
     }
     if (report.rejected > 0 || report.failedFiles.length > 0) process.exitCode = EXIT.partial;
+    else if (report.accepted + report.repeated + report.skipped === 0)
+      say(
+        shared,
+        'nothing was sent: no events were found; in folders, files of events end with .json, .ndjson, .jsonl or .log, with or without .gz',
+      );
   } finally {
     process.removeListener('SIGINT', interrupt);
   }

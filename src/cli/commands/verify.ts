@@ -4,7 +4,7 @@
  * Exit codes are a verdict (reliability.md P13): 0 complete and consistent, 1 tampered, 2 incomplete or nothing to hold
  * it against; 64 for wrong use.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { bucketSource } from '../../verify/bucket-source.ts';
@@ -17,7 +17,9 @@ import { Client } from '../client.ts';
 import { CommandFailed, UsageError } from '../exit.ts';
 import { findServer } from '../find-server.ts';
 import { type GlobalOptions, globalOptions } from '../global-options.ts';
+import { addExamples } from '../help.ts';
 import { findJournalDamage } from '../journal-findings.ts';
+import { parseTime } from '../parse-time.ts';
 import { s3Request } from '../s3-request.ts';
 import { safeText } from '../safe-text.ts';
 
@@ -42,31 +44,29 @@ interface Target {
 const INCOMPLETE = 2;
 
 export function addVerify(program: Command): void {
-  program
+  const command = program
     .command('verify')
     .description('check log files, digests and receipts; without a target, all trails of the server')
     .argument('[target]', 'a trail (name or ARN), s3://BUCKET[/PREFIX], or a folder')
     .option('--public-key <file...>', 'keys to trust: C2SP lines, PEM, or the JSON of list-public-keys')
     .option('--state <file>', 'what the last run knew; written after a verdict of 0')
-    .option('--from <time>', 'only files of this time on (ISO 8601)')
-    .option('--to <time>', 'only files up to this time (ISO 8601)')
+    .option('--from <time>', 'only files of this time on, such as -7d or 2026-11-20T14:00:00Z')
+    .option('--to <time>', 'only files up to this time')
     .option('--offline', 'ask no server')
     .option('--relocated', 'the files were copied from another bucket or prefix')
     .option('--jobs <count>', 'reads at once')
     .option('--verbose', 'name valid files, too')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  snowtrail verify\n  snowtrail verify s3://trail-bucket --public-key keys.txt\n  snowtrail verify ./copy --offline --public-key keys.txt\n\nExit: 0 complete and consistent, 1 tampered, 2 incomplete or nothing to hold it against, 64 usage',
-    )
-    .action(async (target: string | undefined, options: Options, command: Command) => {
-      try {
-        process.exitCode = await run(target, options, globalOptions(command));
-      } catch (error) {
-        if (error instanceof UsageError) throw error;
-        // No failure is a verdict of tampering: whatever could not be reached, read or written leaves the check incomplete.
-        throw new CommandFailed(INCOMPLETE, error instanceof Error ? error.message : String(error));
-      }
-    });
+    .addHelpText('after', '\nExit: 0 complete and consistent, 1 tampered, 2 incomplete or nothing to hold it against, 64 usage');
+  addExamples(command, ['verify', 'verify s3://trail-bucket --public-key keys.txt', 'verify ./copy --offline --public-key keys.txt']);
+  command.action(async (target: string | undefined, options: Options, command: Command) => {
+    try {
+      process.exitCode = await run(target, options, globalOptions(command));
+    } catch (error) {
+      if (error instanceof UsageError) throw error;
+      // No failure is a verdict of tampering: whatever could not be reached, read or written leaves the check incomplete.
+      throw new CommandFailed(INCOMPLETE, error instanceof Error ? error.message : String(error));
+    }
+  });
 }
 
 async function run(target: string | undefined, options: Options, shared: GlobalOptions): Promise<number> {
@@ -88,12 +88,20 @@ interface Work {
 
 async function workOf(target: string | undefined, options: Options, shared: GlobalOptions): Promise<Work> {
   if (target?.startsWith('s3://')) return { targets: [await bucketTarget(target, options, shared)], findings: [] };
-  if (target !== undefined && (target.includes('/') || target === '.') && !target.startsWith('arn:')) {
+  const isFolder = target !== undefined && (options.offline || target.includes('/') || target === '.') && !target.startsWith('arn:');
+  if (isFolder) {
     const server = options.offline ? {} : await serverOf(shared);
     return { targets: [{ title: target, options: { source: await folderSource(target), ...server } }], findings: [] };
   }
   const clients = await clientsOf(shared);
   const targets = await Promise.all(clients.map((client) => trailTargets(client, target)));
+  if (target !== undefined && targets.flat().length === 0) {
+    const isThere = (await stat(target).catch(() => undefined)) !== undefined;
+    throw new CommandFailed(
+      INCOMPLETE,
+      `no trail that the key may see is called \`${target}\`; ${isThere ? `write ./${target} to verify the folder` : '`snowtrail trails list` names them'}`,
+    );
+  }
   // Of several keys only the administrator's is told of damage.
   const findings = target === undefined ? await Promise.all(clients.map(findJournalDamage)) : [];
   return { targets: targets.flat(), findings: findings.flat() };
@@ -131,13 +139,12 @@ interface TrailEvidence {
   readonly S3KeyPrefix?: string;
 }
 
-/** One target for each bucket and prefix that trails of the account deliver to. */
+/** One target for each bucket and prefix that trails of the account deliver to: all of them, or those of this name or ARN. */
 async function trailTargets(client: Client, wanted: string | undefined): Promise<readonly Target[]> {
-  const { Trails } = await client.call<{ Trails: readonly TrailEvidence[] }>(
-    'GetTrailEvidence',
-    wanted === undefined ? {} : { TrailARN: wanted },
-  );
-  const places = new Map<string, TrailEvidence>(Trails.map((trail) => [`${trail.S3BucketName}/${trail.S3KeyPrefix ?? ''}`, trail]));
+  const { Trails } = await client.call<{ Trails: readonly TrailEvidence[] }>('GetTrailEvidence');
+  // Found here and not by the server, which refuses a name that the account has none of: the trail may be another account's.
+  const trails = Trails.filter(({ TrailARN }) => wanted === undefined || TrailARN === wanted || TrailARN.endsWith(`:trail/${wanted}`));
+  const places = new Map<string, TrailEvidence>(trails.map((trail) => [`${trail.S3BucketName}/${trail.S3KeyPrefix ?? ''}`, trail]));
   return [...places.values()].map((trail) => {
     const bucket = trail.S3BucketName;
     const prefix = `${trail.S3KeyPrefix === undefined ? '' : `${trail.S3KeyPrefix}/`}AWSLogs/${trail.Account}/`;
@@ -168,8 +175,8 @@ async function runAll(
       ...(place === 0 ? { findings } : {}),
       ...(pinnedKeys === undefined ? {} : { pinnedKeys }),
       ...(options.state === undefined ? {} : { statePath: options.state }),
-      ...(options.from === undefined ? {} : { from: timeOf(options.from) }),
-      ...(options.to === undefined ? {} : { to: timeOf(options.to) }),
+      ...(options.from === undefined ? {} : { from: timeOf(options.from, '--from') }),
+      ...(options.to === undefined ? {} : { to: timeOf(options.to, '--to') }),
       ...(shared.region === undefined ? {} : { regions: [shared.region] }),
       ...(options.relocated ? { isRelocated: true } : {}),
       ...(options.jobs === undefined ? {} : { jobs: countOf(options.jobs) }),
@@ -219,10 +226,8 @@ async function readKeys(paths: readonly string[]): Promise<PinnedKeys | undefine
   return { checkpoint: keys.flatMap(({ checkpoint }) => checkpoint), digest: keys.flatMap(({ digest }) => digest) };
 }
 
-function timeOf(text: string): Date {
-  const time = new Date(text);
-  if (Number.isNaN(time.getTime())) throw new UsageError(`\`${text}\` is no time; write it as 2026-01-31T00:00:00Z`);
-  return time;
+function timeOf(text: string, flag: string): Date {
+  return new Date(parseTime(text, flag, Date.now()));
 }
 
 function countOf(text: string): number {
