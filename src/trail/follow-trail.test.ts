@@ -666,6 +666,27 @@ describe('a bucket that is away', () => {
     expect(await unexplained(rig, trails)).toBe(0);
   });
 
+  test('a digest that the bucket refuses holds up log files: their status names the error, too, until the digest is put (DL5)', async () => {
+    const { rig, trails } = await logging();
+    await rig.record(HOME);
+    await rig.pass(trails, 50_000);
+    await rig.objects.updateBucket(BUCKET, { policy: null });
+    await rig.pass(trails, 10_000);
+    const { LatestDeliveryTime } = (await status(rig, trails)) as { LatestDeliveryTime: Date };
+    await rig.record(HOME);
+    await rig.pass(trails, 2 * DIGEST_MS);
+    expect(await status(rig, trails)).toMatchObject({
+      LatestDigestDeliveryError: 'AccessDenied',
+      LatestDeliveryError: 'AccessDenied',
+      LatestDeliveryTime,
+    });
+    await rig.objects.updateBucket(BUCKET, { policy: JSON.stringify(bucketPolicy(BUCKET, TRAIL_ACCOUNT)) });
+    await rig.pass(trails, 2 * DIGEST_MS);
+    const mended = await status(rig, trails);
+    expect(mended).not.toHaveProperty('LatestDeliveryError');
+    expect(mended).not.toHaveProperty('LatestDigestDeliveryError');
+  });
+
   test('a digest that was signed for a dead bucket is not signed again: the next one covers its interval as well', async () => {
     const { rig, trails } = await logging();
     const recorded = await rig.record(HOME);

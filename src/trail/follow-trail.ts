@@ -635,8 +635,10 @@ export class TrailFollower {
     const files = await catalog.list([...filesKey(this.id), work.chain.account, work.chain.region]);
     const listed = files.filter(({ key }) => batchOfFileKey(key) <= work.listedTo);
     const nowMs = clock.nowMs();
+    // What held up log files does so no more.
+    const { error: _, ...delivery } = state.delivery;
     await this.#commit(loaded, {
-      state: { ...state, digest: { succeededAtMs: nowMs, attemptedAtMs: nowMs } },
+      state: { ...state, delivery, digest: { succeededAtMs: nowMs, attemptedAtMs: nowMs } },
       pending: undefined,
       changes: [
         this.#chainChange(work.chain),
@@ -961,12 +963,16 @@ export class TrailFollower {
     }
   }
 
-  /** Shows the failure in GetTrailStatus. */
+  /** Shows the failure in GetTrailStatus. A digest that cannot be put holds up the log files that wait behind it: both show it. */
   async #noteFailure(loaded: LoadedTrail, state: TrailState, error: DeliveryFailed): Promise<void> {
-    const kind = loaded.pending?.work.kind === 'digest' ? 'digest' : 'delivery';
     const shown = error.reason === undefined ? {} : { error: error.reason };
-    const status = { ...state[kind], attemptedAtMs: this.#deps.clock.nowMs(), ...shown };
-    await this.#commit(loaded, { state: { ...state, [kind]: status } });
+    const attempt = { attemptedAtMs: this.#deps.clock.nowMs(), ...shown };
+    const isDigest = loaded.pending?.work.kind === 'digest';
+    const isHeldUp = isDigest && loaded.cursor < this.#deps.journal.head();
+    const status = isDigest
+      ? { digest: { ...state.digest, ...attempt }, ...(isHeldUp && { delivery: { ...state.delivery, ...shown } }) }
+      : { delivery: { ...state.delivery, ...attempt } };
+    await this.#commit(loaded, { state: { ...state, ...status } });
   }
 
   /**
