@@ -77,7 +77,8 @@ function endWithReader(): void {
   if (isWatched) return;
   isWatched = true;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(EXIT.ok);
+    // What the command has found by then stays its answer: `verify | head` is not 0 where something was tampered with.
+    if (error.code === 'EPIPE') process.exit(process.exitCode ?? EXIT.ok);
     throw error;
   });
 }

@@ -1,12 +1,14 @@
 /**
  * `snowtrail demo`: the sample incident is there to be found, and the week of digests verifies.
  */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CliRun, runCli } from '../support/run-cli.ts';
-import { type StartedServer, startServer } from '../support/start-server.ts';
+import { SNOWTRAIL, type StartedServer, startServer } from '../support/start-server.ts';
 
 describe('snowtrail demo', () => {
   let folder: string;
@@ -71,6 +73,17 @@ describe('snowtrail demo', () => {
     ]);
     expect([online.exitCode, online.stderr]).toEqual([2, expect.stringContaining('write ./demo-trail to verify the folder')]);
     expect([offline.exitCode, offline.text]).toEqual([2, expect.stringContaining('no key to hold it against')]);
+  });
+
+  test('a reader that leaves early ends `verify` quietly, and changes nothing of its verdict', async () => {
+    const child = spawn(process.execPath, [SNOWTRAIL, 'verify', join(dataDir, 'objects/demo-trail'), '--offline', '--verbose']);
+    let stderr = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    child.stdout.destroy();
+    const [exitCode] = await once(child, 'close');
+    expect([exitCode, stderr]).toEqual([2, '']);
   });
 
   test('leaves a folder alone that a server runs on', async () => {

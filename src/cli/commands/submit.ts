@@ -7,7 +7,7 @@ import { CommandFailed, EXIT, UsageError } from '../exit.ts';
 import { findServer } from '../find-server.ts';
 import { globalOptions } from '../global-options.ts';
 import { addExamples } from '../help.ts';
-import { say } from '../output.ts';
+import { say, writeOut } from '../output.ts';
 import { type SubmitReport, submitFiles } from '../submit-files.ts';
 
 interface Options {
@@ -57,7 +57,8 @@ async function submit(source: 'record' | 'import', paths: readonly string[], opt
       ...(options.shiftTo === undefined ? {} : { shiftToMs: Date.now() }),
       ...(options.resume === undefined ? {} : { resume: options.resume }),
     });
-    print(report, shared.output ?? (process.stdout.isTTY ? 'table' : 'ndjson'));
+    if (report.rejected > 0 || report.failedFiles.length > 0) process.exitCode = EXIT.partial;
+    await print(report, shared.output ?? (process.stdout.isTTY ? 'table' : 'ndjson'));
     if (report.isInterrupted) {
       const hint =
         options.resume === undefined
@@ -65,8 +66,7 @@ async function submit(source: 'record' | 'import', paths: readonly string[], opt
           : `go on with --resume ${options.resume}`;
       throw new CommandFailed(EXIT.interrupted, `interrupted; ${hint}`);
     }
-    if (report.rejected > 0 || report.failedFiles.length > 0) process.exitCode = EXIT.partial;
-    else if (report.accepted + report.repeated + report.skipped === 0)
+    if (report.rejected + report.failedFiles.length + report.accepted + report.repeated + report.skipped === 0)
       say(
         shared,
         'nothing was sent: no events were found; in folders, files of events end with .json, .ndjson, .jsonl or .log, with or without .gz',
@@ -76,9 +76,9 @@ async function submit(source: 'record' | 'import', paths: readonly string[], opt
   }
 }
 
-function print(report: SubmitReport, form: string): void {
+async function print(report: SubmitReport, form: string): Promise<void> {
   if (form !== 'table') {
-    process.stdout.write(`${JSON.stringify(report)}\n`);
+    await writeOut(`${JSON.stringify(report)}\n`);
     return;
   }
   const lines = [
@@ -92,5 +92,5 @@ function print(report: SubmitReport, form: string): void {
     ...report.rejections.slice(0, 10).map(({ file, number, code, reason }) => `  ${file}:${number}: ${code}: ${reason}`),
     ...report.failedFiles.map(({ file, reason }) => `unreadable ${file}: ${reason}`),
   ];
-  process.stdout.write(`${lines.join('\n')}\n`);
+  await writeOut(`${lines.join('\n')}\n`);
 }

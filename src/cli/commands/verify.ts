@@ -19,6 +19,7 @@ import { findServer } from '../find-server.ts';
 import { type GlobalOptions, globalOptions } from '../global-options.ts';
 import { addExamples } from '../help.ts';
 import { findJournalDamage } from '../journal-findings.ts';
+import { writeOut } from '../output.ts';
 import { parseTime } from '../parse-time.ts';
 import { s3Request } from '../s3-request.ts';
 import { safeText } from '../safe-text.ts';
@@ -60,7 +61,7 @@ export function addVerify(program: Command): void {
   addExamples(command, ['verify', 'verify s3://trail-bucket --public-key keys.txt', 'verify ./copy --offline --public-key keys.txt']);
   command.action(async (target: string | undefined, options: Options, command: Command) => {
     try {
-      process.exitCode = await run(target, options, globalOptions(command));
+      await run(target, options, globalOptions(command));
     } catch (error) {
       if (error instanceof UsageError) throw error;
       // No failure is a verdict of tampering: whatever could not be reached, read or written leaves the check incomplete.
@@ -69,15 +70,15 @@ export function addVerify(program: Command): void {
   });
 }
 
-async function run(target: string | undefined, options: Options, shared: GlobalOptions): Promise<number> {
+async function run(target: string | undefined, options: Options, shared: GlobalOptions): Promise<void> {
   const { targets, findings } = await workOf(target, options, shared);
   const reports = await runAll(targets, findings, options, shared);
-  print(reports, shared, options);
+  // Tampered says more than incomplete, and both say more than consistent. Known before it is printed: a reader may leave early.
+  const codes = reports.map(({ report }) => report.exitCode);
+  process.exitCode = codes.includes(1) || findings.length > 0 ? 1 : codes.includes(INCOMPLETE) || codes.length === 0 ? INCOMPLETE : 0;
+  await print(reports, shared, options);
   // Without a trail there is no report to hold them.
   if (reports.length === 0) for (const { message } of findings) process.stderr.write(`snowtrail: ${safeText(message)}\n`);
-  // Tampered says more than incomplete, and both say more than consistent.
-  const codes = reports.map(({ report }) => report.exitCode);
-  return codes.includes(1) || findings.length > 0 ? 1 : codes.includes(INCOMPLETE) || codes.length === 0 ? INCOMPLETE : 0;
 }
 
 /** What is to be verified, and what the server says of its journal when all of it is. */
@@ -193,23 +194,23 @@ async function runAll(
   return reports;
 }
 
-function print(
+async function print(
   reports: readonly { readonly title: string; readonly report: VerifyReport }[],
   shared: GlobalOptions,
   options: Options,
-): void {
+): Promise<void> {
   if (shared.output === 'json' || shared.output === 'ndjson') {
     const values = reports.map(({ report }) => report);
-    process.stdout.write(
+    await writeOut(
       shared.output === 'json'
         ? `${JSON.stringify(values.length === 1 ? values[0] : values, null, 2)}\n`
         : values.map((value) => `${JSON.stringify(value)}\n`).join(''),
     );
     return;
   }
-  for (const { report } of reports) process.stdout.write(formatReport(report, { isVerbose: options.verbose ?? false }));
+  for (const { report } of reports) await writeOut(formatReport(report, { isVerbose: options.verbose ?? false }));
   if (reports.length === 0)
-    process.stdout.write('no trail delivers anything: there is nothing to verify. `aws cloudtrail create-trail` makes one.\n');
+    await writeOut('no trail delivers anything: there is nothing to verify. `aws cloudtrail create-trail` makes one.\n');
 }
 
 async function readKeys(paths: readonly string[]): Promise<PinnedKeys | undefined> {
