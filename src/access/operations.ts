@@ -49,9 +49,7 @@ interface NewKeyOutput {
   readonly SecretAccessKey: string;
 }
 
-function createAccount(
-  accounts: Accounts,
-): Operation<{ Account?: unknown; Name?: unknown }, { Created: boolean; AccessKey?: NewKeyOutput }> {
+function createAccount(accounts: Accounts): Operation<{ Account?: unknown; Name?: unknown }, { AccessKey: NewKeyOutput }> {
   return {
     name: 'CreateAccount',
     isReadOnly: false,
@@ -59,11 +57,14 @@ function createAccount(
       requireAdministrator(call);
       const account = accountOf(input.Account);
       const name = nameOf(input.Name ?? `account ${account}`);
-      if (accounts.exists(account)) return { output: { Created: false }, requestParameters: { account, name }, responseElements: null };
+      if (accounts.exists(account)) {
+        const next = `\`snowtrail keys create --for ${account}\` makes a further key`;
+        throw new ApiError('ConflictException', `account ${account} exists already; nothing was changed. ${next}`, { status: 409 });
+      }
       const { newKey, save } = await accounts.prepareAccount(account, name);
       const key = { Account: account, AccessKeyId: newKey.accessKeyId, SecretAccessKey: newKey.secretAccessKey };
       return {
-        output: { Created: true, AccessKey: key },
+        output: { AccessKey: key },
         apply: async () => {
           // The record names a key that was not made: a refusal puts a second record beside it that says so.
           if ((await save()) === undefined)

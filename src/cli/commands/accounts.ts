@@ -7,7 +7,7 @@ import { isAccountId } from '../../event/values.ts';
 import type { AccessKey } from '../access-key.ts';
 import { Client } from '../client.ts';
 import { shortTime } from '../event-view.ts';
-import { EXIT, UsageError } from '../exit.ts';
+import { UsageError } from '../exit.ts';
 import { findServer } from '../find-server.ts';
 import { type GlobalOptions, globalOptions } from '../global-options.ts';
 import { addExamples } from '../help.ts';
@@ -57,15 +57,8 @@ async function createAccount(options: GlobalOptions & { readonly name?: string }
   outputForm(options);
   const access = await findServer(options);
   const input = { Account: account, ...(options.name !== undefined && { Name: options.name }) };
-  const created = await new Client(access).call<{ Created: boolean; AccessKey?: AccessKey }>('CreateAccount', input);
+  const created = await new Client(access).call<{ AccessKey: AccessKey }>('CreateAccount', input);
   const key = created.AccessKey;
-  if (key === undefined) {
-    process.stderr.write(
-      `snowtrail: account ${account} exists already; nothing was changed. Next: snowtrail keys create --for ${account}\n`,
-    );
-    process.exitCode = EXIT.failed;
-    return;
-  }
   await printFacts(
     options,
     [
