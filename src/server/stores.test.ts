@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -38,6 +38,16 @@ describe('openStores', () => {
     const file = join(root, 'home', 'thesis.txt');
     const settings = readSettings({ dataDir: file }, {});
     await expect(openStores(settings, () => undefined)).rejects.toThrow('is not a folder; give `--data-dir` an empty or a new one');
+  });
+
+  test.each([
+    ['1', 'written before the first release: keep it for the build that wrote it'],
+    ['3', 'written by a newer Snowtrail: start that version'],
+  ])('refuses a data directory of layout %s, says whose it is, and leaves it as it is', async (layout, why) => {
+    const folder = await openOver(`layout-${layout}`);
+    await writeFile(join(folder, 'VERSION'), `${layout}\n`);
+    await expect(openStores(readSettings({ dataDir: folder }, {}), () => undefined)).rejects.toThrow(why);
+    expect(await readFile(join(folder, 'VERSION'), 'utf8')).toBe(`${layout}\n`);
   });
 
   test.each(['keys', 'catalog'])('a copy without its %s is refused, and nothing is made in its place', async (part) => {

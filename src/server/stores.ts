@@ -41,8 +41,11 @@ export interface Stores {
   readonly historyIndex: HistoryIndex;
 }
 
-/** Version of the data directory's layout. A server refuses to open a newer one. */
-const LAYOUT_VERSION = 1;
+/**
+ * Version of the data directory's layout. A server refuses to open another one: 1 was written by builds before the first
+ * release, whose trails kept their state, and wrote their receipts, otherwise.
+ */
+const LAYOUT_VERSION = 2;
 
 /**
  * Opens all stores of a data directory, making what is missing.
@@ -198,9 +201,11 @@ async function checkLayout(folder: string): Promise<void> {
   });
   if (text === undefined) return replaceFile(path, `${LAYOUT_VERSION}\n`);
   if (!/^\d+$/.test(text.trim())) throw new Error(`\`${path}\` must hold the layout's version, a whole number`);
-  if (Number(text) > LAYOUT_VERSION) {
-    throw new Error(
-      `\`${folder}\` was written by a newer Snowtrail (layout ${text.trim()}, this one knows ${LAYOUT_VERSION}); start that version`,
-    );
-  }
+  const found = Number(text);
+  if (found === LAYOUT_VERSION) return;
+  const next =
+    found > LAYOUT_VERSION
+      ? 'written by a newer Snowtrail: start that version'
+      : 'written before the first release: keep it for the build that wrote it, and begin a new data directory with --data-dir';
+  throw new Error(`\`${folder}\` has layout ${found}, this Snowtrail knows ${LAYOUT_VERSION}; it was ${next}`);
 }
