@@ -3,14 +3,15 @@
  *
  * Part of the sweep alone: half an hour, or as many minutes as `SNOWTRAIL_SOAK_MINUTES` says.
  */
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { Client } from '../../src/cli/client.ts';
 import { findServer } from '../../src/cli/find-server.ts';
 import { checkLedger, LEDGER_FLAGS, Ledger, newIds, prepareTrail, sendBatch } from '../support/ledger.ts';
 import { runCli } from '../support/run-cli.ts';
-import { startServer } from '../support/start-server.ts';
+import { type StartedServer, startServer } from '../support/start-server.ts';
 import { sweepSteps } from '../support/sweep.ts';
 
 const MINUTES = Number(process.env['SNOWTRAIL_SOAK_MINUTES'] ?? 30);
@@ -35,6 +36,7 @@ const DESCRIPTORS_GROWTH_MAX = 16;
 
 interface Sample {
   readonly memoryMib: number;
+  /** Beside one for each file of the data directory: those of full segments stay open, up to a limit of the journal's own. */
   readonly descriptors: number;
 }
 
@@ -89,7 +91,7 @@ async function soak(): Promise<void> {
         expect([0, 2], text + stderr).toContain(exitCode);
         verifications += 1;
       }),
-      every(SAMPLE_MS, async () => void samples.push(await sampleOf(server.pid))),
+      every(SAMPLE_MS, async () => void samples.push(await sampleOf(server))),
       every(TOLD_MS, async () => {
         const minutes = ((performance.now() - startMs) / 60_000).toFixed(1);
         const counts = `${ledger.acknowledged.size} events, ${lookUps} look-ups, ${verifications} verifications`;
@@ -125,8 +127,14 @@ function quarters(samples: readonly Sample[]): readonly Sample[] {
 }
 
 /** Memory that is the process's own, without mapped files, and what it has open. */
-async function sampleOf(pid: number): Promise<Sample> {
+async function sampleOf({ pid, dataDir }: StartedServer): Promise<Sample> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   const kib = Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)![1]);
-  return { memoryMib: Math.round(kib / 1_024), descriptors: (await readdir(`/proc/${pid}/fd`)).length };
+  const folder = `/proc/${pid}/fd`;
+  // One that was closed meanwhile is none.
+  const opened = await Promise.all((await readdir(folder)).map((name) => readlink(join(folder, name)).catch(() => undefined)));
+  const targets = opened.filter((target) => target !== undefined);
+  // A file that was deleted or is open twice is one too many.
+  const files = new Set(targets.filter((target) => target.startsWith(`${dataDir}/`) && !target.endsWith(' (deleted)')));
+  return { memoryMib: Math.round(kib / 1_024), descriptors: targets.length - files.size };
 }
