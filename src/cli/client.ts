@@ -198,7 +198,9 @@ function refusalOf(answer: RawAnswer): CommandFailed {
   } catch {
     // Not JSON: the text itself is all there is.
   }
-  const exitCode = answer.status === 403 ? EXIT.denied : answer.status === 404 ? EXIT.notFound : EXIT.failed;
+  // Input that can never be right, though only the server can tell.
+  const isUsage = code === 'ValidationException';
+  const exitCode = answer.status === 403 ? EXIT.denied : answer.status === 404 ? EXIT.notFound : isUsage ? EXIT.usage : EXIT.failed;
   const hint = HINTS.get(code);
   // The service quotes what callers sent, so its words are not safe for a terminal as they are.
   return new CommandFailed(exitCode, `${safeText(`${code}: ${message}`)}${hint === undefined ? '' : `\n  ${hint}`}`);

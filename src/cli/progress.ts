@@ -1,9 +1,10 @@
 /**
- * One line of progress on a terminal's stderr; nothing elsewhere.
+ * One line of progress on a terminal's stderr, and a word where it waits; nothing else elsewhere.
  */
 const REDRAW_MS = 200;
 
 export class Progress {
+  readonly #isQuiet: boolean;
   readonly #isShown: boolean;
   readonly #filesTotal: number;
   readonly #startedMs = performance.now();
@@ -11,8 +12,10 @@ export class Progress {
   #events = 0;
   #bytes = 0;
   #drawnMs = 0;
+  #hasWaited = false;
 
   constructor(isQuiet: boolean, filesTotal: number) {
+    this.#isQuiet = isQuiet;
     this.#isShown = !isQuiet && process.stderr.isTTY === true;
     this.#filesTotal = filesTotal;
   }
@@ -26,6 +29,13 @@ export class Progress {
   fileDone(): void {
     this.#files += 1;
     this.#draw();
+  }
+
+  /** Says once why nothing moves. */
+  wait(reason: string): void {
+    if (this.#hasWaited || this.#isQuiet) return;
+    this.#hasWaited = true;
+    process.stderr.write(`${this.#isShown ? '\r\u001b[K' : ''}${reason}\n`);
   }
 
   /** Clears the line. */

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ADMINISTRATOR, callOf, IntakeRig, OWNER, recordText, STRANGER } from '../../test/support/intake-rig.ts';
 import type { AccountId } from '../event/types.ts';
 import { acceptBulk, bulkOptions } from '../intake/bulk-events.ts';
@@ -94,6 +94,35 @@ describe('submitFiles', () => {
     const report = await submit([path]);
     expect(report).toMatchObject({ accepted: 2, rejected: 3, reasons: { InvalidJson: 3 } });
     expect(report.rejections.map(({ file, number }) => [file, number])).toEqual([2, 3, 4].map((number) => [path, number]));
+  });
+
+  test('each of more than a hundred refused lines is named', async () => {
+    const path = await put('lines.ndjson', `${'nonsense\n'.repeat(250)}${recordText('one')}\n`);
+    const report = await submit([path]);
+    expect(report).toMatchObject({ accepted: 1, rejected: 250 });
+    expect(report.rejections.map(({ number }) => number)).toEqual(Array.from({ length: 250 }, (_, at) => at + 1));
+  });
+
+  test('who waits for a server that says "not now" is told why, once', async () => {
+    const path = await put('one.ndjson', `${recordText('one')}\n`);
+    const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    refusals = [503, 503];
+    expect(await submit([path], { isQuiet: false })).toMatchObject({ accepted: 1 });
+    const texts = said.mock.calls.map(([text]) => text);
+    said.mockRestore();
+    expect(texts).toEqual([expect.stringMatching(/^HTTP 503: .*; trying again for up to 2 minutes, Ctrl-C ends\n$/)]);
+  });
+
+  test('who interrupts while the server takes nothing need not wait for it, and the file is not done', async () => {
+    const [path, resume] = [await put('one.ndjson', `${recordText('one')}\n`), join(folder, 'resume')];
+    const interrupted = new AbortController();
+    refusals = Array.from({ length: 50 }, () => 503);
+    const run = submit([path], { resume, signal: interrupted.signal });
+    await vi.waitFor(() => expect(requests).toBeGreaterThan(3));
+    interrupted.abort();
+    expect(await run).toMatchObject({ accepted: 0, isInterrupted: true });
+    refusals = [];
+    expect(await submit([path], { resume })).toMatchObject({ accepted: 1, skipped: 0 });
   });
 
   test('broken gzip is reported, what came before it is sent, and the other files go on', async () => {

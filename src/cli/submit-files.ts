@@ -9,6 +9,7 @@
  * flag or key would take events of it that were refused.
  */
 import { appendFile, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readRecordTime, shiftRecordTime } from '../event/shift-time.ts';
 import type { Client, Verdict } from './client.ts';
 import { CommandFailed, UsageError } from './exit.ts';
@@ -24,6 +25,8 @@ const BATCH_RECORDS = 1_000;
 const REQUESTS_MAX = 4;
 /** How long a server that takes nothing is tried again. */
 const RETRY_MS = 120_000;
+/** Refused records that are named; the others are counted. */
+const REJECTIONS_MAX = 10_000;
 const NEWLINE = 0x0a;
 /** How the lines of a resume file begin. */
 const RESUME_LINES = ['{"done":', '{"offsetMs":'];
@@ -63,7 +66,7 @@ export interface SubmitReport {
   readonly rejected: number;
   /** By code. */
   readonly reasons: Readonly<Record<string, number>>;
-  /** The first 100. */
+  /** The first 10,000. */
   readonly rejections: readonly Rejection[];
   /** Files that could not be read to their end, and folders that could not be looked into. */
   readonly failedFiles: readonly { readonly file: string; readonly reason: string }[];
@@ -106,8 +109,10 @@ export async function submitFiles(client: Client, paths: readonly string[], opti
     progress.fileDone();
   };
   const batches = new Batches(
-    (batch) => submitBatch(client, batch, options),
+    (batch) => submitBatch(client, batch, options, progress),
     async (batch, verdicts) => {
+      // Interrupted before it was answered.
+      if (verdicts.length === 0) return;
       for (const [index, verdict] of verdicts.entries()) {
         const { sending, number } = batch[index]!;
         tally.add(sending.file.path, number, verdict);
@@ -239,12 +244,18 @@ function sizeOf(batch: readonly Item[]): number {
 /** What became of one record. */
 type FinalVerdict = Exclude<Verdict, { status: 'unavailable' }>;
 
-/** Sends one batch until it is answered whole. */
-async function submitBatch(client: Client, batch: readonly Item[], options: SubmitOptions): Promise<readonly FinalVerdict[]> {
+/** Sends one batch until it is answered whole; no verdicts when it was interrupted while the server took nothing. */
+async function submitBatch(
+  client: Client,
+  batch: readonly Item[],
+  options: SubmitOptions,
+  progress: Progress,
+): Promise<readonly FinalVerdict[]> {
   const body = bodyOf(batch);
   const startedMs = performance.now();
   for (let attempt = 0; ; attempt += 1) {
     const waitMs = Math.min(5_000, 100 * 2 ** attempt);
+    let reason = 'the server takes no events at the moment';
     try {
       const verdicts = await client.submit(body, options);
       const whole = verdicts.filter((verdict) => verdict.status !== 'unavailable');
@@ -255,16 +266,19 @@ async function submitBatch(client: Client, batch: readonly Item[], options: Subm
           1,
           `the server answered with ${whole.length} verdicts for ${batch.length} records; nothing was lost, but this is a fault: please report it`,
         );
-      if (performance.now() - startedMs > RETRY_MS) throw new CommandFailed(1, 'the server takes no events at the moment; try again later');
+      if (performance.now() - startedMs > RETRY_MS) throw new CommandFailed(1, `${reason}; try again later`);
     } catch (error) {
       if (performance.now() - startedMs > RETRY_MS || !isPassing(error)) throw error;
+      reason = error.message;
     }
-    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    progress.wait(`${reason}; trying again for up to ${RETRY_MS / 60_000} minutes, Ctrl-C ends`);
+    await sleep(waitMs, undefined, { signal: options.signal }).catch(() => undefined);
+    if (options.signal.aborted) return [];
   }
 }
 
 /** True for an answer that says "not now". */
-function isPassing(error: unknown): boolean {
+function isPassing(error: unknown): error is CommandFailed {
   return error instanceof CommandFailed && /^(ThrottlingException|ServiceUnavailable|SlowDown|HTTP 503)|^no answer/.test(error.message);
 }
 
@@ -319,7 +333,7 @@ class Tally {
   reject(file: string, number: number, code: string, reason: string): void {
     this.#rejected += 1;
     this.#reasons[code] = (this.#reasons[code] ?? 0) + 1;
-    if (this.#rejections.length < 100) this.#rejections.push({ file, number, code, reason });
+    if (this.#rejections.length < REJECTIONS_MAX) this.#rejections.push({ file, number, code, reason });
   }
 
   failFile(file: string, reason: string): void {

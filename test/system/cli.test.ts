@@ -525,6 +525,11 @@ describe('words and help', () => {
       '--user',
     ]);
     expect(form.stderr).toBe('snowtrail: `--output csv` is none of: table, json, ndjson\n');
+    for (const words of [['verify'], ['record', 'no-file']]) {
+      const { exitCode, stderr } = await cli([...words, '-o', 'csv']);
+      expect([exitCode, stderr]).toEqual([64, form.stderr]);
+    }
+    expect((await cli(['events', '--accounts', '12'])).exitCode).toBe(64);
   });
 
   const COMMANDS = [

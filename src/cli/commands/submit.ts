@@ -7,8 +7,11 @@ import { CommandFailed, EXIT, UsageError } from '../exit.ts';
 import { findServer } from '../find-server.ts';
 import { globalOptions } from '../global-options.ts';
 import { addExamples } from '../help.ts';
-import { say, writeOut } from '../output.ts';
+import { outputForm, say, writeOut } from '../output.ts';
 import { type SubmitReport, submitFiles } from '../submit-files.ts';
+
+/** Refused records that a table names. */
+const SHOWN_MAX = 20;
 
 interface Options {
   readonly shiftTo?: string;
@@ -44,6 +47,7 @@ async function submit(source: 'record' | 'import', paths: readonly string[], opt
   if (isS3 !== undefined) throw new UsageError(`\`${isS3}\`: reading from a bucket is not built yet; copy it first with \`aws s3 sync\``);
   if (options.shiftTo !== undefined && options.shiftTo !== 'now') throw new UsageError('--shift-to knows `now` only');
   const shared = globalOptions(command);
+  const form = outputForm(shared);
   const client = new Client(await findServer(shared));
   const interrupted = new AbortController();
   const interrupt = () => interrupted.abort();
@@ -58,7 +62,7 @@ async function submit(source: 'record' | 'import', paths: readonly string[], opt
       ...(options.resume === undefined ? {} : { resume: options.resume }),
     });
     if (report.rejected > 0 || report.failedFiles.length > 0) process.exitCode = EXIT.partial;
-    await print(report, shared.output ?? (process.stdout.isTTY ? 'table' : 'ndjson'));
+    await print(report, form);
     if (report.isInterrupted) {
       const hint =
         options.resume === undefined
@@ -89,7 +93,8 @@ async function print(report: SubmitReport, form: string): Promise<void> {
     `repeated   ${report.repeated}`,
     `rejected   ${report.rejected}`,
     ...Object.entries(report.reasons).map(([code, count]) => `  ${code}: ${count}`),
-    ...report.rejections.slice(0, 10).map(({ file, number, code, reason }) => `  ${file}:${number}: ${code}: ${reason}`),
+    ...report.rejections.slice(0, SHOWN_MAX).map(({ file, number, code, reason }) => `  ${file}:${number}: ${code}: ${reason}`),
+    ...(report.rejected > SHOWN_MAX ? [`  and ${report.rejected - SHOWN_MAX} more: \`-o json\` names each of the first 10,000`] : []),
     ...report.failedFiles.map(({ file, reason }) => `unreadable ${file}: ${reason}`),
   ];
   await writeOut(`${lines.join('\n')}\n`);

@@ -19,7 +19,7 @@ import { findServer } from '../find-server.ts';
 import { type GlobalOptions, globalOptions } from '../global-options.ts';
 import { addExamples } from '../help.ts';
 import { findJournalDamage } from '../journal-findings.ts';
-import { writeOut } from '../output.ts';
+import { outputForm, writeOut } from '../output.ts';
 import { parseTime } from '../parse-time.ts';
 import { s3Request } from '../s3-request.ts';
 import { safeText } from '../safe-text.ts';
@@ -61,7 +61,9 @@ export function addVerify(program: Command): void {
   addExamples(command, ['verify', 'verify s3://trail-bucket --public-key keys.txt', 'verify ./copy --offline --public-key keys.txt']);
   command.action(async (target: string | undefined, options: Options, command: Command) => {
     try {
-      await run(target, options, globalOptions(command));
+      const shared = globalOptions(command);
+      outputForm(shared);
+      await run(target, options, shared);
     } catch (error) {
       if (error instanceof UsageError) throw error;
       // No failure is a verdict of tampering: whatever could not be reached, read or written leaves the check incomplete.
