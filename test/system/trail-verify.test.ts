@@ -450,7 +450,7 @@ async function verifyCopies(it: Installation, buckets: readonly MemoryBucket[]):
   }
 }
 
-describe('a trail that is moved away from a bucket that fails in the middle of a step', () => {
+describe('a trail that is moved away from a bucket that fails in the middle of a step (F16–F19)', () => {
   const SECOND = 'second-bucket' as BucketName;
   const THIRD = 'third-bucket' as BucketName;
   /** What the bucket refuses: what the receipt names, or the receipt as well. */
