@@ -198,10 +198,14 @@ function refusalOf(answer: RawAnswer): CommandFailed {
   } catch {
     // Not JSON: the text itself is all there is.
   }
-  // Input that can never be right, though only the server can tell.
-  const isUsage = code === 'ValidationException';
-  const exitCode = answer.status === 403 ? EXIT.denied : answer.status === 404 ? EXIT.notFound : isUsage ? EXIT.usage : EXIT.failed;
   const hint = HINTS.get(code);
   // The service quotes what callers sent, so its words are not safe for a terminal as they are.
-  return new CommandFailed(exitCode, `${safeText(`${code}: ${message}`)}${hint === undefined ? '' : `\n  ${hint}`}`);
+  return new CommandFailed(exitCodeOf(answer.status, code), `${safeText(`${code}: ${message}`)}${hint === undefined ? '' : `\n  ${hint}`}`);
+}
+
+function exitCodeOf(status: number, code: string): number {
+  if (status === 403) return EXIT.denied;
+  if (status === 404) return EXIT.notFound;
+  // Input that can never be right, though only the server can tell.
+  return code === 'ValidationException' ? EXIT.usage : EXIT.failed;
 }

@@ -188,6 +188,7 @@ describe('slow and greedy clients', () => {
 
   test('F52: a call that takes longer than a client may take to read is answered', async () => {
     const slow = async () => {
+      // What is tested: five times as long as a client may take to read, by the clock of Node's own sockets.
       await new Promise((resolve) => setTimeout(resolve, 500));
       return { status: 200, contentType: 'text/plain', body: 'at last' };
     };

@@ -87,10 +87,7 @@ export async function saveBooks(catalog: SavedBooksCatalog, books: readonly Book
 /** Whether a place is one of this journal, and nothing that was damaged can be read again. */
 async function isOf(journal: Pick<Journal, 'head' | 'read' | 'fetch'>, { at, lastTaken, damaged }: SavedPlace): Promise<boolean> {
   if (at > journal.head()) return false;
-  for (const { from, to } of damaged) {
-    const range = { from, to, reason: '', countedTo: 0n, receivedToMs: 0 };
-    if (await readRange(journal, range, () => undefined)) return false;
-  }
+  for (const range of damaged) if (await readRange(journal, range, () => undefined)) return false;
   if (lastTaken === undefined) return true;
   try {
     return (await journal.fetch([lastTaken.sequence]))[0]?.id === lastTaken.id;

@@ -31,15 +31,25 @@ async function callsOf(rig: IntakeRig): Promise<JsonObject[]> {
 const made = (rig: IntakeRig, account: AccountId) =>
   rig.kept.filter((key) => key.account === account).map(({ accessKeyId }) => accessKeyId);
 
-/** The rig's stores where each save of an account fails while `state.isAway`; a save may take effect all the same. */
-function withCatalogAway(rig: IntakeRig, state: { isAway: boolean; hasEffect: boolean }) {
+/**
+ * Submits a record of an account that is made for it while each save of an account fails, and again once saves succeed.
+ * @param hasEffect Whether a save that fails took effect all the same.
+ */
+async function submitTwice(rig: IntakeRig, { hasEffect }: { readonly hasEffect: boolean }): Promise<Accounts> {
+  let isAway = true;
   const commit: typeof rig.catalog.commit = async (changes) => {
-    const isRefused = state.isAway && changes.some(({ key }) => key[0] === 'account');
-    if (!isRefused || state.hasEffect) await rig.catalog.commit(changes);
+    const isRefused = isAway && changes.some(({ key }) => key[0] === 'account');
+    if (!isRefused || hasEffect) await rig.catalog.commit(changes);
     if (isRefused) throw new Error('the catalog is away');
   };
   const accounts = new Accounts({ ...rig, catalog: { ...rig.catalog, commit }, keepKey: async (key) => void rig.kept.push(key) });
-  return { accounts, stores: { ...rig.stores, accounts: rig.intakeAccounts(accounts) } };
+  await accounts.open('installation', ADMINISTRATOR);
+  const stores = { ...rig.stores, accounts: rig.intakeAccounts(accounts) };
+  await expect(submit(stores, STRANGER)).rejects.toThrow('the catalog is away');
+  if (!hasEffect) expect(accounts.exists(STRANGER)).toBe(false);
+  isAway = false;
+  expect(await submit(stores, STRANGER)).toMatchObject([{ status: 'accepted' }]);
+  return accounts;
 }
 
 describe('an account that a submission makes', () => {
@@ -138,13 +148,7 @@ describe('an account that a submission makes', () => {
 
   test('is recorded and made by the next submission when it was recorded and then not made', async () => {
     const rig = await IntakeRig.open();
-    const state = { isAway: true, hasEffect: false };
-    const { accounts, stores } = withCatalogAway(rig, state);
-    await accounts.open('installation', ADMINISTRATOR);
-    await expect(submit(stores, STRANGER)).rejects.toThrow('the catalog is away');
-    expect(accounts.exists(STRANGER)).toBe(false);
-    state.isAway = false;
-    expect(await submit(stores, STRANGER)).toMatchObject([{ status: 'accepted' }]);
+    const accounts = await submitTwice(rig, { hasEffect: false });
     const { accessKeyId } = (await accounts.listKeys(STRANGER))[0]!;
     const [first, failure, second, ...more] = await callsOf(rig);
     expect([first!['eventName'], failure!['errorCode'], more]).toEqual(['CreateAccount', 'InternalFailure', []]);
@@ -153,12 +157,7 @@ describe('an account that a submission makes', () => {
 
   test('is there after a save whose answer was lost: the next submission goes on with it', async () => {
     const rig = await IntakeRig.open();
-    const state = { isAway: true, hasEffect: true };
-    const { accounts, stores } = withCatalogAway(rig, state);
-    await accounts.open('installation', ADMINISTRATOR);
-    await expect(submit(stores, STRANGER)).rejects.toThrow('the catalog is away');
-    state.isAway = false;
-    expect(await submit(stores, STRANGER)).toMatchObject([{ status: 'accepted' }]);
+    const accounts = await submitTwice(rig, { hasEffect: true });
     expect(made(rig, STRANGER)).toEqual((await accounts.listKeys(STRANGER)).map(({ accessKeyId }) => accessKeyId));
   });
 });

@@ -45,8 +45,15 @@ export class HourTable<Row extends HourRow> {
 
   /** All rows, by account and then by hour. */
   all(): readonly Row[] {
-    const accounts = new Set([...this.#hours.values()].flatMap((rows) => [...rows.keys()]));
-    return [...accounts].sort().flatMap((account) => this.of(account));
+    const accounts = new Map<string, Row[]>();
+    for (const hour of this.#newestFirst().reverse()) {
+      for (const [account, row] of this.#hours.get(hour)!) {
+        const rows = accounts.get(account);
+        if (rows === undefined) accounts.set(account, [row]);
+        else rows.push(row);
+      }
+    }
+    return [...accounts.keys()].sort().flatMap((account) => accounts.get(account)!);
   }
 
   /** The rows of one account, oldest hour first. */

@@ -89,7 +89,7 @@ export async function newRanges(
 /** Hands all entries of a range to `use`, some at a time. Returns whether all could be read; if not, stops. */
 export async function readRange(
   journal: Pick<Journal, 'read'>,
-  range: PassedOver,
+  range: Pick<PassedOver, 'from' | 'to'>,
   use: (entries: readonly JournalEntry[]) => void,
 ): Promise<boolean> {
   for (let after = range.from - 1n; after < range.to; ) {

@@ -228,7 +228,9 @@ export function findLosses(trails: readonly TrailEvidence[], nowMs: number): rea
     const last = recent.at(-1);
     if (last === undefined) return [];
     const again = recent.filter(({ Outcome }) => Outcome === 'put-again').length;
-    const number = recent.length < LostObjects.length ? `${recent.length}` : `${LostObjectCount ?? recent.length}`;
+    // Only the newest are listed.
+    const mayBeMore = recent.length === LostObjects.length && LostObjectCount !== undefined && LostObjectCount > recent.length;
+    const number = mayBeMore ? `${recent.length} or more` : `${recent.length}`;
     return [
       {
         Problem: `${number} objects of ${TrailARN} were found gone or changed in the last day, ${again} of those listed were put again; the last: ${last.S3BucketName}/${last.Key} at ${last.FoundAt}`,
