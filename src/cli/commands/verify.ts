@@ -147,16 +147,20 @@ async function trailTargets(client: Client, wanted: string | undefined): Promise
   const { Trails } = await client.call<{ Trails: readonly TrailEvidence[] }>('GetTrailEvidence');
   // Found here and not by the server, which refuses a name that the account has none of: the trail may be another account's.
   const trails = Trails.filter(({ TrailARN }) => wanted === undefined || TrailARN === wanted || TrailARN.endsWith(`:trail/${wanted}`));
-  const places = new Map<string, TrailEvidence>(trails.map((trail) => [`${trail.S3BucketName}/${trail.S3KeyPrefix ?? ''}`, trail]));
-  return [...places.values()].map((trail) => {
-    const bucket = trail.S3BucketName;
-    const prefix = `${trail.S3KeyPrefix === undefined ? '' : `${trail.S3KeyPrefix}/`}AWSLogs/${trail.Account}/`;
+  const places = new Map<string, TrailEvidence[]>();
+  for (const trail of trails) {
+    const place = `${trail.S3BucketName}/${trail.S3KeyPrefix ?? ''}`;
+    places.set(place, [...(places.get(place) ?? []), trail]);
+  }
+  return [...places.values()].map((here) => {
+    const { S3BucketName: bucket, S3KeyPrefix, Account } = here[0]!;
+    const prefix = `${S3KeyPrefix === undefined ? '' : `${S3KeyPrefix}/`}AWSLogs/${Account}/`;
     return {
       title: `s3://${bucket}/${prefix}`,
       options: {
         source: bucketSource({ bucket, prefix, request: s3Request(client.access, bucket) }),
         callServer: (operation, input) => client.call(operation, input),
-        ...(wanted === undefined ? {} : { trails: [trail.TrailARN] }),
+        ...(wanted === undefined ? {} : { trails: here.map(({ TrailARN }) => TrailARN) }),
       },
     };
   });
