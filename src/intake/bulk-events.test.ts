@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ADMINISTRATOR, bytesOf, callOf, IntakeRig, OWNER, recordText } from '../../test/support/intake-rig.ts';
+import { ADMINISTRATOR, bytesOf, callOf, IntakeRig, OWNER, recordText, STRANGER } from '../../test/support/intake-rig.ts';
 import { ApiError } from '../api/api-error.ts';
 import { JournalFull } from '../store/journal.ts';
 import { acceptBulk, bulkOptions } from './bulk-events.ts';
@@ -112,6 +112,18 @@ describe('acceptBulk', () => {
     expect(verdicts.slice(0, 500).every(({ status }) => status === 'accepted')).toBe(true);
     expect(verdicts.at(-1)).toEqual({ status: 'unavailable', reason: expect.stringContaining('send the rest again later') });
     expect(rig.journal.head()).toBe(501n);
+  });
+
+  test('an account that cannot be recorded in the middle ends the answer with an `unavailable` line, too (F37)', async () => {
+    const rig = await IntakeRig.open();
+    const create = () => Promise.reject(new ApiError('ServiceUnavailable', 'the record is not durable', { status: 503 }));
+    const stores = { ...rig.stores, accounts: { ...rig.stores.accounts, create } };
+    const text = `${BATCH}${recordText('of a stranger', { recipientAccountId: STRANGER })}\n`;
+    const lines: string[] = [];
+    const options = { source: 'record', createAccounts: true } as const;
+    for await (const line of acceptBulk(stores, callOf(ADMINISTRATOR), chunksOf(text), options)) lines.push(...line.trim().split('\n'));
+    expect(lines).toHaveLength(501);
+    expect(JSON.parse(lines.at(-1)!)).toEqual({ status: 'unavailable', reason: expect.stringContaining('send the rest again later') });
   });
 
   test('a device that fails in the middle is no answer that could be taken for a whole one', async () => {

@@ -7,7 +7,8 @@
  *
  * A verdict line is `{"number":1,"status":"accepted","eventID":"…","sequence":"17"}`, with `"conflicting":true` where the id was
  * there with other bytes; `"repeated"` has the sequence of the first; `"rejected"` has `code` and `reason`. When the
- * journal stops taking events in the middle, the last line has the status `unavailable`: the rest was not read.
+ * journal stops taking events in the middle, or an account of them cannot be recorded in time, the last line has the status
+ * `unavailable`: the rest was not read.
  */
 import { ApiError } from '../api/api-error.ts';
 import type { Call } from '../api/operation.ts';
@@ -66,7 +67,9 @@ export async function* acceptBulk(
     batch.push(...slicer.end());
     if (batch.length > 0) yield await flush(batch);
   } catch (error) {
-    if (!(error instanceof JournalFull) || !hasAnswered) throw error;
+    // An account that the submission makes may not be recorded in time (docs/decisions/0004).
+    const isPassing = error instanceof JournalFull || (error instanceof ApiError && error.status === 503);
+    if (!isPassing || !hasAnswered) throw error;
     yield `${JSON.stringify({ status: 'unavailable', reason: `${error.message}; send the rest again later` })}\n`;
   }
 }
