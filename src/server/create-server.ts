@@ -44,14 +44,16 @@ import { type ScrubProblem, scrubJournal } from './scrub-journal.ts';
 import { hashSha256 } from './sha256.ts';
 import type { Stores } from './stores.ts';
 
+/** Number of the first account where nobody chooses one. */
+const FIRST_ACCOUNT = '000000000000' as AccountId;
 /** How often a full journal is asked for space to close a cut batch. */
 const CUT_RETRY_MS = 1_000;
 
 export interface ServerOptions {
   readonly stores: Stores;
   readonly installationId: string;
-  /** The account that administers the installation; looked at only when the installation is made. */
-  readonly firstAccount: AccountId;
+  /** The account that administers the installation: chosen when it is made, and another one is refused later. Absent: any. */
+  readonly firstAccount?: AccountId | undefined;
   /** Region of facts that belong to the installation. */
   readonly region: Region;
   readonly flushIntervalMs: number;
@@ -106,8 +108,14 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
 
   // Accounts are changed by calls alone, which are refused when they cannot be recorded.
   const accounts = new Accounts({ catalog: stores.catalog, keys, clock, chance, keepKey: options.keepKey });
-  const { installation, newKey } = await accounts.open(installationId, options.firstAccount);
+  const { installation, newKey } = await accounts.open(installationId, options.firstAccount ?? FIRST_ACCOUNT);
   const account = installation.administrator;
+  // Before anything is written.
+  if (options.firstAccount !== undefined && options.firstAccount !== account)
+    throw new Error(
+      `the data directory was begun with ${account} as its first account, which cannot become ${options.firstAccount}; ` +
+        'leave --account-id out, or choose another --data-dir',
+    );
 
   const rollback = await findRollback(stores);
   const tree = await createTreeFollower({

@@ -16,8 +16,6 @@ import { createServer, type ServerLog, type SnowtrailServer } from './create-ser
 import { isLoopback, type Settings } from './settings.ts';
 import { openStores } from './stores.ts';
 
-/** Number of the first account where nobody chooses one. */
-const FIRST_ACCOUNT = '000000000000';
 /** How long requests under way may take once the server stops. */
 const DRAIN_MS = 4_000;
 /** How long the trails may deliver after that. */
@@ -77,7 +75,7 @@ export async function startServer(settings: Settings, options: StartOptions = {}
     const server = await createServer({
       stores,
       installationId,
-      firstAccount: (settings.accountId ?? FIRST_ACCOUNT) as AccountId,
+      firstAccount: settings.accountId as AccountId | undefined,
       region: settings.region as Region,
       flushIntervalMs: settings.flushInterval,
       gatherMs: GATHER_MS,
@@ -88,11 +86,6 @@ export async function startServer(settings: Settings, options: StartOptions = {}
       signatureTimeMs: () => Date.now(),
       log,
     });
-    if (settings.accountId !== undefined && settings.accountId !== server.administrator)
-      throw new Error(
-        `\`${settings.dataDir}\` was begun with ${server.administrator} as its first account, which cannot become ${settings.accountId}; ` +
-          'leave --account-id out, or choose another --data-dir',
-      );
     const handler = createHandler(server.ports);
     const http = await serve({ listen: settings.listen, handler, limits: server.ports.limits, report: server.ports.report });
     await writeServerFile(settings, server.administrator, http.url);
