@@ -68,7 +68,7 @@ export class Client {
       .map((line) => JSON.parse(line) as Verdict);
   }
 
-  /** A page that needs no key, such as `/metrics`. */
+  /** A page that needs no key, such as `/readyz`. */
   async page(path: string): Promise<RawAnswer> {
     return this.#exchange(`${this.access.url}${path}`, { method: 'GET', headers: {}, body: new Uint8Array(), timeoutMs: TIMEOUT_MS });
   }

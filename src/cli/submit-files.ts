@@ -26,7 +26,7 @@ const REQUESTS_MAX = 4;
 /** How long a server that takes nothing is tried again. */
 const RETRY_MS = 120_000;
 /** Refused records that are named; the others are counted. */
-const REJECTIONS_MAX = 10_000;
+export const REJECTIONS_MAX = 10_000;
 const NEWLINE = 0x0a;
 /** How the lines of a resume file begin. */
 const RESUME_LINES = ['{"done":', '{"offsetMs":'];

@@ -72,7 +72,9 @@ export async function saveBooks(catalog: SavedBooksCatalog, books: readonly Book
   const changes = new Map(stale.map((change) => [change.key.join('\0'), change]));
   for (const name of gone) changes.set(`book\0${name}`, { key: ['book', name], value: undefined, expected: 'any' });
   for (const { book, place, lines } of handedOut) {
-    for (const change of [placeChange(book.follower, place), ...lines.map((line) => dayChange(book, line))])
+    // Several hours of a day are one document.
+    const days = new Map(lines.map((line) => [`${line.account}/${dayOf(line)}`, line]));
+    for (const change of [placeChange(book.follower, place), ...Array.from(days.values(), (line) => dayChange(book, line))])
       changes.set(change.key.join('\0'), change);
   }
   if (changes.size === 0) return;
@@ -121,12 +123,18 @@ function linesOf({ account, day, hours }: DayDocument): readonly SavedLine[] {
   return Object.entries(hours).map(([hour, [taken, held]]) => ({ account, hour: day * HOURS + Number(hour), taken, held }));
 }
 
+/** Whole days since 1970. */
+function dayOf({ hour }: SavedLine): number {
+  return Math.floor(hour / HOURS);
+}
+
 /** The whole day of a line. */
-function dayChange(book: Book, { account, hour }: SavedLine): CatalogChange {
-  const day = Math.floor(hour / HOURS);
+function dayChange(book: Book, line: SavedLine): CatalogChange {
+  const { account } = line;
+  const day = dayOf(line);
   const hours = Object.fromEntries(
-    Array.from({ length: HOURS }, (_, at) => [at, book.savedLine(account, day * HOURS + at)] as const).flatMap(([at, line]) =>
-      line === undefined || line.taken === 0 ? [] : [[at, [line.taken, line.held] as const]],
+    Array.from({ length: HOURS }, (_, at) => [at, book.savedLine(account, day * HOURS + at)] as const).flatMap(([at, saved]) =>
+      saved === undefined || saved.taken === 0 ? [] : [[at, [saved.taken, saved.held] as const]],
     ),
   );
   const value: DayDocument = { account, day, hours };

@@ -13,6 +13,8 @@ export interface HourRow {
 export class HourTable<Row extends HourRow> {
   /** By hour, then by account. */
   readonly #hours = new Map<number, Map<string, Row>>();
+  /** The hours, newest first; absent when one came or went since they were sorted. */
+  #sorted: readonly number[] | undefined;
   /** Rows that were set since `takeChanged` was called; absent before its first call, which gives all. */
   #changed: Set<Row> | undefined;
 
@@ -26,8 +28,12 @@ export class HourTable<Row extends HourRow> {
 
   /** Puts a row in the place of the one of its account and hour. */
   set(row: Row): void {
-    const rows = this.#hours.get(row.hour) ?? new Map<string, Row>();
-    this.#hours.set(row.hour, rows);
+    let rows = this.#hours.get(row.hour);
+    if (rows === undefined) {
+      rows = new Map();
+      this.#hours.set(row.hour, rows);
+      this.#sorted = undefined;
+    }
     const before = rows.get(row.account);
     rows.set(row.account, row);
     if (before !== undefined) this.#changed?.delete(before);
@@ -39,14 +45,17 @@ export class HourTable<Row extends HourRow> {
     const row = rows?.get(account);
     if (rows === undefined || row === undefined) return;
     rows.delete(account);
-    if (rows.size === 0) this.#hours.delete(hour);
+    if (rows.size === 0) {
+      this.#hours.delete(hour);
+      this.#sorted = undefined;
+    }
     this.#changed?.delete(row);
   }
 
   /** All rows, by account and then by hour. */
   all(): readonly Row[] {
     const accounts = new Map<string, Row[]>();
-    for (const hour of this.#newestFirst().reverse()) {
+    for (const hour of this.#newestFirst().toReversed()) {
       for (const [account, row] of this.#hours.get(hour)!) {
         const rows = accounts.get(account);
         if (rows === undefined) accounts.set(account, [row]);
@@ -59,7 +68,7 @@ export class HourTable<Row extends HourRow> {
   /** The rows of one account, oldest hour first. */
   of(account: string): readonly Row[] {
     return this.#newestFirst()
-      .reverse()
+      .toReversed()
       .flatMap((hour) => this.#hours.get(hour)!.get(account) ?? []);
   }
 
@@ -77,7 +86,8 @@ export class HourTable<Row extends HourRow> {
     return changed;
   }
 
-  #newestFirst(): number[] {
-    return [...this.#hours.keys()].sort((a, b) => b - a);
+  #newestFirst(): readonly number[] {
+    this.#sorted ??= [...this.#hours.keys()].sort((a, b) => b - a);
+    return this.#sorted;
   }
 }

@@ -8,7 +8,7 @@ import { findServer } from '../find-server.ts';
 import { globalOptions } from '../global-options.ts';
 import { addExamples } from '../help.ts';
 import { outputForm, say, writeOut } from '../output.ts';
-import { type SubmitReport, submitFiles } from '../submit-files.ts';
+import { REJECTIONS_MAX, type SubmitReport, submitFiles } from '../submit-files.ts';
 
 /** Refused records that a table names. */
 const SHOWN_MAX = 20;
@@ -94,7 +94,9 @@ async function print(report: SubmitReport, form: string): Promise<void> {
     `rejected   ${report.rejected}`,
     ...Object.entries(report.reasons).map(([code, count]) => `  ${code}: ${count}`),
     ...report.rejections.slice(0, SHOWN_MAX).map(({ file, number, code, reason }) => `  ${file}:${number}: ${code}: ${reason}`),
-    ...(report.rejected > SHOWN_MAX ? [`  and ${report.rejected - SHOWN_MAX} more: \`-o json\` names each of the first 10,000`] : []),
+    ...(report.rejected > SHOWN_MAX
+      ? [`  and ${report.rejected - SHOWN_MAX} more: \`-o json\` names each of the first ${REJECTIONS_MAX.toLocaleString('en')}`]
+      : []),
     ...report.failedFiles.map(({ file, reason }) => `unreadable ${file}: ${reason}`),
   ];
   await writeOut(`${lines.join('\n')}\n`);
