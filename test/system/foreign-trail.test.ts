@@ -130,10 +130,15 @@ describe.skipIf(!hasRadosgw() || aws === undefined)('DL1 a trail into a foreign 
         timeoutMs: 60_000,
       },
     );
-    const removed = await run(aws!, ['s3api', 'delete-object', '--bucket', BUCKET, '--key', log, '--version-id', versions.stdout.trim()], {
-      env: { ...env, ...clientEnvironment(ceph.endpoint, ceph.credentials, 'us-east-1') },
-      timeoutMs: 60_000,
-    });
+    // In one word: an id may begin with a hyphen.
+    const removed = await run(
+      aws!,
+      ['s3api', 'delete-object', '--bucket', BUCKET, '--key', log, `--version-id=${versions.stdout.trim()}`],
+      {
+        env: { ...env, ...clientEnvironment(ceph.endpoint, ceph.credentials, 'us-east-1') },
+        timeoutMs: 60_000,
+      },
+    );
     expect(removed.stderr).toContain('AccessDenied');
   });
 });
