@@ -113,7 +113,10 @@ export interface Objects {
   /** Buckets of one owner, by name. */
   listBuckets(owner: AccountId): Promise<readonly Bucket[]>;
   updateBucket(name: BucketName, change: { readonly policy?: string | null; readonly versioning?: 'Enabled' | 'Suspended' }): Promise<void>;
-  /** @throws BucketNotEmpty */
+  /**
+   * Deletes a bucket that has no version that `listVersions` gives.
+   * @throws BucketNotEmpty
+   */
   deleteBucket(name: BucketName): Promise<void>;
 
   put(bucket: BucketName, key: ObjectKey, body: Uint8Array, options?: PutOptions): Promise<ObjectInfo>;

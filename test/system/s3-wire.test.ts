@@ -72,6 +72,19 @@ describe('buckets', () => {
     expect((await send('HEAD', '')).status).toBe(404);
   });
 
+  test('a bucket whose versions begin behind a page of removed files cannot be deleted, and the record says so', async () => {
+    await send('PUT', '/key', { body: 'x' });
+    const { listVersions } = rig.objects;
+    rig.objects.listVersions = async (name, options) =>
+      options.after === undefined
+        ? { versions: [], commonPrefixes: [], next: { key: 'a', versionId: 'null' } }
+        : listVersions(name, options);
+    const before = rig.records.length;
+    expect(codeOf((await send('DELETE', '')).text)).toBe('BucketNotEmpty');
+    rig.objects.listVersions = listVersions;
+    expect(rig.records.slice(before).map(({ error }) => error?.code)).toEqual(['BucketNotEmpty']);
+  });
+
   test('nobody but the owner has any right, whatever the policy says', async () => {
     await send('PUT', '/key', { body: 'x' });
     await send('PUT', '?policy', {

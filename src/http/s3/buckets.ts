@@ -7,7 +7,7 @@
 import type { BucketName, Region } from '../../event/types.ts';
 import { isRegion } from '../../event/values.ts';
 import { parsePolicy } from '../../policy/parse-policy.ts';
-import { type Bucket, BucketExists } from '../../store/objects.ts';
+import { type Bucket, BucketExists, type Objects } from '../../store/objects.ts';
 import { parseXml, xmlDocument, xmlText, xmlTextDocument } from '../xml.ts';
 import { s3Error } from './errors.ts';
 import { isBucketName } from './names.ts';
@@ -16,6 +16,8 @@ import { answerXml, canonicalId, empty, S3_NAMESPACE, type S3Call, type S3Decisi
 
 const POLICY_BYTES_MAX = 20 * 1024;
 const BUCKETS_MAX = 1_000;
+/** Versions asked for at once to see whether a bucket is empty. */
+const LOOKED_AT_MAX = 100;
 
 export async function listBuckets(call: S3Call): Promise<S3Decision> {
   const { account } = call.request.call;
@@ -85,8 +87,7 @@ export async function headBucket(call: S3Call): Promise<S3Decision> {
 
 export async function deleteBucket(call: S3Call): Promise<S3Decision> {
   const { name } = await call.ownBucket();
-  const { versions } = await call.objects.listVersions(name, { limit: 1 });
-  if (versions.length > 0) throw s3Error('BucketNotEmpty', { details: { BucketName: name } });
+  if (!(await isEmpty(call.objects, name))) throw s3Error('BucketNotEmpty', { details: { BucketName: name } });
   return {
     apply: async () => {
       await call.objects.deleteBucket(name);
@@ -94,6 +95,16 @@ export async function deleteBucket(call: S3Call): Promise<S3Decision> {
       return empty(204);
     },
   };
+}
+
+/** A page may be empty and not the last: objects whose files somebody removed are left out of it. */
+async function isEmpty(objects: Pick<Objects, 'listVersions'>, name: BucketName): Promise<boolean> {
+  for (let from: Parameters<Objects['listVersions']>[1] = { limit: LOOKED_AT_MAX }; ; ) {
+    const { versions, next } = await objects.listVersions(name, from);
+    if (versions.length > 0) return false;
+    if (next === undefined) return true;
+    from = { limit: LOOKED_AT_MAX, after: next.key, afterVersionId: next.versionId };
+  }
 }
 
 export async function getBucketLocation(call: S3Call): Promise<S3Decision> {

@@ -12,7 +12,7 @@ import { bucketOf, bytesOf, keyOf, OWNER, readBody } from '../../../../test/stor
 import type { BucketName } from '../../../event/types.ts';
 import { createManualClock, createSeededChance } from '../../memory/clock.ts';
 import { createMemoryObjects } from '../../memory/objects.ts';
-import { ObjectConflict, ObjectDamaged, type Objects } from '../../objects.ts';
+import { BucketNotEmpty, ObjectConflict, ObjectDamaged, type Objects } from '../../objects.ts';
 import { openDiskObjects } from './disk-objects.ts';
 
 const bucket = 'trail-bucket' as BucketName;
@@ -115,6 +115,42 @@ describe('a file that somebody touched', () => {
     rmSync(pathOf(key));
     await objects.delete(bucket, key);
     expect(await textOf(key, first.versionId!)).toBe('1');
+  });
+
+  test('removed: a bucket with nothing else in it is empty, and can be deleted', async () => {
+    await objects.updateBucket(bucket, { versioning: 'Enabled' });
+    const old = await objects.put(bucket, key, bytesOf('old'));
+    await objects.put(bucket, key, bytesOf('new'));
+    await objects.put(bucket, keyOf('other'), bytesOf('x'));
+    rmSync(pathOf(''), { recursive: true });
+    await expect(objects.deleteBucket(bucket)).rejects.toThrow(BucketNotEmpty);
+    expect(await textOf(key, old.versionId ?? 'null')).toBe('old');
+    rmSync(join(folder, '.snowtrail', 'versions'), { recursive: true });
+    await objects.deleteBucket(bucket);
+    expect(await objects.getBucket(bucket)).toBeUndefined();
+    await objects.createBucket(bucketOf(bucket));
+    await objects.put(bucket, key, bytesOf('again'));
+    await objects.close();
+    objects = await open();
+    expect([await textOf(key), (await objects.listVersions(bucket, { limit: 9 })).versions.length]).toEqual(['again', 1]);
+  });
+
+  test('removed: also more than a page of files', async () => {
+    await Promise.all(Array.from({ length: 1_100 }, (_, n) => objects.put(bucket, keyOf(`k/${n}`), bytesOf(''))));
+    rmSync(pathOf('k'), { recursive: true });
+    await objects.put(bucket, keyOf('z'), bytesOf('here'));
+    await expect(objects.deleteBucket(bucket)).rejects.toThrow(BucketNotEmpty);
+    rmSync(pathOf('z'));
+    await objects.deleteBucket(bucket);
+    expect(await objects.getBucket(bucket)).toBeUndefined();
+  });
+
+  test('removed: a delete marker has no file, and its bucket is not empty', async () => {
+    await objects.updateBucket(bucket, { versioning: 'Enabled' });
+    await objects.put(bucket, key, bytesOf('x'));
+    await objects.delete(bucket, key);
+    rmSync(join(folder, '.snowtrail', 'versions'), { recursive: true });
+    await expect(objects.deleteBucket(bucket)).rejects.toThrow(BucketNotEmpty);
   });
 
   test('changed: it is damaged, whole or in part, and is never served as if it were whole', async () => {

@@ -23,6 +23,7 @@ import { KeyedLock } from '../../keyed-lock.ts';
 import { LmdbFailed, LmdbFull } from '../../lmdb/durable-lmdb.ts';
 import {
   type Bucket,
+  BucketNotEmpty,
   type ListOptions,
   type ListPage,
   ObjectConflict,
@@ -60,6 +61,8 @@ export interface DiskObjectsOptions {
 const CHECKED_AHEAD_BYTES = 1024 * 1024;
 const READ_BYTES = 256 * 1024;
 const WRITE_BYTES = 1024 * 1024;
+/** Versions that are looked at in one go. */
+const LIST_LIMIT = 1_000;
 /** Files looked at in parallel by a listing; few, because the journal's syncs need the same threads. */
 const LOOKERS = 2;
 
@@ -140,7 +143,7 @@ class DiskObjects implements Objects {
 
   async deleteBucket(name: BucketName): Promise<void> {
     await this.#write(async () => {
-      await this.#index.deleteBucket(name);
+      await this.#index.deleteBucket(name, await this.#allMissing(name));
       // Files that are not ours stay where they are.
       await removeEmptyFolders(join(this.#folder, name));
     });
@@ -349,6 +352,22 @@ class DiskObjects implements Objects {
       if (!(error instanceof LmdbFull || error instanceof LmdbFailed)) throw error;
     });
     await this.#index.close();
+  }
+
+  /**
+   * The versions of a bucket that holds nothing but objects whose files somebody removed.
+   * @throws BucketNotEmpty
+   */
+  async #allMissing(name: BucketName): Promise<ReadonlySet<number>> {
+    const missing = new Set<number>();
+    for (let from: Pick<ListOptions, 'after'> & { readonly afterVersionId?: string } = {}; ; ) {
+      const { entries, next } = this.#index.listVersions(name, { ...from, limit: LIST_LIMIT });
+      if ((await this.#thoseThere(name, entries)).length > 0) throw new BucketNotEmpty(name);
+      for (const { version } of entries) missing.add(version.sequence);
+      if (next === undefined) return missing;
+      const { key, versionId } = versionPlace(next.key, next.entry?.version.info);
+      from = { after: key, afterVersionId: versionId };
+    }
   }
 
   /** What of a page has its file, in order. */

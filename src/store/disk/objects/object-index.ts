@@ -144,11 +144,17 @@ export class ObjectIndex {
     await this.#lmdb.transact(() => write(this.#buckets, Buffer.from(name), change(this.requireBucket(name))));
   }
 
-  /** @throws BucketMissing | BucketNotEmpty */
-  async deleteBucket(name: BucketName): Promise<void> {
+  /**
+   * @param missing Sequences of versions that count for nothing, because their files are gone: they go with the bucket.
+   * @throws BucketMissing | BucketNotEmpty
+   */
+  async deleteBucket(name: BucketName, missing: ReadonlySet<number>): Promise<void> {
     await this.#lmdb.transact(() => {
       this.requireBucket(name);
-      for (const _ of this.#current.getRange({ ...bucketRange(name), limit: 1 })) throw new BucketNotEmpty(name);
+      const tables = [this.#current, this.#old];
+      const rows = tables.flatMap((table) => [...table.getRange(bucketRange(name))].map((row) => ({ ...row, table })));
+      if (rows.some(({ value }) => !missing.has(readJson<StoredVersion>(value)!.sequence))) throw new BucketNotEmpty(name);
+      for (const { table, key } of rows) void table.remove(key);
       void this.#buckets.remove(Buffer.from(name));
     });
   }
