@@ -372,6 +372,8 @@ describe('pages', () => {
     expect(await (await fetch(`${own.url}/token`, { headers })).text()).toBe(headers.authorization);
     expect(await (await fetch(`${own.url}/token`)).text()).toBe('undefined');
     expect((await fetch(`${own.url}/other`, { headers })).status).toBeGreaterThanOrEqual(400);
+    // A page is for who claims no signature, whatever is sent beside one.
+    expect((await fetch(`${own.url}/token?X-Amz-Signature=x`, { headers })).status).toBe(400);
     await own.close();
   });
 

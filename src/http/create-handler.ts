@@ -18,7 +18,7 @@ import { ChunkChain } from './chunk-chain.ts';
 import { familyOf, nameOperation, runOperation } from './dispatch.ts';
 import { ByteBudget } from './limits.ts';
 import type { HttpPorts, Service, StreamRoute } from './ports.ts';
-import { type Authorization, claimsAuthentication, readAuthorization } from './read-authorization.ts';
+import { type Authorization, claimsSignature, readAuthorization } from './read-authorization.ts';
 import {
   type BodySource,
   contentCoding,
@@ -123,14 +123,13 @@ class Exchange {
     if (!path.startsWith('/')) throw new ApiError('InvalidURI', 'the request target must begin with a slash', { status: 400 });
     if (headers.length > this.#ports.limits.headersMax)
       throw new ApiError('RequestHeaderSectionTooLarge', 'the request has too many headers', { status: 431 });
-    const bearer = this.#source.request.headers.authorization;
-    const isSigned = claimsAuthentication(headers, query) && !bearer?.startsWith('Bearer ');
-    const page = !isSigned && (method === 'GET' || method === 'HEAD') ? this.#ports.pages.get(path) : undefined;
+    const mayBePage = (method === 'GET' || method === 'HEAD') && !claimsSignature(headers, query);
+    const page = mayBePage ? this.#ports.pages.get(path) : undefined;
     if (page !== undefined) {
-      const { status, contentType, body, headers: more } = await page({ path, query, authorization: bearer });
+      const { authorization } = this.#source.request.headers;
+      const { status, contentType, body, headers: more } = await page({ path, query, authorization });
       return sendWhole(this.#source.response, this.#context, { status, headers: { 'content-type': contentType, ...more }, body });
     }
-    if (!claimsAuthentication(headers, query)) throw new SignatureRefusal('missing', 'Request is missing Authentication Token');
     const authorization = readAuthorization(headers, query);
     this.#accessKeyId = authorization.accessKeyId;
     const { scope } = authorization;

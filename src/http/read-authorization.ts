@@ -50,16 +50,21 @@ const ONCE = new Set([
   'if-unmodified-since',
 ]);
 
-/** True when the request carries any trace of authentication; then it is never answered as an anonymous one. */
-export function claimsAuthentication(headers: readonly RawHeader[], query: string): boolean {
-  return headers.some(([name]) => name.toLowerCase() === 'authorization') || /(?:^|&)(?:X-Amz-|AWSAccessKeyId)/i.test(query);
+/**
+ * True when the request carries any trace of a signature; then it is never answered as an anonymous one. A bearer token is none:
+ * a page may ask for one, and no service takes it.
+ */
+export function claimsSignature(headers: readonly RawHeader[], query: string): boolean {
+  const isOther = ([name, value]: RawHeader) => name.toLowerCase() === 'authorization' && !value.startsWith('Bearer ');
+  return headers.some(isOther) || /(?:^|&)(?:X-Amz-|AWSAccessKeyId)/i.test(query);
 }
 
 /**
  * @param query What follows the `?`, as it was on the wire.
- * @throws SignatureRefusal for anything but one well-formed signature.
+ * @throws SignatureRefusal for anything but one well-formed signature; `missing` when there is no trace of one.
  */
 export function readAuthorization(headers: readonly RawHeader[], query: string): Authorization {
+  if (!claimsSignature(headers, query)) throw unsigned();
   const values = headerMap(headers);
   const parameters = parameterMap(query);
   const header = values.get('authorization');
@@ -79,6 +84,10 @@ export function readAuthorization(headers: readonly RawHeader[], query: string):
 /** True for a presigned URL of Signature Version 2, which older clients make unless they are told otherwise. */
 function isSignatureVersion2(query: string): boolean {
   return /(?:^|&)AWSAccessKeyId=/.test(query) && /(?:^|&)Signature=/.test(query);
+}
+
+function unsigned(): SignatureRefusal {
+  return new SignatureRefusal('missing', 'Request is missing Authentication Token');
 }
 
 function unsupportedMechanism(): SignatureRefusal {
@@ -122,10 +131,10 @@ function parameterMap(query: string): ReadonlyMap<string, string> {
 }
 
 function fromHeader(header: string | undefined, values: ReadonlyMap<string, string>): Authorization {
-  if (header === undefined) throw new SignatureRefusal('missing', 'Request is missing Authentication Token');
+  if (header === undefined) throw unsigned();
   if (!header.startsWith(`${ALGORITHM} `)) {
     if (/^AWS4-|^AWS /.test(header)) throw unsupportedMechanism();
-    throw new SignatureRefusal('missing', 'Request is missing Authentication Token');
+    throw unsigned();
   }
   const fields = new Map<string, string>();
   for (const part of header.slice(ALGORITHM.length + 1).split(',')) {
