@@ -22,7 +22,7 @@ async function put(name: string, content: string | Uint8Array = '{}'): Promise<s
 /** The records of a file as text; what is malformed as its reason. */
 async function recordsOf(path: string): Promise<string[]> {
   const found: string[] = [];
-  for await (const pieces of readPieces({ path, sizeBytes: 0 })) {
+  for await (const pieces of readPieces({ path, sizeBytes: 0, changedMs: 0 })) {
     for (const piece of pieces) found.push(piece.kind === 'record' ? new TextDecoder().decode(piece.bytes) : piece.reason);
   }
   return found;

@@ -3,7 +3,7 @@
  *
  * A folder is walked in the order of its names. Gzip is told by its first bytes, not by the name. Standard input is `-`.
  */
-import { createReadStream, type Dirent } from 'node:fs';
+import { createReadStream, type Dirent, type Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
@@ -16,6 +16,8 @@ export interface InputFile {
   readonly path: string;
   /** 0 for standard input. */
   readonly sizeBytes: number;
+  /** When it was last written, in whole milliseconds; 0 for standard input. */
+  readonly changedMs: number;
 }
 
 /** Bytes that are read, and uncompressed, at once: a piece costs a turn of the loop whatever its size. */
@@ -58,7 +60,7 @@ export async function findInputFiles(paths: readonly string[]): Promise<InputFil
   };
   for (const path of paths) {
     if (path === '-') {
-      files.push({ path, sizeBytes: 0 });
+      files.push({ path, sizeBytes: 0, changedMs: 0 });
       continue;
     }
     const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
@@ -67,7 +69,7 @@ export async function findInputFiles(paths: readonly string[]): Promise<InputFil
     });
     if (found === undefined) continue;
     if (found.isFile()) {
-      files.push({ path, sizeBytes: found.size });
+      files.push(fileOf(path, found));
       continue;
     }
     const inside = await listFolder(path, unread);
@@ -78,11 +80,15 @@ export async function findInputFiles(paths: readonly string[]): Promise<InputFil
         passedOver[other] = (passedOver[other] ?? 0) + 1;
         continue;
       }
-      const size = await stat(name).then((stats) => stats.size, unread(name));
-      if (size !== undefined) files.push({ path: name, sizeBytes: size });
+      const stats = await stat(name).catch(unread(name));
+      if (stats !== undefined) files.push(fileOf(name, stats));
     }
   }
   return { files, passedOver, unreadable };
+}
+
+function fileOf(path: string, { size, mtimeMs }: Stats): InputFile {
+  return { path, sizeBytes: size, changedMs: Math.trunc(mtimeMs) };
 }
 
 /** Everything in a folder, and in those within it, that is no folder: by path. */

@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ADMINISTRATOR, callOf, IntakeRig, OWNER, recordText, STRANGER } from '../../test/support/intake-rig.ts';
+import { RECORD_BYTES_MAX } from '../event/limits.ts';
 import type { AccountId } from '../event/types.ts';
 import { acceptBulk, bulkOptions } from '../intake/bulk-events.ts';
 import { Client } from './client.ts';
-import { type SubmitOptions, submitFiles } from './submit-files.ts';
+import { type SubmitOptions, type SubmitReport, submitFiles } from './submit-files.ts';
 
 let folder: string;
 let rig: IntakeRig;
@@ -83,9 +84,9 @@ describe('submitFiles', () => {
     const run = (more: Partial<SubmitOptions> = {}) => submit([mixed, broken], { resume, ...more });
     expect(await run()).toMatchObject({ skipped: 0, accepted: 2, reasons: { AccessDenied: 1, InvalidJson: 1 } });
     caller = ADMINISTRATOR;
-    expect(await run()).toMatchObject({ skipped: 1, reasons: { UnknownAccount: 1 } });
-    expect(await run({ createAccounts: true })).toMatchObject({ skipped: 1, rejected: 0 });
-    expect(await run({ createAccounts: true })).toMatchObject({ skipped: 2, rejected: 0 });
+    expect(await run()).toMatchObject({ skipped: 1, reasons: { UnknownAccount: 1, InvalidJson: 1 } });
+    expect(await run({ createAccounts: true })).toMatchObject({ skipped: 1, reasons: { InvalidJson: 1 } });
+    expect(await run({ createAccounts: true })).toMatchObject({ skipped: 2, reasons: { InvalidJson: 1 } });
     expect(await idsInJournal()).toEqual(expect.arrayContaining(['one', 'two', 'three']));
   });
 
@@ -140,6 +141,69 @@ describe('submitFiles', () => {
     expect(await submit([first], { resume })).toMatchObject({ accepted: 1, skipped: 0 });
     const second = await put('b.json', documentOf('two'));
     expect(await submit([first, second], { resume })).toMatchObject({ accepted: 1, repeated: 0, skipped: 1 });
+  });
+
+  describe('what was refused in files that are done', () => {
+    const refusedAt = (report: SubmitReport) => report.rejections.map(({ file, number }) => [file, number]);
+
+    test('is told again by every later run, with where and why', async () => {
+      const resume = join(folder, 'resume.txt');
+      const path = await put('a.ndjson', `${recordText('one')}\nnonsense\n${recordText('two', { eventTime: 'yesterday' })}\n`);
+      const first = await submit([path], { resume });
+      expect(first).toMatchObject({ accepted: 1, rejected: 2, rejectedBefore: 0 });
+      const again = await submit([path], { resume });
+      expect(again).toMatchObject({ skipped: 1, accepted: 0, rejected: 2, rejectedBefore: 2 });
+      expect(again.reasons).toEqual(first.reasons);
+      expect(again.rejections).toEqual(first.rejections);
+    });
+
+    test('stands beside what a run refuses itself after it was interrupted', async () => {
+      const resume = join(folder, 'resume.txt');
+      // Too long to be sent at all, so it is refused before the server answers.
+      const first = await put('a.ndjson', `${' '.repeat(RECORD_BYTES_MAX)}x\n`);
+      const second = await put('b.ndjson', `${recordText('one')}\nnonsense\n`);
+      const interrupted = new AbortController();
+      refusals = Array.from({ length: 50 }, () => 503);
+      const run = submit([first, second], { resume, signal: interrupted.signal });
+      await vi.waitFor(() => expect(requests).toBeGreaterThan(0));
+      interrupted.abort();
+      expect(await run).toMatchObject({ accepted: 0, rejected: 1, isInterrupted: true });
+      refusals = [];
+      const rest = await submit([first, second], { resume });
+      expect(rest).toMatchObject({ skipped: 1, accepted: 1, rejected: 2, rejectedBefore: 1 });
+      expect(refusedAt(rest).sort()).toEqual([
+        [first, 1],
+        [second, 2],
+      ]);
+    });
+
+    test('is told also by a run that is interrupted before it does anything', async () => {
+      const resume = join(folder, 'resume.txt');
+      const path = await put('a.ndjson', 'nonsense\n');
+      await submit([path], { resume });
+      expect(await submit([path], { resume, signal: AbortSignal.abort() })).toMatchObject({ rejected: 1, rejectedBefore: 1 });
+    });
+
+    test('is forgotten when the file was corrected, which is sent again though it is as long as before', async () => {
+      const resume = join(folder, 'resume.txt');
+      const right = `${recordText('one')}\n${recordText('two')}\n`;
+      const path = await put('a.ndjson', right.replace('{', '['));
+      await utimes(path, 1, 1);
+      expect(await submit([path], { resume })).toMatchObject({ accepted: 1, rejected: 1 });
+      await put('a.ndjson', right);
+      expect(await submit([path], { resume })).toMatchObject({ skipped: 0, accepted: 1, repeated: 1, rejected: 0 });
+      expect(await submit([path], { resume })).toMatchObject({ skipped: 1, rejected: 0 });
+    });
+
+    test('takes little room: all is counted, and the first reasons of a file are kept', async () => {
+      const resume = join(folder, 'resume.txt');
+      const path = await put('a.ndjson', 'nonsense\n'.repeat(5_000));
+      await submit([path], { resume });
+      expect((await stat(resume)).size).toBeLessThan(5_000);
+      const again = await submit([path], { resume });
+      expect(again).toMatchObject({ rejected: 5_000, reasons: { InvalidJson: 5_000 } });
+      expect(refusedAt(again)).toEqual(Array.from({ length: 20 }, (_, at) => [path, at + 1]));
+    });
   });
 
   test('a file that could not be read to its end is not done, and is tried again', async () => {

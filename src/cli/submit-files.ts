@@ -5,16 +5,17 @@
  * are often small, and one request for each would mean that nothing is done while it is answered.
  *
  * Sending twice is safe: the server answers `repeated`. So a batch whose answer was lost is sent again, and a run that was
- * interrupted goes on from its resume file, which lists the files that are done. A file is not done while a run with another
- * flag or key would take events of it that were refused.
+ * interrupted goes on from its resume file (`resume-memory.ts`). A file is not done while a run with another flag or key would
+ * take events of it that were refused.
  */
-import { appendFile, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readRecordTime, shiftRecordTime } from '../event/shift-time.ts';
 import type { Client, Verdict } from './client.ts';
-import { CommandFailed, UsageError } from './exit.ts';
+import { CommandFailed } from './exit.ts';
 import { findInputFiles, type InputFile, readPieces } from './input-files.ts';
 import { Progress } from './progress.ts';
+import { Refusals, type Rejection } from './refusals.ts';
+import { NAMED_PER_FILE_MAX, ResumeMemory } from './resume-memory.ts';
 
 /** Refusals that are due to how the command was run, not to the record. */
 const CURABLE: ReadonlySet<string> = new Set(['UnknownAccount', 'AccessDenied']);
@@ -26,10 +27,8 @@ const REQUESTS_MAX = 4;
 /** How long a server that takes nothing is tried again. */
 const RETRY_MS = 120_000;
 /** Refused records that are named; the others are counted. */
-export const REJECTIONS_MAX = 10_000;
+const REJECTIONS_MAX = 10_000;
 const NEWLINE = 0x0a;
-/** How the lines of a resume file begin. */
-const RESUME_LINES = ['{"done":', '{"offsetMs":'];
 
 export interface SubmitOptions {
   readonly source: 'record' | 'import';
@@ -42,13 +41,8 @@ export interface SubmitOptions {
   readonly signal: AbortSignal;
 }
 
-/** A record that was not taken. */
-export interface Rejection {
+interface FileRejection extends Rejection {
   readonly file: string;
-  /** Line or record number in the file, from 1. */
-  readonly number: number;
-  readonly code: string;
-  readonly reason: string;
 }
 
 export interface SubmitReport {
@@ -63,11 +57,14 @@ export interface SubmitReport {
   readonly repeated: number;
   /** Of `accepted`: the id was there with other bytes. */
   readonly conflicting: number;
+  /** Of the whole job: of this run, and of files that earlier runs with this resume file did. */
   readonly rejected: number;
-  /** By code. */
+  /** Of `rejected`: in files that earlier runs did. */
+  readonly rejectedBefore: number;
+  /** `rejected` by code. */
   readonly reasons: Readonly<Record<string, number>>;
-  /** The first 10,000. */
-  readonly rejections: readonly Rejection[];
+  /** The first 10,000 of `rejected`; of a file that an earlier run did, its first 20. */
+  readonly rejections: readonly FileRejection[];
   /** Files that could not be read to their end, and folders that could not be looked into. */
   readonly failedFiles: readonly { readonly file: string; readonly reason: string }[];
   readonly isInterrupted: boolean;
@@ -78,6 +75,7 @@ interface Sending {
   readonly file: InputFile;
   /** Records that were read and are not answered. */
   unanswered: number;
+  readonly refused: Refusals;
   /** It was read to its end, and can be done. */
   isRead: boolean;
   /** Events of it were refused that another run may send in. */
@@ -105,7 +103,7 @@ export async function submitFiles(client: Client, paths: readonly string[], opti
   const settle = async (sending: Sending): Promise<void> => {
     if (!sending.isRead || sending.unanswered > 0 || sending.isSettled) return;
     sending.isSettled = true;
-    if (!sending.isCurable) await memory.saveDone(sending.file);
+    if (!sending.isCurable) await memory.saveDone(sending.file, sending.refused);
     progress.fileDone();
   };
   const batches = new Batches(
@@ -115,7 +113,7 @@ export async function submitFiles(client: Client, paths: readonly string[], opti
       if (verdicts.length === 0) return;
       for (const [index, verdict] of verdicts.entries()) {
         const { sending, number } = batch[index]!;
-        tally.add(sending.file.path, number, verdict);
+        tally.add(sending, number, verdict);
         if (verdict.status === 'rejected' && CURABLE.has(verdict.code)) sending.isCurable = true;
         sending.unanswered--;
       }
@@ -124,13 +122,16 @@ export async function submitFiles(client: Client, paths: readonly string[], opti
     },
   );
   let skipped = 0;
+  const sent = new Set<string>();
   for (const file of files) {
     if (options.signal.aborted || batches.hasFailed) break;
     if (memory.isDone(file)) {
       skipped += 1;
       continue;
     }
-    const sending: Sending = { file, unanswered: 0, isRead: false, isCurable: false, isSettled: false };
+    sent.add(file.path);
+    const refused = new Refusals(NAMED_PER_FILE_MAX);
+    const sending: Sending = { file, unanswered: 0, refused, isRead: false, isCurable: false, isSettled: false };
     sending.isRead = await readFileInto(sending, { offsetMs, tally, batches, signal: options.signal });
     await settle(sending);
   }
@@ -138,6 +139,7 @@ export async function submitFiles(client: Client, paths: readonly string[], opti
   if (!options.signal.aborted) await batches.flush();
   await batches.end();
   progress.end();
+  for (const { done, reasons, rejections } of memory.refusedBefore(sent)) tally.addBefore(done, reasons, rejections);
   const passedOverCount = Object.values(passedOver).reduce((sum, count) => sum + count, 0);
   return {
     files: files.length,
@@ -164,7 +166,7 @@ async function readFileInto(
     for await (const pieces of readPieces(file)) {
       for (const piece of pieces) {
         if (piece.kind === 'malformed') {
-          tally.reject(file.path, piece.number, piece.code, piece.reason);
+          tally.reject(sending, piece);
           continue;
         }
         const bytes = offsetMs === 0 ? piece.bytes : shiftRecordTime(piece.bytes, offsetMs);
@@ -318,102 +320,44 @@ class Tally {
   #accepted = 0;
   #repeated = 0;
   #conflicting = 0;
-  #rejected = 0;
-  readonly #reasons: Record<string, number> = {};
-  readonly #rejections: Rejection[] = [];
+  #rejectedBefore = 0;
+  readonly #refused = new Refusals<FileRejection>(REJECTIONS_MAX);
   readonly #failedFiles: { file: string; reason: string }[] = [];
 
-  add(file: string, number: number, verdict: FinalVerdict): void {
-    if (verdict.status === 'rejected') this.reject(file, number, verdict.code, verdict.reason);
+  add(sending: Sending, number: number, verdict: FinalVerdict): void {
+    if (verdict.status === 'rejected') this.reject(sending, { number, code: verdict.code, reason: verdict.reason });
     else if (verdict.status === 'repeated') this.#repeated += 1;
     else this.#accepted += 1;
     if (verdict.status === 'accepted' && verdict.conflicting) this.#conflicting += 1;
   }
 
-  reject(file: string, number: number, code: string, reason: string): void {
-    this.#rejected += 1;
-    this.#reasons[code] = (this.#reasons[code] ?? 0) + 1;
-    if (this.#rejections.length < REJECTIONS_MAX) this.#rejections.push({ file, number, code, reason });
+  reject({ file, refused }: Sending, { number, code, reason }: Rejection): void {
+    refused.add({ number, code, reason });
+    this.#refused.add({ file: file.path, number, code, reason });
+  }
+
+  /** Adds what an earlier run refused of a file. */
+  addBefore(file: string, reasons: Readonly<Record<string, number>>, rejections: readonly Rejection[]): void {
+    const countNow = this.#refused.count;
+    this.#refused.addCounts(reasons);
+    this.#refused.name(rejections.map((rejection) => ({ file, ...rejection })));
+    this.#rejectedBefore += this.#refused.count - countNow;
   }
 
   failFile(file: string, reason: string): void {
     this.#failedFiles.push({ file, reason });
   }
 
-  report(): Pick<SubmitReport, 'accepted' | 'repeated' | 'conflicting' | 'rejected' | 'reasons' | 'rejections' | 'failedFiles'> {
+  report(): Omit<SubmitReport, 'files' | 'skipped' | 'passedOver' | 'passedOverKinds' | 'isInterrupted'> {
     return {
       accepted: this.#accepted,
       repeated: this.#repeated,
       conflicting: this.#conflicting,
-      rejected: this.#rejected,
-      reasons: this.#reasons,
-      rejections: this.#rejections,
+      rejected: this.#refused.count,
+      rejectedBefore: this.#rejectedBefore,
+      reasons: this.#refused.reasons,
+      rejections: this.#refused.named,
       failedFiles: this.#failedFiles,
     };
   }
-}
-
-/** Remembers in a file which inputs are done, and by how much times were moved: a line of JSON each. */
-class ResumeMemory {
-  readonly #path: string | undefined;
-  readonly #done: Set<string>;
-  readonly offsetMs: number | undefined;
-
-  private constructor(path: string | undefined, done: Set<string>, offsetMs: number | undefined) {
-    this.#path = path;
-    this.#done = done;
-    this.offsetMs = offsetMs;
-  }
-
-  static async open(path: string | undefined): Promise<ResumeMemory> {
-    const done = new Set<string>();
-    let offsetMs: number | undefined;
-    const text = path === undefined ? '' : await readResumeFile(path);
-    // A run that was killed may have left half a line behind: that file is sent again, and its rest is ended here.
-    const lines = text.split('\n');
-    const half = lines.pop() ?? '';
-    if (path !== undefined && half !== '') await appendFile(path, '\n');
-    for (const line of lines.filter((each) => each.trim() !== '')) {
-      const entry = readResumeLine(line);
-      if (entry.done !== undefined) done.add(entry.done);
-      offsetMs = entry.offsetMs ?? offsetMs;
-    }
-    return new ResumeMemory(path, done, offsetMs);
-  }
-
-  isDone(file: InputFile): boolean {
-    return file.path !== '-' && this.#done.has(nameOf(file));
-  }
-
-  async saveDone(file: InputFile): Promise<void> {
-    if (this.#path !== undefined && file.path !== '-') await appendFile(this.#path, `${JSON.stringify({ done: nameOf(file) })}\n`);
-  }
-
-  async saveOffset(offsetMs: number): Promise<void> {
-    if (this.#path !== undefined && this.offsetMs === undefined) await appendFile(this.#path, `${JSON.stringify({ offsetMs })}\n`);
-  }
-}
-
-/** @throws UsageError when the file cannot be read, or is another kind of file: nothing is ever written into that. */
-async function readResumeFile(path: string): Promise<string> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '';
-    throw new UsageError(`\`--resume ${path}\` cannot be read: ${error.message}`);
-  });
-  const isOurs = (line: string) => RESUME_LINES.some((begin) => line.startsWith(begin) || begin.startsWith(line));
-  if (text.split('\n').every(isOurs)) return text;
-  throw new UsageError(`\`--resume ${path}\` holds something else than what an earlier run remembered; give a new file, which is made`);
-}
-
-/** Nothing when the line is half a line of a run that was killed. */
-function readResumeLine(line: string): { readonly done?: string; readonly offsetMs?: number } {
-  try {
-    return JSON.parse(line) as { done?: string; offsetMs?: number };
-  } catch {
-    return {};
-  }
-}
-
-function nameOf(file: InputFile): string {
-  return `${file.path} ${file.sizeBytes}`;
 }

@@ -1,13 +1,15 @@
 /**
  * `snowtrail import` and `snowtrail record` with the small records that are in this repository: no other data needed.
  */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runCli } from '../support/run-cli.ts';
-import { type StartedServer, startServer } from '../support/start-server.ts';
+import { SNOWTRAIL, type StartedServer, startServer } from '../support/start-server.ts';
 
 const ACCOUNT = '111122223333';
 
@@ -94,6 +96,37 @@ describe('records come in by file', () => {
     expect(report).toMatchObject({ accepted: 3, rejected: 3 });
     const numbers = (report['rejections'] as { number: number }[]).map(({ number }) => number).sort();
     expect(numbers).toEqual([2, 4, 5]);
+  });
+
+  test('an import that was killed and run again until it is whole exits with 4 for a line that the first run refused', async () => {
+    const many = join(folder, 'many');
+    await mkdir(many);
+    await writeFile(join(many, '000.ndjson'), `${record(1000, yesterday)}\nnonsense\n`);
+    for (let file = 1; file < 40; file++) {
+      const records = Array.from({ length: 500 }, (_, at) => record(1000 + file * 500 + at, yesterday));
+      await writeFile(join(many, `${String(file).padStart(3, '0')}.ndjson`), records.join('\n'));
+    }
+    const resume = join(folder, 'many.state');
+    const words = ['import', many, '--resume', resume, '--data-dir', server.dataDir, '-o', 'json'];
+    const killed = spawn(process.execPath, [SNOWTRAIL, ...words], { stdio: 'ignore' });
+    const ended = once(killed, 'exit');
+    await vi.waitFor(async () => expect(await readFile(resume, 'utf8')).toContain('000.ndjson'), { timeout: 20_000, interval: 5 });
+    killed.kill('SIGKILL');
+    expect(await ended).toEqual([null, 'SIGKILL']);
+
+    const rest = await submit('import', many, '--resume', resume);
+    expect(rest.exitCode).toBe(4);
+    expect(rest.stderr).toContain('refused: 1;');
+    const rejections = [{ file: join(many, '000.ndjson'), number: 2, code: 'InvalidJson', reason: expect.any(String) as string }];
+    expect(rest.report).toMatchObject({ rejected: 1, rejectedBefore: 1, rejections });
+    const whole = await submit('import', many, '--resume', resume);
+    expect(whole).toMatchObject({ exitCode: 4, report: { skipped: 40, accepted: 0, rejectedBefore: 1, rejections } });
+    const shown = await runCli(['import', many, '--resume', resume, '--data-dir', server.dataDir, '-o', 'table']);
+    expect(shown.exitCode).toBe(4);
+    expect(shown.text).toMatch(/^rejected {3}1 \(1 in files done before\)\n {2}InvalidJson: 1\n {2}.*000\.ndjson:2: InvalidJson: /m);
+
+    await writeFile(join(many, '000.ndjson'), `${record(1000, yesterday)}\n`);
+    expect(await submit('import', many, '--resume', resume)).toMatchObject({ exitCode: 0, report: { skipped: 39, repeated: 1 } });
   });
 
   test('a record of an account that does not exist is rejected, and accepted with --create-accounts', async () => {

@@ -7,8 +7,9 @@ import { CommandFailed, EXIT, UsageError } from '../exit.ts';
 import { findServer } from '../find-server.ts';
 import { globalOptions } from '../global-options.ts';
 import { addExamples } from '../help.ts';
-import { outputForm, say, writeOut } from '../output.ts';
-import { REJECTIONS_MAX, type SubmitReport, submitFiles } from '../submit-files.ts';
+import { jsonLine, outputForm, say, writeOut } from '../output.ts';
+import { safeText } from '../safe-text.ts';
+import { type SubmitReport, submitFiles } from '../submit-files.ts';
 
 /** Refused records that a table names. */
 const SHOWN_MAX = 20;
@@ -70,6 +71,11 @@ async function submit(source: 'record' | 'import', paths: readonly string[], opt
           : `go on with --resume ${options.resume}`;
       throw new CommandFailed(EXIT.interrupted, `interrupted; ${hint}`);
     }
+    if (report.rejected > 0)
+      say(
+        shared,
+        `refused: ${report.rejected}; correct what is named and run this again: a file that changed is sent again, also with --resume`,
+      );
     if (report.rejected + report.failedFiles.length + report.accepted + report.repeated + report.skipped === 0)
       say(
         shared,
@@ -82,22 +88,31 @@ async function submit(source: 'record' | 'import', paths: readonly string[], opt
 
 async function print(report: SubmitReport, form: string): Promise<void> {
   if (form !== 'table') {
-    await writeOut(`${JSON.stringify(report)}\n`);
+    await writeOut(jsonLine(report));
     return;
   }
   const lines = [
     `files      ${report.files}${report.skipped > 0 ? ` (${report.skipped} done before)` : ''}${report.passedOver > 0 ? `, ${report.passedOver} passed over` : ''}`,
     ...Object.entries(report.passedOverKinds).map(([kind, count]) => `  passed over ${count} ${kind}`),
-    `events     ${report.accepted + report.repeated + report.rejected}`,
+    `events     ${report.accepted + report.repeated + report.rejected - report.rejectedBefore}`,
     `accepted   ${report.accepted}${report.conflicting > 0 ? ` (${report.conflicting} repeat an id with other bytes)` : ''}`,
     `repeated   ${report.repeated}`,
-    `rejected   ${report.rejected}`,
+    `rejected   ${report.rejected}${report.rejectedBefore > 0 ? ` (${report.rejectedBefore} in files done before)` : ''}`,
     ...Object.entries(report.reasons).map(([code, count]) => `  ${code}: ${count}`),
     ...report.rejections.slice(0, SHOWN_MAX).map(({ file, number, code, reason }) => `  ${file}:${number}: ${code}: ${reason}`),
-    ...(report.rejected > SHOWN_MAX
-      ? [`  and ${report.rejected - SHOWN_MAX} more: \`-o json\` names each of the first ${REJECTIONS_MAX.toLocaleString('en')}`]
-      : []),
+    ...moreRejections(report),
     ...report.failedFiles.map(({ file, reason }) => `unreadable ${file}: ${reason}`),
   ];
-  await writeOut(`${lines.join('\n')}\n`);
+  await writeOut(`${lines.map(safeText).join('\n')}\n`);
+}
+
+function moreRejections({ rejected, rejectedBefore, rejections }: SubmitReport): readonly string[] {
+  const shown = Math.min(rejections.length, SHOWN_MAX);
+  if (rejected === shown) return [];
+  const isMoreNamed = rejections.length > shown;
+  const advice = [
+    ...(isMoreNamed ? [`\`-o json\` names ${rejections.length.toLocaleString('en')} of all`] : []),
+    ...(rejected > rejections.length && rejectedBefore > 0 ? ['a file sent without --resume names its own again'] : []),
+  ];
+  return [`  and ${rejected - shown} more${advice.length === 0 ? '' : `: ${advice.join('; ')}`}`];
 }

@@ -1,0 +1,119 @@
+/**
+ * The resume file of `record` and `import`: which files are done, what was refused in them, and by how much times were moved.
+ *
+ * A line of JSON each, written when a file is done. One resume file is one job: what earlier runs refused is told again by each
+ * later one, so that no number of runs hides it. It stays small: of a file it keeps the counts and the first reasons, and of
+ * all files together no more than `NAMED_MAX` reasons.
+ *
+ * A file that changed since it was done is not done, and what was refused in it is forgotten once it is sent again.
+ */
+import { appendFile, readFile } from 'node:fs/promises';
+import { UsageError } from './exit.ts';
+import type { InputFile } from './input-files.ts';
+import type { Refusals, Rejection } from './refusals.ts';
+
+/** Refused records of one file whose reasons are kept. */
+export const NAMED_PER_FILE_MAX = 20;
+/** Refused records of all files whose reasons are kept. */
+const NAMED_MAX = 10_000;
+/** How the lines of a resume file begin. */
+const LINES = ['{"done":', '{"offsetMs":'];
+
+/** A file that is done. */
+interface DoneFile {
+  readonly done: string;
+  readonly sizeBytes: number;
+  readonly changedMs: number;
+  /** How many of its records were refused, by code; absent: none. */
+  readonly reasons?: Readonly<Record<string, number>>;
+  /** The first of them. */
+  readonly rejections?: readonly Rejection[];
+}
+
+type Line = Partial<DoneFile> & { readonly offsetMs?: number };
+
+export class ResumeMemory {
+  readonly #path: string | undefined;
+  /** By path; the last line of a path counts. */
+  readonly #done = new Map<string, DoneFile>();
+  #named = 0;
+  #offsetMs: number | undefined;
+
+  private constructor(path: string | undefined) {
+    this.#path = path;
+  }
+
+  /** @throws UsageError when the file cannot be read, or is another kind of file. */
+  static async open(path: string | undefined): Promise<ResumeMemory> {
+    const memory = new ResumeMemory(path);
+    const text = path === undefined ? '' : await readResumeFile(path);
+    // A run that was killed may have left half a line behind: that file is sent again, and its rest is ended here.
+    const lines = text.split('\n');
+    const half = lines.pop() ?? '';
+    if (path !== undefined && half !== '') await appendFile(path, '\n');
+    for (const line of lines) memory.#read(line);
+    return memory;
+  }
+
+  /** By how much an earlier run moved the times. */
+  get offsetMs(): number | undefined {
+    return this.#offsetMs;
+  }
+
+  isDone({ path, sizeBytes, changedMs }: InputFile): boolean {
+    const before = this.#done.get(path);
+    return before?.sizeBytes === sizeBytes && before.changedMs === changedMs;
+  }
+
+  /** What is remembered of files that were done in earlier runs with records refused, but for those at `sentAgain`. */
+  refusedBefore(sentAgain: ReadonlySet<string>): readonly Required<Pick<DoneFile, 'done' | 'reasons' | 'rejections'>>[] {
+    return [...this.#done.values()].flatMap(({ done, reasons, rejections = [] }) =>
+      reasons === undefined || sentAgain.has(done) ? [] : [{ done, reasons, rejections }],
+    );
+  }
+
+  async saveDone({ path, sizeBytes, changedMs }: InputFile, refused: Refusals): Promise<void> {
+    if (path === '-') return;
+    const rejections = refused.named.slice(0, Math.max(0, NAMED_MAX - this.#named));
+    this.#named += rejections.length;
+    const why = refused.count === 0 ? {} : { reasons: refused.reasons, rejections };
+    await this.#append({ done: path, sizeBytes, changedMs, ...why });
+  }
+
+  async saveOffset(offsetMs: number): Promise<void> {
+    if (this.#offsetMs === undefined) await this.#append({ offsetMs });
+  }
+
+  async #append(line: Line): Promise<void> {
+    if (this.#path !== undefined) await appendFile(this.#path, `${JSON.stringify(line)}\n`);
+  }
+
+  #read(text: string): void {
+    const line = readLine(text);
+    this.#offsetMs = line.offsetMs ?? this.#offsetMs;
+    const { done, sizeBytes, changedMs } = line;
+    if (done === undefined || sizeBytes === undefined || changedMs === undefined) return;
+    this.#named += line.rejections?.length ?? 0;
+    this.#done.set(done, { ...line, done, sizeBytes, changedMs });
+  }
+}
+
+/** @throws UsageError when the file cannot be read, or is another kind of file: nothing is ever written into that. */
+async function readResumeFile(path: string): Promise<string> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw new UsageError(`\`--resume ${path}\` cannot be read: ${error.message}`);
+  });
+  const isOurs = (line: string) => LINES.some((begin) => line.startsWith(begin) || begin.startsWith(line));
+  if (text.split('\n').every(isOurs)) return text;
+  throw new UsageError(`\`--resume ${path}\` holds something else than what an earlier run remembered; give a new file, which is made`);
+}
+
+/** Nothing when the line is half a line of a run that was killed. */
+function readLine(text: string): Line {
+  try {
+    return JSON.parse(text) as Line;
+  } catch {
+    return {};
+  }
+}
