@@ -200,7 +200,8 @@ function refusalOf(answer: RawAnswer): CommandFailed {
   }
   const hint = HINTS.get(code);
   // The service quotes what callers sent, so its words are not safe for a terminal as they are.
-  return new CommandFailed(exitCodeOf(answer.status, code), `${safeText(`${code}: ${message}`)}${hint === undefined ? '' : `\n  ${hint}`}`);
+  const said = `${safeText(`${code}: ${message}`)}${hint === undefined ? '' : `\n  ${hint}`}`;
+  return new CommandFailed(exitCodeOf(answer.status, code), said, code);
 }
 
 function exitCodeOf(status: number, code: string): number {

@@ -7,7 +7,7 @@ import { CommandFailed, EXIT } from './exit.ts';
 
 /** What it needs of `GetHealth`. */
 interface Health {
-  readonly Damage: readonly { readonly From: string; readonly To: string; readonly Reason: string }[];
+  readonly Damage: readonly { readonly From: string; readonly To: string; readonly File: string; readonly Reason: string }[];
 }
 
 /** Asks the server; nothing is said to those who are not administrators, and so nothing found. @throws CommandFailed */
@@ -22,9 +22,9 @@ export async function findJournalDamage(client: Pick<Client, 'call'>): Promise<r
 
 /** One finding for each damaged range, with the file in its message. */
 export function damageFindings({ Damage }: Health): readonly Finding[] {
-  return Damage.map(({ From, To, Reason }) => ({
+  return Damage.map(({ From, To, File, Reason }) => ({
     level: 'tampered',
     code: 'journal-damaged',
-    message: `journal entries ${From} to ${To} cannot be read: ${Reason}`,
+    message: `journal entries ${From} to ${To} cannot be read: ${File}: ${Reason}`,
   }));
 }

@@ -140,7 +140,7 @@ async function getProof(client: Client, sequence: string): Promise<InclusionProo
     try {
       return await client.call<InclusionProof>('GetInclusionProof', { Sequence: sequence });
     } catch (error) {
-      const isPending = error instanceof CommandFailed && error.message.startsWith('EntryPendingException');
+      const isPending = error instanceof CommandFailed && error.code === 'EntryPendingException';
       if (!isPending || attempt === PENDING_TRIES) throw error;
       await sleep(PENDING_MS);
     }

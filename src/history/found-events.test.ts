@@ -62,7 +62,7 @@ test('a damaged event is left out, the others of the same question are not, and 
   const journal = await journalOf(3);
   const events = new FoundEvents(journal, { sha256 });
   const ids = async () => (await events.fetch([1n, 2n, 3n])).map((found) => found?.entry.id);
-  journal.fresh.pretendDamage({ from: 2n, to: 2n, reason: 'a block is damaged' });
+  journal.fresh.pretendDamage({ from: 2n, to: 2n, file: 'journal/1.log', reason: 'a block is damaged' });
   expect(await ids()).toEqual(['e1', undefined, 'e3']);
   journal.fresh.pretendDamage();
   expect(await ids()).toEqual(['e1', 'e2', 'e3']);

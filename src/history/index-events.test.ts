@@ -90,7 +90,7 @@ describe('the history follower', () => {
   });
 
   describe('passes over damaged entries (F08, P8)', () => {
-    const damage = { from: 2n, to: 3n, reason: 'the frame at byte 9 is damaged' };
+    const damage = { from: 2n, to: 3n, file: 'journal/1.log', reason: 'the frame at byte 9 is damaged' };
     const unreadable = [{ From: '2', To: '3' }];
     const receivedAtMs = NOW_MS;
 
@@ -121,7 +121,7 @@ describe('the history follower', () => {
       const rig = await HistoryRig.open();
       await rig.accept([1, 2, 3].map((number) => record({ eventID: `e${number}` })));
       await rig.append([4, 5].map((number) => record({ eventID: `e${number}` })));
-      const damage = { from: 4n, to: 4n, reason: 'the frame at byte 9 is damaged' };
+      const damage = { from: 4n, to: 4n, file: 'journal/1.log', reason: 'the frame at byte 9 is damaged' };
       rig.journal.pretendDamage(damage);
       await rig.index.forget(1n, 3n);
       await rig.follower.passOver!(damage);
@@ -154,7 +154,7 @@ describe('the history follower', () => {
         [1, 2, 3].map((number) => record({ eventID: `e${number}`, eventName: number === 1 ? 'ListBuckets' : 'CreateBucket' })),
       );
       await rig.restart(rig.index);
-      rig.journal.pretendDamage({ from: 2n, to: 2n, reason: 'a block is damaged' });
+      rig.journal.pretendDamage({ from: 2n, to: 2n, file: 'journal/1.log', reason: 'a block is damaged' });
       const found = await search(rig);
       expect([idsOf(found), found.Unreadable]).toEqual([['e1', 'e3'], [{ From: '2', To: '2' }]]);
       expect((await search(rig, { Name: 'ListBuckets' })).Unreadable).toBeUndefined();

@@ -46,7 +46,7 @@ describe('accountingOperations', () => {
         { name: 'history', state: 'running' },
         { name: 'tree', state: 'stopped', problem: 'a bug' },
       ],
-      passedOver: () => [{ follower: 'history', from: 2n, to: 2n, reason: 'wrong CRC' }],
+      passedOver: () => [{ follower: 'history', from: 2n, to: 2n, file: 'journal/1.log', reason: 'wrong CRC' }],
     });
     return async (name: string, call: Call) => {
       const operation = operations.find((each) => each.name === name) as Operation<object, unknown>;
@@ -129,7 +129,7 @@ describe('accountingOperations', () => {
     expect(await ask('GetHealth', callOf(ADMINISTRATOR))).toEqual({
       Journal: { State: 'full', Reason: expect.any(String), Head: '3' },
       Damage: [],
-      PassedOver: [{ Follower: 'history', From: '2', To: '2', Reason: 'wrong CRC' }],
+      PassedOver: [{ Follower: 'history', From: '2', To: '2', File: 'journal/1.log', Reason: 'wrong CRC' }],
       HistoryDropped: [{ Run: '7.run', From: '3', To: '9', Reason: 'a page has a wrong checksum' }],
       Followers: [
         { Name: 'history', State: 'running', Lag: 2 },

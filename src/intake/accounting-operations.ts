@@ -117,13 +117,8 @@ function getHealth({ journal, historyIndex, followers, followerStates, passedOve
       return {
         output: {
           Journal: { State: state, ...(reason === undefined ? {} : { Reason: reason }), Head: String(head) },
-          Damage: joinDamage(journal.damage()).map(({ from, to, reason: why }) => ({ From: String(from), To: String(to), Reason: why })),
-          PassedOver: passedOver().map(({ follower, from, to, reason: why }) => ({
-            Follower: follower,
-            From: String(from),
-            To: String(to),
-            Reason: why,
-          })),
+          Damage: joinDamage(journal.damage()).map(damageOutput),
+          PassedOver: passedOver().map(({ follower, ...range }) => ({ Follower: follower, ...damageOutput(range) })),
           HistoryDropped: historyIndex
             .dropped()
             .map(({ run, after, to, reason: why }) => ({ Run: run, From: String(after + 1n), To: String(to), Reason: why })),
@@ -137,6 +132,10 @@ function getHealth({ journal, historyIndex, followers, followerStates, passedOve
       };
     },
   };
+}
+
+function damageOutput({ from, to, file, reason }: JournalDamage): object {
+  return { From: String(from), To: String(to), File: file, Reason: reason };
 }
 
 function requireAdministrator(call: Call): void {

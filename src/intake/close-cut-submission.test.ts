@@ -53,7 +53,7 @@ describe('a batch that a crash cut', () => {
 
   test('what lies before damage is not part of it', async () => {
     const rig = await cutRig();
-    const damage = { from: 3n, to: 4n, reason: 'the frame at byte 99 is damaged' };
+    const damage = { from: 3n, to: 4n, file: 'journal/1.log', reason: 'the frame at byte 99 is damaged' };
     const fetch: typeof rig.journal.fetch = async (sequences) => {
       if (sequences[0]! <= damage.to) throw new JournalDamaged(damage);
       return rig.journal.fetch(sequences);

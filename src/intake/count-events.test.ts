@@ -105,7 +105,7 @@ describe('EventCounter', () => {
   test('damaged entries are passed over and kept as such, and counted once they can be read again (P8)', async () => {
     const rig = await IntakeRig.open();
     await submit(rig, recordText('one'), recordText('two'), 'nonsense');
-    const damage = { from: 2n, to: 3n, reason: 'wrong CRC' };
+    const damage = { from: 2n, to: 3n, file: 'journal/1.log', reason: 'wrong CRC' };
     rig.journal.pretendDamage(damage);
     const counter = await EventCounter.open(rig);
     await catchUp(rig, counter);

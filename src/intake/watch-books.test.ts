@@ -161,7 +161,7 @@ describe('one check', () => {
 
   test('damaged entries are passed over and counted as unreadable, and all others are in the books (P8)', async () => {
     const rig = await rigWith(10);
-    const damage = { from: 4n, to: 6n, reason: 'the frame at byte 99 is damaged' };
+    const damage = { from: 4n, to: 6n, file: 'journal/1.log', reason: 'the frame at byte 99 is damaged' };
     const read: Journal['read'] = async (after, limit) => {
       if (after + 1n >= damage.from && after < damage.to) throw new JournalDamaged(damage);
       const entries = await rig.journal.read(after, limit);
@@ -417,7 +417,7 @@ describe('saved books', () => {
 
   test('entries that go bad after they were taken stay in the saved count; a range that was passed over and is whole again is counted', async () => {
     const rig = await rigWith(10);
-    const damage = { from: 4n, to: 6n, reason: 'wrong CRC' };
+    const damage = { from: 4n, to: 6n, file: 'journal/1.log', reason: 'wrong CRC' };
     const early = new Stated({ name: 'early', cursor: 10n, counts: [{ delivered: 10 }] });
     await startBooks(rig, [early]).minute();
     rig.journal.pretendDamage(damage);
@@ -448,7 +448,7 @@ describe('saved books', () => {
     const books = booksOf(rig, [follower]);
     const rows = async () => (await books.check({ isHurried: true })).rows().map(figures);
     expect(await rows()).toEqual([[10, 2, 0, 8, 0]]);
-    rig.journal.pretendDamage({ from: 4n, to: 6n, reason: 'wrong CRC' });
+    rig.journal.pretendDamage({ from: 4n, to: 6n, file: 'journal/1.log', reason: 'wrong CRC' });
     follower.cursorAt = 3n;
     follower.counted = [{ delivered: 3 }];
     expect(await rows()).toEqual([[10, 3, 0, 7, 0]]);

@@ -332,8 +332,8 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
             stack: stackOf(error),
           });
       };
-      const reportPassedOver = (name: string, { from, to, reason }: JournalDamage) =>
-        log.error(`follower ${name} goes on without journal entries ${from} to ${to}: ${reason}; see \`snowtrail doctor\``);
+      const reportPassedOver = (name: string, { from, to, file, reason }: JournalDamage) =>
+        log.error(`follower ${name} goes on without journal entries ${from} to ${to}: ${file}: ${reason}; see \`snowtrail doctor\``);
       await Promise.all([
         ...followers.map((follower) =>
           runFollower({ follower, journal, clock, chance, gatherMs: options.gatherMs ?? 0, report, reportPassedOver }, signal),
@@ -393,8 +393,8 @@ function reportScrub(log: ServerLog, problem: ScrubProblem): void {
     log.error(`the journal could not be looked through for damage: ${messageOf(problem.error)}`);
     return;
   }
-  const { from, to, reason } = problem.damage;
-  log.error(`journal entries ${from} to ${to} are damaged: ${reason}; see \`snowtrail doctor\``);
+  const { from, to, file, reason } = problem.damage;
+  log.error(`journal entries ${from} to ${to} are damaged: ${file}: ${reason}; see \`snowtrail doctor\``);
 }
 
 function reportLost(log: ServerLog, found: ScrubFinding): void {

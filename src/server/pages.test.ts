@@ -67,7 +67,7 @@ describe('createPages', () => {
 
   test('damage of the journal makes the server unready and is named', async () => {
     const { rig } = await open();
-    const journal = { ...rig.journal, damage: () => [{ from: 1n, to: 2n, reason: 'wrong CRC' }] };
+    const journal = { ...rig.journal, damage: () => [{ from: 1n, to: 2n, file: 'journal/1.log', reason: 'wrong CRC' }] };
     const { get } = await open({ journal });
     expect((await get('/readyz')).body).toContain('entries 1 to 2 are damaged');
     expect((await get('/metrics')).body).toContain('snowtrail_journal_damaged_ranges 1\n');

@@ -20,7 +20,7 @@ const record = (id: string, more: object = {}) => ({ kind: 'record' as const, by
 async function openOlder() {
   const rig = await IntakeRig.open();
   await acceptEvents(rig.stores, callOf(OWNER), [record('one'), record('two')], { source: 'record', createAccounts: false });
-  const range = { from: '1', to: '2', reason: 'damaged', countedTo: '0', receivedToMs: rig.clock.nowMs() };
+  const range = { from: '1', to: '2', file: 'journal/1.log', reason: 'damaged', countedTo: '0', receivedToMs: rig.clock.nowMs() };
   await rig.catalog.commit(
     ['accounting', 'history'].flatMap((follower): CatalogChange[] => [
       { key: ['cursor', follower], value: { sequence: follower === 'history' ? '2' : '100' }, expected: 0 },

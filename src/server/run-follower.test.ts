@@ -113,7 +113,7 @@ describe('runFollower', () => {
 
   test('an entry that cannot be read stops a follower that must be complete: going on would skip it', async () => {
     const rig = await IntakeRig.open();
-    const read = () => Promise.reject(new JournalDamaged({ from: 1n, to: 2n, reason: 'wrong CRC' }));
+    const read = () => Promise.reject(new JournalDamaged({ from: 1n, to: 2n, file: 'journal/1.log', reason: 'wrong CRC' }));
     const { states, ended } = start(rig, new Notebook(), { ...rig.journal, read });
     await ended;
     expect(states).toMatchObject([{ state: 'stopped', problem: expect.stringContaining('entries 1 to 2') }]);
@@ -124,7 +124,7 @@ describe('runFollower', () => {
     const notebook: Notebook & Pick<Follower, 'passOver'> = new Notebook();
     notebook.passOver = async ({ to }) => void notebook.taken.push(to);
     await submit(rig, 'one', 'two', 'three', 'four');
-    rig.journal.pretendDamage({ from: 2n, to: 3n, reason: 'wrong CRC' });
+    rig.journal.pretendDamage({ from: 2n, to: 3n, file: 'journal/1.log', reason: 'wrong CRC' });
     const finished = new Promise<void>((resolve) => {
       notebook.onTake = () => notebook.cursor() === 4n && resolve();
     });

@@ -94,7 +94,9 @@ export interface JournalDamage {
   readonly from: bigint;
   /** Last sequence that is unreadable. */
   readonly to: bigint;
-  /** The file and what is wrong with it. */
+  /** Path of the file that they are in, or of the folder that lacks it. */
+  readonly file: string;
+  /** What is wrong with it. */
   readonly reason: string;
 }
 
@@ -175,7 +177,7 @@ export class JournalDamaged extends Error {
   readonly damage: JournalDamage;
 
   constructor(damage: JournalDamage) {
-    super(`journal entries ${damage.from} to ${damage.to} cannot be read: ${damage.reason}`);
+    super(`journal entries ${damage.from} to ${damage.to} cannot be read: ${damage.file}: ${damage.reason}`);
     this.damage = damage;
   }
 }

@@ -24,6 +24,7 @@ export interface PassedOver extends JournalDamage {
 interface StoredRange {
   readonly from: string;
   readonly to: string;
+  readonly file: string;
   readonly reason: string;
   readonly countedTo: string;
   readonly receivedToMs: EpochMs;
@@ -37,6 +38,7 @@ export async function listPassedOver(catalog: Pick<Catalog, 'list'>, follower: s
   return documents.map(({ value }) => ({
     from: BigInt(value.from),
     to: BigInt(value.to),
+    file: value.file,
     reason: value.reason,
     countedTo: BigInt(value.countedTo),
     receivedToMs: value.receivedToMs,
@@ -45,8 +47,8 @@ export async function listPassedOver(catalog: Pick<Catalog, 'list'>, follower: s
 
 /** Keeps a range. */
 export function keepPassedOver(follower: string, range: PassedOver): CatalogChange {
-  const { from, to, reason, countedTo, receivedToMs } = range;
-  const value: StoredRange = { from: `${from}`, to: `${to}`, reason, countedTo: `${countedTo}`, receivedToMs };
+  const { from, to, file, reason, countedTo, receivedToMs } = range;
+  const value: StoredRange = { from: `${from}`, to: `${to}`, file, reason, countedTo: `${countedTo}`, receivedToMs };
   return { key: keyOf(follower, range), value, expected: 'any' };
 }
 
@@ -75,7 +77,14 @@ export async function newRanges(
   const ranges: PassedOver[] = [];
   const add = (first: bigint, to: bigint): void => {
     if (first <= to)
-      ranges.push({ from: first, to, reason: damage.reason, countedTo: at.countedTo < first ? 0n : at.countedTo, receivedToMs });
+      ranges.push({
+        from: first,
+        to,
+        file: damage.file,
+        reason: damage.reason,
+        countedTo: at.countedTo < first ? 0n : at.countedTo,
+        receivedToMs,
+      });
   };
   let next = from;
   for (const known of at.known.filter((each) => each.to >= from && each.from <= damage.to)) {

@@ -23,8 +23,8 @@ describe('findProblems', () => {
     const problems = findProblems(
       {
         Journal: { State: 'full', Reason: 'less than the reserve is free', Head: '2' },
-        Damage: [{ From: '1', To: '2', Reason: 'checksum' }],
-        PassedOver: [{ Follower: 'history', From: '1', To: '2', Reason: 'wrong CRC' }],
+        Damage: [{ From: '1', To: '2', File: 'journal/1.log', Reason: 'checksum' }],
+        PassedOver: [{ Follower: 'history', From: '1', To: '2', File: 'journal/1.log', Reason: 'wrong CRC' }],
         HistoryDropped: [{ Run: '7.run', From: '3', To: '9', Reason: 'a page has a wrong checksum' }],
         Followers: [
           { Name: 'tree', State: 'stopped', Problem: 'a bug' },
@@ -39,8 +39,8 @@ describe('findProblems', () => {
     );
     expect(problems.map(({ Problem }) => Problem)).toEqual([
       'the journal takes no events (full): less than the reserve is free',
-      'journal entries 1 to 2 cannot be read: checksum',
-      'follower history went on without journal entries 1 to 2, which were damaged: wrong CRC',
+      'journal entries 1 to 2 cannot be read: journal/1.log: checksum',
+      'follower history went on without journal entries 1 to 2, which were damaged: journal/1.log: wrong CRC',
       'part 7.run of the history index (entries 3 to 9) was damaged and dropped: a page has a wrong checksum',
       'follower tree has stopped: a bug',
       'follower trail/x cannot go on for now: no answer',

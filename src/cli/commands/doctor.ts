@@ -20,10 +20,18 @@ interface DoctorOptions extends GlobalOptions {
 
 interface Health {
   readonly Journal: { readonly State: string; readonly Reason?: string; readonly Head: string };
-  readonly Damage: readonly { readonly From: string; readonly To: string; readonly Reason?: string }[];
-  readonly PassedOver: readonly { readonly Follower: string; readonly From: string; readonly To: string; readonly Reason: string }[];
+  readonly Damage: readonly Damage[];
+  readonly PassedOver: readonly (Damage & { readonly Follower: string })[];
   readonly HistoryDropped: readonly { readonly Run: string; readonly From: string; readonly To: string; readonly Reason: string }[];
   readonly Followers: readonly { readonly Name: string; readonly State: string; readonly Problem?: string; readonly Lag?: number }[];
+}
+
+/** Entries of the journal that cannot be read: where they are, and why. */
+interface Damage {
+  readonly From: string;
+  readonly To: string;
+  readonly File: string;
+  readonly Reason: string;
 }
 
 interface Accounting {
@@ -252,15 +260,15 @@ function findInHealth(health: Health): readonly Finding[] {
           : 'free space or repair the disk, then start the server again; callers keep what was refused and may send it again',
     });
   }
-  for (const { From, To, Reason } of Damage) {
+  for (const { From, To, File, Reason } of Damage) {
     findings.push({
-      Problem: `journal entries ${From} to ${To} cannot be read: ${Reason ?? 'no reason given'}`,
+      Problem: `journal entries ${From} to ${To} cannot be read: ${File}: ${Reason}`,
       Advice: 'keep a copy of the data directory; put the segment back from a backup, then start the server again',
     });
   }
-  for (const { Follower, From, To, Reason } of PassedOver) {
+  for (const { Follower, From, To, File, Reason } of PassedOver) {
     findings.push({
-      Problem: `follower ${Follower} went on without journal entries ${From} to ${To}, which were damaged: ${Reason}`,
+      Problem: `follower ${Follower} went on without journal entries ${From} to ${To}, which were damaged: ${File}: ${Reason}`,
       Advice: 'answers that may lack them say so; once the segment is back from a backup, the next start takes them in',
     });
   }

@@ -146,7 +146,7 @@ describe('a flipped bit', () => {
     const position = files.bytesOf(path!).indexOf('"eventID":"30"');
     files.tamper(path!, flipAt(position, 0));
     const journal = await openOver(files);
-    expect(journal.damage()).toMatchObject([{ from: 31n, to: 31n, reason: expect.stringContaining(path!) }]);
+    expect(journal.damage()).toMatchObject([{ from: 31n, to: 31n, file: path!, reason: expect.any(String) }]);
     expect((await journal.read(0n, 100)).length).toBe(30);
     await expect(journal.read(30n, 100)).rejects.toThrow(JournalDamaged);
     expect((await journal.read(31n, 100)).map(textOf)).toEqual(entries.slice(31).map(textOf));
@@ -384,7 +384,7 @@ describe('bytes that the device does not read (F11)', () => {
       const clock = sleepingClock();
       const journal = await openOver(device, { clock });
       await journal.scrub();
-      expect(journal.damage()).toEqual([{ from: expect.any(BigInt), to: expect.any(BigInt), reason: expect.stringContaining(path!) }]);
+      expect(journal.damage()).toEqual([{ from: expect.any(BigInt), to: expect.any(BigInt), file: path!, reason: expect.any(String) }]);
       expect(journal.damage()[0]!.reason).toMatch(/the device does not read bytes \d+ to \d+ \(EIO\)/);
       expect(clock.nowMs()).toBeLessThanOrEqual(5_000);
       await journal.close();
@@ -420,9 +420,9 @@ describe('bytes that the device does not read (F11)', () => {
     const found: string[] = [];
     for (const entry of entries) found.push(...(await readEach(journal, [entry])));
     expect(clock.nowMs()).toBeLessThanOrEqual(6_000);
-    const inFile = journal.damage().map(({ reason }) => reason);
+    const inFile = journal.damage().map(({ file }) => file);
     expect(inFile.length).toBeGreaterThan(10);
-    expect(inFile).toEqual(inFile.map(() => expect.stringContaining(path!)));
+    expect(inFile).toEqual(inFile.map(() => path!));
     const lost = found.filter((entry) => entry === 'damaged').length;
     expect(journal.damage()).toMatchObject([{ from: 1n }, ...Array.from({ length: inFile.length - 1 }, () => ({}))]);
     expect(journal.damage().at(-1)).toMatchObject({ to: BigInt(lost) });
@@ -569,9 +569,9 @@ describe('bytes that the device does not read (F11)', () => {
     const journal = await openOver(device, { clock: sleepingClock(), cacheBytes: 0 });
     bad.set(first!, ALL);
     const found = await journal.scrub();
-    expect(found.at(-1)!.reason).toContain(third!);
+    expect(found.at(-1)!.file).toBe(third!);
     expect(journal.damage()).toEqual(found);
-    expect(new Set(found.slice(0, -1).map(({ reason }) => reason.split(':')[0]))).toEqual(new Set([first]));
+    expect(new Set(found.slice(0, -1).map(({ file }) => file))).toEqual(new Set([first]));
     await journal.close();
   });
 });

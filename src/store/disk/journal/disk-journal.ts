@@ -787,7 +787,8 @@ class SegmentedJournal implements DiskJournal {
     const options = { ...this.#shared(), folder: this.#folder, first, last, salt: this.#salt };
     const sealed = await openSealedSegment(options, new Patience(this.#options.clock));
     // The log file stays, and wins at the next start.
-    if (sealed.damages.length > 0) throw new Error(`what was just sealed cannot be read: ${sealed.damages[0]!.reason}`);
+    if (sealed.damages.length > 0)
+      throw new Error(`what was just sealed cannot be read: ${sealed.damages[0]!.file}: ${sealed.damages[0]!.reason}`);
     this.#segments[this.#segments.indexOf(log)] = sealed;
     this.#sealedIds.add(sealed);
     const logs = this.#segments.filter((segment) => segment instanceof LogSegment && segment !== this.#active);

@@ -20,8 +20,8 @@ export interface Segment {
 }
 
 /** Damage of rows of a segment. */
-export function damageOf(path: string, from: number, to: number, reason: string): JournalDamage {
-  return { from: BigInt(from), to: BigInt(to), reason: `${path}: ${reason}` };
+export function damageOf(file: string, from: number, to: number, reason: string): JournalDamage {
+  return { from: BigInt(from), to: BigInt(to), file, reason };
 }
 
 /** What the holes of a scanned log file are, in order. */
