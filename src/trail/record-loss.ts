@@ -23,7 +23,7 @@ export interface TrailLoss {
   readonly receipt: number;
   /** `put-again`: it was gone, and is put again with the announced bytes. `gone`: it is gone. `differs`: it has another size. */
   readonly outcome: 'put-again' | 'gone' | 'differs';
-  /** When that was found. */
+  /** When that was found; while it could not be put again, when it was found first. */
   readonly foundAtMs: EpochMs;
 }
 
@@ -43,7 +43,8 @@ export interface LossDeps {
 
 /**
  * Makes the loss a durable fact. To be called before the object is put again.
- * One that is still gone, or still differs, is on record already and is not noted again.
+ * One that is still gone, still differs, or has the time of one that could not be put again yet, is on record already and is not
+ * noted again.
  * @throws JournalFull, JournalFailed
  */
 export async function recordLoss(deps: LossDeps, trail: TrailId, loss: TrailLoss): Promise<void> {
@@ -65,7 +66,8 @@ export async function recordLoss(deps: LossDeps, trail: TrailId, loss: TrailLoss
   ]);
   const found = await deps.catalog.get<TrailLosses>(lossesKey(trail));
   const { total, newest } = found?.value ?? NO_LOSSES;
-  const isListed = newest.some((other) => other.key === key && other.bucket === bucket && other.outcome === outcome);
+  const isSame = (other: TrailLoss) => outcome !== 'put-again' || other.foundAtMs === foundAtMs;
+  const isListed = newest.some((other) => other.key === key && other.bucket === bucket && other.outcome === outcome && isSame(other));
   // A process that ended between the two has left the fact alone: then it is listed now.
   if (verdict?.kind === 'repeated' && (isListed || newest.length === NEWEST_MAX)) return;
   const value: TrailLosses = { total: total + 1, newest: [...newest, loss].slice(-NEWEST_MAX) };

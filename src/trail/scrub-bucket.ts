@@ -16,6 +16,7 @@ import { parseReceipt, type Receipt, type ReceiptObject } from '../tlog/receipt.
 import { toHex } from '../tlog/text.ts';
 import { loadTrail } from './load-trail.ts';
 import { receiptKey } from './make-receipt.ts';
+import { OpenLosses } from './open-losses.ts';
 import { DeliveryFailed, GZIP_JSON, type PutDeps, putObject, RECEIPT_TEXT, untilAnswered } from './put-object.ts';
 import { isSameTarget, newestPlaced, placeOfReceipt } from './receipt-places.ts';
 import { recordLoss, type TrailLoss } from './record-loss.ts';
@@ -53,7 +54,7 @@ export async function scrubBucket(deps: ScrubDeps, trail: TrailId, signal: Abort
   const { spans } = state.receipts;
   const target = newestPlaced(spans, state.receipts.number)?.target;
   if (target === undefined || !isSameTarget(target, state.settings.target)) return;
-  const look = new BucketLook(deps, trail, target, signal, tell);
+  const look = new BucketLook(deps, trail, { target, open: await OpenLosses.read(deps, trail) }, signal, tell);
   const sinceMs = deps.clock.nowMs() - WINDOW_MS;
 
   // The hash of each receipt is in the next one; the newest one's, in the state.
@@ -97,6 +98,7 @@ class BucketLook {
   readonly #trail: TrailId;
   readonly #target: TrailTarget;
   readonly #tell: (lost: LostObject) => void;
+  readonly #open: OpenLosses;
   #hasAccess = false;
   /** Whether the bucket has said of any object whether it is there. */
   #isTold = false;
@@ -106,11 +108,18 @@ class BucketLook {
    */
   readonly #refused: { readonly wanted: Wanted; readonly make: MakeAgain; readonly error: unknown }[] = [];
 
-  constructor(deps: ScrubDeps, trail: TrailId, target: TrailTarget, stop: AbortSignal, tell: (lost: LostObject) => void) {
+  constructor(
+    deps: ScrubDeps,
+    trail: TrailId,
+    { target, open }: { readonly target: TrailTarget; readonly open: OpenLosses },
+    stop: AbortSignal,
+    tell: (lost: LostObject) => void,
+  ) {
     const { putTimeoutMs } = { ...TRAIL_SETTINGS, ...deps.settings };
     this.#deps = { ...deps, alreadyPut: new Set<string>(), putTimeoutMs, stop };
     this.#trail = trail;
     this.#target = target;
+    this.#open = open;
     this.#tell = tell;
   }
 
@@ -121,8 +130,9 @@ class BucketLook {
     try {
       const found = await untilAnswered(this.#deps, `looking for \`${bucket}/${wanted.key}\``, objects.head(bucket, wanted.key));
       this.#isTold = true;
-      if (found === undefined) await this.#lost(wanted, make);
-      else if (found.sizeBytes !== wanted.sizeBytes) await this.#note(wanted, 'differs');
+      if (found === undefined) return await this.#lost(wanted, make);
+      await this.#open.end(bucket, wanted.key);
+      if (found.sizeBytes !== wanted.sizeBytes) await this.#note(wanted, { outcome: 'differs', foundAtMs: this.#deps.clock.nowMs() });
     } catch (error) {
       if (!(error instanceof DeliveryFailed && error.reason === 'AccessDenied') || this.#refused.length >= REFUSED_MAX) throw error;
       this.#refused.push({ wanted, make, error });
@@ -133,19 +143,26 @@ class BucketLook {
   async finish(): Promise<void> {
     if (this.#refused.length > 0 && !this.#isTold) throw this.#refused[0]!.error;
     for (const { wanted, make } of this.#refused) if (!this.#deps.stop.aborted) await this.#lost(wanted, make);
+    if (!this.#deps.stop.aborted) await this.#open.forgetOthers();
   }
 
   async #lost(wanted: Wanted, make: MakeAgain): Promise<void> {
+    const nowMs = this.#deps.clock.nowMs();
     const again = await make();
-    if (again === undefined) return this.#note(wanted, 'gone');
+    if (again === undefined) return this.#note(wanted, { outcome: 'gone', foundAtMs: nowMs });
     if (!this.#hasAccess) await requireAccess(this.#deps, this.#trail, this.#target);
     this.#hasAccess = true;
-    await this.#note(wanted, 'put-again', () => putObject(this.#deps, { bucket: this.#target.bucket, key: wanted.key, ...again }));
+    const { bucket } = this.#target;
+    const foundAtMs = await this.#open.begin(bucket, wanted.key, nowMs);
+    await this.#note(wanted, { outcome: 'put-again', foundAtMs }, async () => {
+      await putObject(this.#deps, { bucket, key: wanted.key, ...again });
+      await this.#open.end(bucket, wanted.key);
+    });
   }
 
   /** On record first, then mended, then told. */
-  async #note({ receipt, key }: Wanted, outcome: TrailLoss['outcome'], mend?: () => Promise<void>): Promise<void> {
-    const loss = { bucket: this.#target.bucket, key, receipt, outcome, foundAtMs: this.#deps.clock.nowMs() };
+  async #note({ receipt, key }: Wanted, found: Pick<TrailLoss, 'outcome' | 'foundAtMs'>, mend?: () => Promise<void>): Promise<void> {
+    const loss = { bucket: this.#target.bucket, key, receipt, ...found };
     await recordLoss(this.#deps, this.#trail, loss);
     await mend?.();
     this.#tell({ ...loss, trail: followerName(this.#trail) });

@@ -108,6 +108,37 @@ describe('a bucket that loses what was delivered to it (F20)', () => {
     expect((objects as readonly { Key: string }[]).filter(({ Key }) => Key === log).length).toBeGreaterThanOrEqual(2);
   });
 
+  test('what could not be put again is noted once, until it is back; then its next loss is another one', async () => {
+    const { rig, trails, keysOf } = await deliver();
+    const [log] = await keysOf('CloudTrail');
+    const noted = async () => {
+      const { Trails } = (await rig.send(trails, 'GetTrailEvidence', {})) as { Trails: readonly Record<string, unknown>[] };
+      const facts = (await rig.journal.read(0n, 1_000)).filter(({ factKind }) => factKind === 'loss');
+      return [facts.length, Trails[0]!['LostObjectCount']];
+    };
+    const fails = async (kind: 'refused' | 'taken') => {
+      rig.fault = { store: 'objects', method: 'put', nth: 1 + (rig.calls.get('objects.put') ?? 0), kind, isCrash: false };
+      expect(outcomes(await scrub(trails))).toEqual([expect.stringContaining('DeliveryFailed')]);
+      rig.fault = undefined;
+      await rig.clock.advance(1_000);
+    };
+    await rig.objects.delete(NAME, log!);
+    await fails('refused');
+    await fails('refused');
+    expect(await noted()).toEqual([1, 1]);
+    expect(outcomes(await scrub(trails))).toEqual(['put-again']);
+    expect(await noted()).toEqual([1, 1]);
+    await rig.clock.advance(1_000);
+    await rig.objects.delete(NAME, log!);
+    // Put, and the answer was lost: the next look sees that it is back.
+    await fails('taken');
+    expect(await scrub(trails)).toEqual([]);
+    expect(await noted()).toEqual([2, 2]);
+    await rig.objects.delete(NAME, log!);
+    expect(outcomes(await scrub(trails))).toEqual(['put-again']);
+    expect(await noted()).toEqual([3, 3]);
+  });
+
   test('a bucket that may not be listed refuses to speak of what is gone: that is put again', async () => {
     const { rig, trails, keysOf } = await deliver();
     const [log] = await keysOf('CloudTrail');
