@@ -42,7 +42,7 @@ export function formatArn({ partition, service, region, account, resource }: Arn
  * The name that people use for the resource of an ARN: its last segment.
  *
  * Names with slashes stay whole: S3 keys, log groups, secrets, parameters.
- * A text that is no ARN is its own name.
+ * A text that is no ARN, or one that names nothing, is its own name.
  */
 export function resourceNameOf(text: string): string {
   const arn = parseArn(text);
@@ -51,14 +51,15 @@ export function resourceNameOf(text: string): string {
   switch (service) {
     case 's3': {
       const slash = resource.indexOf('/');
-      return slash === -1 || slash === resource.length - 1 ? resource.replace(/\/$/, '') : resource.slice(slash + 1);
+      if (slash !== -1 && slash < resource.length - 1) return resource.slice(slash + 1);
+      return resource.replace(/\/$/, '') || text;
     }
     case 'logs':
       return /^log-group:([^:]+)/.exec(resource)?.[1] ?? lastSegment(resource);
     case 'secretsmanager':
-      return resource.replace(/^secret:/, '');
+      return resource.replace(/^secret:/, '') || text;
     case 'ssm':
-      return resource.startsWith('parameter/') ? parameterName(resource.slice('parameter/'.length)) : lastSegment(resource);
+      return resource.startsWith('parameter/') ? parameterName(resource.slice('parameter/'.length)) || text : lastSegment(resource);
     default:
       return lastSegment(resource);
   }

@@ -6,13 +6,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { sentenceFlaws } from '../../test/support/sentence-flaws.ts';
 import { testDataFolder } from '../../test/support/test-data.ts';
 import { encodeLogFile } from '../logfile/encode-log-file.ts';
 import { parseEvent, readKnownEvent } from './parse-event.ts';
 import { readBrief } from './read-brief.ts';
 import { sentenceOf } from './sentence.ts';
 import { sliceRecords } from './slice-records.ts';
-import type { AccountId, Event, EventDefaults, Region } from './types.ts';
+import type { AccountId, Event, EventDefaults, JsonObject, Region } from './types.ts';
 
 const defaults: EventDefaults = {
   account: '999999999999' as AccountId,
@@ -144,5 +145,25 @@ describe.skipIf(folder === undefined)('every collected record', () => {
 
   test('has a sentence of one line', () => {
     for (const event of accepted) expect(sentenceOf(event)).toMatch(/^[\x20-\x7e…]{20,900}$/);
+  });
+
+  test('has a sentence that reads as English: nothing dangles, is empty or is missing', () => {
+    const flawed = accepted.map(sentenceOf).filter((sentence) => sentenceFlaws(sentence).length > 0);
+    expect(flawed).toEqual([]);
+  });
+
+  test('has such a sentence also with its resources and parameters left out', () => {
+    const bare = accepted.flatMap(({ bytes, account, region }) => {
+      const {
+        resources: _,
+        requestParameters: __,
+        responseElements: ___,
+        ...rest
+      } = JSON.parse(Buffer.from(bytes).toString()) as JsonObject;
+      const event = readKnownEvent(Buffer.from(JSON.stringify(rest)), { ...defaults, account, region }, tools);
+      return event === undefined ? [] : [sentenceOf(event)];
+    });
+    expect(bare).toHaveLength(accepted.length);
+    expect(bare.filter((sentence) => sentenceFlaws(sentence).length > 0)).toEqual([]);
   });
 });

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { sentenceFlaws } from '../../test/support/sentence-flaws.ts';
 import { resolveActor } from './actor.ts';
 import { parseEvent } from './parse-event.ts';
 import { sentenceOf } from './sentence.ts';
@@ -19,6 +21,23 @@ function read(bytes: Uint8Array): Event {
   if (outcome.kind === 'refused') throw new Error(outcome.reason);
   return outcome.event;
 }
+
+const VERB_NAMES = [
+  'Create',
+  'Put',
+  'Get',
+  'Tag',
+  'Decrypt',
+  'Encrypt',
+  'Sign',
+  'Verify',
+  'Publish',
+  'Subscribe',
+  'Add',
+  'Head',
+  'Generate',
+  'Frobnicate',
+];
 
 /** The sentence of a record with ordinary members beside the given ones. */
 function sentence(record: object): string {
@@ -291,6 +310,62 @@ describe('the action', () => {
     ],
     [{ eventSource: 'signin.amazonaws.com', eventName: 'CheckMfa', responseElements: { CheckMfa: 'Success' } }, 'passed the MFA check'],
     [{ eventSource: 'signin.amazonaws.com', eventName: 'SwitchRole' }, 'switched role in the console'],
+    [{ eventSource: 'kms.amazonaws.com', eventName: 'Decrypt' }, 'called Decrypt of kms.amazonaws.com'],
+    [{ eventSource: 'sns.amazonaws.com', eventName: 'Publish' }, 'called Publish of sns.amazonaws.com'],
+    [
+      {
+        eventSource: 'sns.amazonaws.com',
+        eventName: 'Publish',
+        resources: [{ type: 'AWS::SNS::Topic', ARN: 'arn:aws:sns:us-east-1:111111111111:t' }],
+      },
+      'published to topic t',
+    ],
+    [
+      {
+        eventSource: 'sns.amazonaws.com',
+        eventName: 'Subscribe',
+        resources: [{ type: 'AWS::SNS::Topic', ARN: 'arn:aws:sns:us-east-1:111111111111:t' }],
+      },
+      'subscribed to topic t',
+    ],
+    [
+      {
+        eventSource: 'kms.amazonaws.com',
+        eventName: 'GenerateDataKey',
+        resources: [{ type: 'AWS::KMS::Key', ARN: 'arn:aws:kms:us-east-1:111111111111:key/k-1' }],
+      },
+      'generated data key with key k-1',
+    ],
+    [
+      { eventSource: 'iam.amazonaws.com', eventName: 'AddUserToGroup', requestParameters: { userName: 'bob', groupName: 'Admin' } },
+      'added user bob to group Admin',
+    ],
+    [{ eventSource: 'iam.amazonaws.com', eventName: 'AddUserToGroup' }, 'added user to group'],
+    [
+      { eventSource: 'iam.amazonaws.com', eventName: 'ListGroupsForUser', requestParameters: { userName: 'bob' } },
+      'listed groups for user bob',
+    ],
+    [
+      {
+        eventSource: 'kms.amazonaws.com',
+        eventName: 'TagResource',
+        resources: [{ type: 'AWS::KMS::Key', ARN: 'arn:aws:kms:us-east-1:111111111111:key/k-1' }],
+      },
+      'tagged key k-1',
+    ],
+    [
+      {
+        eventSource: 'sns.amazonaws.com',
+        eventName: 'ListTagsForResource',
+        resources: [{ type: 'AWS::SNS::Topic', ARN: 'arn:aws:sns:us-east-1:111111111111:t' }],
+      },
+      'listed tags for topic t',
+    ],
+    [{ eventName: 'PutObject', requestParameters: { bucketName: 'b', key: 'k/x.csv' } }, 'wrote object k/x.csv to bucket b'],
+    [{ eventName: 'PutBucketAcl', requestParameters: { bucketName: 'b' } }, 'set bucket ACL on bucket b'],
+    [{ eventName: 'GetObject', resources: [{ type: 'AWS::S3::Object', ARN: 'arn:aws:s3:::/' }] }, 'read object arn:aws:s3:::/'],
+    // Something would have to follow.
+    [{ eventName: 'ListResourcesFor' }, 'called ListResourcesFor of s3.amazonaws.com'],
     [{ eventSource: 'example.amazonaws.com', eventName: 'FrobnicateThings' }, 'called FrobnicateThings of example.amazonaws.com'],
     [{ eventSource: 'kms.amazonaws.com', eventName: 'KeyRotated', eventType: 'AwsServiceEvent' }, 'reported KeyRotated'],
     [{ eventName: '' }, 'did something that the record does not name'],
@@ -324,6 +399,9 @@ describe('place and client', () => {
     [{}, 'from 203.0.113.7 with aws-cli/2.15'],
     [{ userAgent: '[aws-cli/1.18.136 Python/3.8.5]' }, 'from 203.0.113.7 with aws-cli/1.18.136'],
     [{ userAgent: 'Mozilla/5.0 (X11; Linux x86_64)' }, 'from 203.0.113.7 with a browser'],
+    [{ userAgent: '[S3Console/0.4, aws-internal/3 aws-sdk-java/1.11.1030]' }, 'from 203.0.113.7 with the console'],
+    [{ userAgent: 'console.aws.amazon.com' }, 'from 203.0.113.7 with the console'],
+    [{ userAgent: 'AWS CloudWatch Console' }, 'from 203.0.113.7 with the console'],
     [{ userAgent: 'console.ec2.amazonaws.com' }, 'from 203.0.113.7 with the console'],
     [{ userAgent: 'APN/1.0 HashiCorp/1.0 Terraform/1.1.2 (+https://www.terraform.io)' }, 'from 203.0.113.7 with Terraform/1.1.2'],
     [{ userAgent: undefined }, 'from 203.0.113.7'],
@@ -348,6 +426,47 @@ test('an insight is told as what CloudTrail noticed', () => {
   };
   expect(sentence({ eventName: undefined, eventSource: undefined, eventType: 'AwsCloudTrailInsight', insightDetails })).toBe(
     'CloudTrail Insights saw the start of an unusual rate of errors of RunInstances of ec2.amazonaws.com with Client.InstanceLimitExceeded at 2025-09-24 02:11:07 UTC',
+  );
+});
+
+test('whatever members a record has, its sentence reads as English', () => {
+  const text = fc.oneof(fc.constantFrom('', ' ', 'alice', 'arn:aws:iam::111111111111:role/x', 'arn:aws:s3:::/', '\u202e\n'), fc.string());
+  const maybe = <Value>(value: fc.Arbitrary<Value>) => fc.option(value, { nil: undefined });
+  const name = fc
+    .tuple(
+      fc.constantFrom(...VERB_NAMES),
+      fc.array(fc.constantFrom('Bucket', 'Key', 'User', 'To', 'For', 'From', 'Resource', 'Resources', 'Data'), { maxLength: 4 }),
+    )
+    .map((words) => words.flat().join(''));
+  const record = fc.record({
+    userIdentity: maybe(
+      fc.record({
+        type: fc.constantFrom('Root', 'IAMUser', 'AWSAccount', 'AWSService', 'AssumedRole', ''),
+        userName: maybe(text),
+        invokedBy: maybe(text),
+        accountId: maybe(fc.constant('111111111111')),
+      }),
+    ),
+    eventName: fc.oneof(name, text),
+    eventSource: maybe(text),
+    sourceIPAddress: maybe(text),
+    userAgent: maybe(text),
+    errorCode: maybe(text),
+    errorMessage: maybe(text),
+    resources: maybe(
+      fc.array(fc.record({ type: maybe(fc.constantFrom('AWS::KMS::Key', 'AWS::S3::Bucket', 'AWS::IAM::User', '')), ARN: text }), {
+        maxLength: 5,
+      }),
+    ),
+    requestParameters: maybe(fc.record({ userName: text, bucketName: text, key: text, roleArn: text, roleSessionName: text })),
+  });
+  fc.assert(
+    fc.property(record, (each) => {
+      // Words of a record that stand alone may be prepositions themselves.
+      fc.pre(!/"(as|at|by|for|from|of|on|through|to|with|without|null|undefined|NaN)"/.test(JSON.stringify(each)));
+      expect(sentenceFlaws(sentence(each))).toEqual([]);
+    }),
+    { numRuns: 1_000 },
   );
 });
 

@@ -10,7 +10,7 @@
  */
 import { type Actor, resolveActor } from './actor.ts';
 import { resourceNameOf } from './arn.ts';
-import { describeAction, typeLabel } from './describe-action.ts';
+import { type ActionWords, describeAction, typeLabel } from './describe-action.ts';
 import { objectMember, textMember } from './members.ts';
 import { recordOf } from './record-of.ts';
 import { formatEventTime } from './times.ts';
@@ -26,15 +26,13 @@ export function sentenceOf(event: KnownEvent): string {
   const record = recordOf(event);
   if (event.category === 'Insight') return insightSentence(event, record);
   const actor = resolveActor(record);
-  return [
+  return joined([
     actorWords(actor),
     actionWords(event, record),
     timeWords(event),
     placeWords(actor, event, record),
     `(${outcomeWords(event, record)})`,
-  ]
-    .filter((words) => words !== '')
-    .join(' ');
+  ]);
 }
 
 // --- who ----------------------------------------------------------------------------------------------------------
@@ -117,15 +115,39 @@ function actionWords(event: KnownEvent, record: JsonObject): string {
   if (event.eventName === 'SwitchRole') return 'switched role in the console';
   if (event.eventName.startsWith('AssumeRole')) return assumeWords(event.eventName, request);
 
-  const { verb, noun, preposition } = describeAction(event.eventName);
-  if (verb === 'called' && textMember(record, 'eventType') === 'AwsServiceEvent') return `reported ${plain(event.eventName)}`;
+  const action = describeAction(event.eventName);
+  if (action.verb === 'called' && textMember(record, 'eventType') === 'AwsServiceEvent') return `reported ${plain(event.eventName)}`;
   const groups = groupByType(event.resources);
-  const own = groups.find(({ label }) => label !== '' && endsWithLabel(noun, label));
-  const other = groups.find((group) => group !== own);
-  const words = [verb, plainWords(noun), own === undefined ? '' : nameList(own.names)];
-  if (verb === 'called' && event.eventSource !== '') words.push(`of ${plain(event.eventSource)}`);
-  if (other !== undefined) words.push(otherWords(other, own === undefined && noun === '' ? '' : preposition));
-  return words.filter((word) => word !== '').join(' ');
+  // A verb alone with nothing that it was done to is no sentence: "published".
+  if (action.verb === 'called' || (action.noun === '' && groups.length === 0)) return calledWords(event, groups);
+  return joined([action.verb, ...objectWords(action, groups)]);
+}
+
+function calledWords(event: KnownEvent, groups: readonly ResourceGroup[]): string {
+  const service = event.eventSource === '' ? '' : `of ${plain(event.eventSource)}`;
+  return joined(['called', plain(event.eventName), service, groups[0] === undefined ? '' : groupWords(groups[0], 'on')]);
+}
+
+/** What it was done to. */
+function objectWords({ noun, preposition, alone }: ActionWords, groups: readonly ResourceGroup[]): readonly string[] {
+  // `user to group`: each of the two may have names of its own.
+  const [, head = noun, inner = '', tail = ''] = /^(.+?) (by|for|from|in|of|on|to|with) (.+)$/.exec(noun) ?? [];
+  const own = groups.find(({ label }) => endsWithLabel(head, label));
+  const second = groups.find((group) => group !== own && (endsWithLabel(tail, group.label) || isAnyResource(tail)));
+  const other = groups.find((group) => group !== own && group !== second);
+  const rest = other === undefined ? '' : groupWords(other, noun === '' ? alone : inner === '' ? preposition : 'of');
+  // `TagResource` names no kind of thing: what it was done to says it better.
+  if (isAnyResource(noun) && own === undefined && other !== undefined) return [groupWords(other, '')];
+  const secondWords = second !== undefined && isAnyResource(tail) ? groupWords(second, '') : joined([plainWords(tail), ...namesOf(second)]);
+  return [plainWords(head), ...namesOf(own), inner, secondWords, rest];
+}
+
+function namesOf(group: ResourceGroup | undefined): readonly string[] {
+  return group === undefined ? [] : [nameList(group.names)];
+}
+
+function isAnyResource(noun: string): boolean {
+  return noun === 'resource' || noun === 'resources';
 }
 
 function assumeWords(eventName: string, request: JsonObject | undefined): string {
@@ -133,13 +155,11 @@ function assumeWords(eventName: string, request: JsonObject | undefined): string
   const session = textMember(request, 'roleSessionName');
   const source = textMember(request, 'sourceIdentity');
   const how = eventName === 'AssumeRoleWithSAML' ? ' with SAML' : eventName === 'AssumeRoleWithWebIdentity' ? ' with a web identity' : '';
-  return [
+  return joined([
     `assumed ${role === undefined ? 'a role' : `role ${plain(resourceNameOf(role))}`}${how}`,
     session === undefined ? '' : `as session ${plain(session)}`,
     source === undefined ? '' : `for source identity ${plain(source)}`,
-  ]
-    .filter((words) => words !== '')
-    .join(' ');
+  ]);
 }
 
 interface ResourceGroup {
@@ -168,17 +188,17 @@ function typedFirst(resources: readonly EventResource[]): readonly EventResource
   return [...resources.filter(({ type }) => type !== undefined), ...resources.filter(({ type }) => type === undefined)];
 }
 
-/** `role policy` is about a policy, `instances` about an instance. */
+/** `role policy` is about a policy, `instances` about an instance; a `data key` is none of the keys that are resources. */
 function endsWithLabel(noun: string, label: string): boolean {
+  if (label === '' || noun === 'data key') return false;
   const words = noun.toLowerCase();
   const ending = label.toLowerCase();
   const candidates = [ending, `${ending}s`, ending.replace(/y$/, 'ies')];
   return candidates.some((candidate) => words === candidate || words.endsWith(` ${candidate}`));
 }
 
-function otherWords(group: ResourceGroup, preposition: string): string {
-  const thing = `${group.label === '' ? '' : `${plainWords(group.label)} `}${nameList(group.names)}`;
-  return preposition === '' ? thing : `${preposition} ${thing}`;
+function groupWords({ label, names }: ResourceGroup, preposition: string): string {
+  return joined([preposition, plainWords(label), nameList(names)]);
 }
 
 function nameList(names: readonly string[]): string {
@@ -206,13 +226,15 @@ function placeWords(actor: Actor, event: KnownEvent, record: JsonObject): string
   const isOwnService =
     address !== undefined && (address === actor.name || address === actor.invokedBy || address.startsWith('AWS Internal'));
   const client = clientWords(textMember(record, 'userAgent'));
-  return [
+  return joined([
     address === undefined || isOwnService ? '' : `from ${plain(address)}`,
     client === '' || client === address || client === actor.name || client === actor.invokedBy ? '' : `with ${plain(client, true)}`,
-  ]
-    .filter((words) => words !== '')
-    .join(' ');
+  ]);
 }
+
+/** What the web consoles of AWS call themselves. */
+const CONSOLES =
+  /^(signin\.amazonaws\.com$|console\.([a-z0-9-]+\.)*(amazonaws|aws\.amazon)\.com$|AWS-?Console|AWS [A-Za-z0-9]+ Console$|(S3|EC2)Console)/;
 
 /** The product that begins a user agent, such as `aws-cli/2.15.0`; empty for what AWS writes for itself. */
 function clientWords(userAgentText: string | undefined): string {
@@ -221,8 +243,7 @@ function clientWords(userAgentText: string | undefined): string {
   if (userAgent.startsWith('Mozilla/')) return 'a browser';
   // Partner tools put a mark of the partner network first: `APN/1.0 HashiCorp/1.0 Terraform/1.1.2 (+…) …`.
   if (userAgent.startsWith('APN/')) return userAgent.split(' ', 3)[2] ?? userAgent;
-  if (userAgent === 'signin.amazonaws.com' || /^console\..*amazonaws\.com$/.test(userAgent) || userAgent.startsWith('AWS-Console'))
-    return 'the console';
+  if (CONSOLES.test(userAgent)) return 'the console';
   return userAgent.split(/[\s,;\]]/, 1)[0] ?? '';
 }
 
@@ -252,22 +273,28 @@ function insightSentence(event: KnownEvent, record: JsonObject): string {
   const what = textMember(details, 'insightType') === 'ApiErrorRateInsight' ? 'errors' : 'calls';
   const error = textMember(details, 'errorCode');
   const edge = state === 'Start' ? 'the start of' : state === 'End' ? 'the end of' : '';
-  return [
+  return joined([
     'CloudTrail Insights saw',
     edge,
     `an unusual rate of ${what} of ${event.eventName === '' ? 'an API' : plain(event.eventName)}`,
     event.eventSource === '' ? '' : `of ${plain(event.eventSource)}`,
     error === undefined ? '' : `with ${plain(error)}`,
     timeWords(event),
-  ]
-    .filter((words) => words !== '')
-    .join(' ');
+  ]);
+}
+
+/** Words, without those that there is nothing to say for. */
+function joined(words: readonly string[]): string {
+  return words.filter((word) => word !== '').join(' ');
 }
 
 // --- untrusted words ----------------------------------------------------------------------------------------------
 
-/** Letters, digits and the marks of names, ARNs, addresses and user agents. No white space, no quote, no bracket. */
-const PLAIN = /^[\p{L}\p{N}_+=,.@:/*#$~%!?&|^-]+$/u;
+/**
+ * Letters, digits and the marks of names, ARNs, addresses and user agents. No white space, no quote, no bracket, no comma at an
+ * end, and not marks alone.
+ */
+const PLAIN = /^(?!,)(?=.*[\p{L}\p{N}])[\p{L}\p{N}_+=,.@:/*#$~%!?&|^-]+(?<!,)$/u;
 
 /** An untrusted text for the sentence: as it is when it is plain, else quoted with escapes. `mayHaveSpaces` for our own words. */
 function plain(text: string, mayHaveSpaces = false): string {
