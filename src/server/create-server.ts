@@ -12,7 +12,8 @@ import type { RecordCall } from '../api/call-record.ts';
 import { operationNames } from '../api/model.ts';
 import type { Operation, OperationTable } from '../api/operation.ts';
 import { decodeInput, encodeOutput, type ModelObject } from '../api/validate-input.ts';
-import type { AccountId, Region } from '../event/types.ts';
+import { formatEventTime } from '../event/times.ts';
+import type { AccountId, BucketName, Region } from '../event/types.ts';
 import { createTreeFollower, type TreeFollower } from '../evidence/grow-tree.ts';
 import { evidenceOperations } from '../evidence/operations.ts';
 import { keyStatementReader } from '../evidence/read-key-statement.ts';
@@ -54,6 +55,8 @@ export interface ServerOptions {
   readonly installationId: string;
   /** The account that administers the installation: chosen when it is made, and another one is refused later. Absent: any. */
   readonly firstAccount?: AccountId | undefined;
+  /** Names of the buckets that lie at another S3; none when absent. */
+  readonly foreignBuckets?: ReadonlySet<BucketName>;
   /** Region of facts that belong to the installation. */
   readonly region: Region;
   readonly flushIntervalMs: number;
@@ -157,6 +160,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     catalog,
     journal,
     objects,
+    ...(options.foreignBuckets === undefined ? {} : { foreignBuckets: options.foreignBuckets }),
     keys,
     clock,
     chance,
@@ -403,6 +407,11 @@ function reportLost(log: ServerLog, found: ScrubFinding): void {
     return;
   }
   const path = `${found.bucket}/${found.key}`;
+  if (found.outcome === 'bucket-gone' || found.outcome === 'newest-receipt-gone') {
+    const what = found.outcome === 'bucket-gone' ? `the bucket \`${found.bucket}\`` : `the newest receipt \`${path}\``;
+    log.error(`${what} of ${found.trail} is gone; it was there at ${formatEventTime(found.thereAtMs)}: see \`snowtrail doctor\``);
+    return;
+  }
   const said = {
     'put-again': 'was gone and is put again',
     gone: 'is gone and cannot be made again',

@@ -1,5 +1,6 @@
 /**
- * Looks twice a day whether the buckets still hold what was delivered to them in the last day (F20).
+ * Looks twice a day whether the buckets still hold what was delivered to them in the last day (F20); and at the start, at a
+ * glance, whether the buckets are there at all.
  */
 import type { Clock } from '../store/clock.ts';
 import type { ScrubFinding, Trails } from '../trail/create-trails.ts';
@@ -11,12 +12,13 @@ const INTERVAL_MS = 12 * 3_600_000 - FIRST_MS;
 
 interface ScrubOptions {
   readonly clock: Pick<Clock, 'sleep'>;
-  readonly trails: Pick<Trails, 'scrub'>;
+  readonly trails: Pick<Trails, 'scrub' | 'findGone'>;
   readonly report: (found: ScrubFinding) => void;
 }
 
 /** Looks again and again until `signal` aborts. Never throws. */
 export async function scrubBuckets({ clock, trails, report }: ScrubOptions, signal: AbortSignal): Promise<void> {
+  await trails.findGone(signal, report);
   for (let waitMs = FIRST_MS; ; waitMs = INTERVAL_MS) {
     await clock.sleep(waitMs, signal);
     if (signal.aborted) return;

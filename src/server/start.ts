@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
 import type { NewAccessKey } from '../access/accounts.ts';
-import type { AccountId, Region } from '../event/types.ts';
+import type { AccountId, BucketName, Region } from '../event/types.ts';
 import { createHandler } from '../http/create-handler.ts';
 import { serve } from '../http/serve.ts';
 import type { Clock } from '../store/clock.ts';
@@ -77,6 +77,7 @@ export async function startServer(settings: Settings, options: StartOptions = {}
       installationId,
       firstAccount: settings.accountId as AccountId | undefined,
       region: settings.region as Region,
+      foreignBuckets: new Set(Object.keys(settings.storage.buckets) as BucketName[]),
       flushIntervalMs: settings.flushInterval,
       gatherMs: GATHER_MS,
       digestIntervalMs: settings.digestInterval,

@@ -14,7 +14,8 @@ import type { TrailDeps } from './trail-deps.ts';
 import { changeKey, type DeliverySettings, type TrailChange } from './trail-state.ts';
 
 /** What operations need. */
-export interface OperationDeps extends Pick<TrailDeps, 'catalog' | 'journal' | 'objects' | 'sha256' | 'digestIntervalMs'> {
+export interface OperationDeps
+  extends Pick<TrailDeps, 'catalog' | 'journal' | 'objects' | 'sha256' | 'digestIntervalMs' | 'foreignBuckets'> {
   /** Runs changes one after the other. */
   readonly inTurn: <T>(change: () => Promise<T>) => Promise<T>;
   /** Tells the trail's follower that there is a change. */

@@ -12,6 +12,7 @@ import type { OperationDeps } from './change-trail.ts';
 import { createTrail } from './create-trail.ts';
 import { deleteTrail } from './delete-trail.ts';
 import { describeTrails } from './describe-trails.ts';
+import { findGone, type GoneEvidence } from './find-gone.ts';
 import { TrailFollower, type TrailHealth } from './follow-trail.ts';
 import { getTrail } from './get-trail.ts';
 import { getTrailEvidence } from './get-trail-evidence.ts';
@@ -20,7 +21,7 @@ import { listTrails } from './list-trails.ts';
 import { type LostObject, scrubBucket } from './scrub-bucket.ts';
 import { startLogging } from './start-logging.ts';
 import { stopLogging } from './stop-logging.ts';
-import { followerName, type TrailId } from './trail.ts';
+import { followerName, type Trail, type TrailId, trailKey } from './trail.ts';
 import type { TrailDeps } from './trail-deps.ts';
 import { updateTrail } from './update-trail.ts';
 
@@ -45,6 +46,8 @@ export interface Trails {
    * Never throws: a bucket that cannot be looked at is told, and the next one is.
    */
   scrub(signal: AbortSignal, tell: (found: ScrubFinding) => void): Promise<void>;
+  /** Tells what this server's own store lacks at a glance of what trails put there. Never throws, as `scrub`. */
+  findGone(signal: AbortSignal, tell: (found: ScrubFinding) => void): Promise<void>;
   /** Followers of the trails that are there, logging or not; for accounting, metrics and retention. */
   followers(): readonly TrailFollower[];
   /** By the follower's name; `undefined` when there is no such trail. */
@@ -52,7 +55,7 @@ export interface Trails {
 }
 
 /** What a look at the buckets brought up. */
-export type ScrubFinding = LostObject | { readonly trail: string; readonly outcome: 'failed'; readonly error: unknown };
+export type ScrubFinding = LostObject | GoneEvidence | { readonly trail: string; readonly outcome: 'failed'; readonly error: unknown };
 
 /**
  * Reads the trails from the catalog; nothing is delivered yet.
@@ -69,16 +72,13 @@ export async function createTrails(deps: TrailDeps): Promise<Trails> {
     run: (signal) => crew.run(signal),
     tick: () => crew.tick(),
     flushNow: (limitMs = FLUSH_LIMIT_MS) => crew.flushNow(limitMs),
-    scrub: async (signal, tell) => {
-      for (const { id, name } of crew.followers()) {
-        if (signal.aborted) return;
-        try {
-          await scrubBucket(deps, id, signal, tell);
-        } catch (error) {
-          if (!signal.aborted) tell({ trail: name, outcome: 'failed', error });
-        }
-      }
-    },
+    scrub: (signal, tell) => lookAtEach(crew, signal, tell, (id) => scrubBucket(deps, id, signal, tell)),
+    findGone: (signal, tell) =>
+      lookAtEach(crew, signal, tell, async (id) => {
+        const trail = await deps.catalog.get<Trail>(trailKey(id));
+        const gone = trail && (await findGone(deps, trail.value));
+        if (gone !== undefined) tell(gone);
+      }),
     followers: () => crew.followers(),
     health: (name) =>
       crew
@@ -86,6 +86,23 @@ export async function createTrails(deps: TrailDeps): Promise<Trails> {
         .find((follower) => follower.name === name)
         ?.health(),
   };
+}
+
+/** Looks at one trail's bucket after the other; one that cannot be looked at is told. */
+async function lookAtEach(
+  crew: Crew,
+  signal: AbortSignal,
+  tell: (found: ScrubFinding) => void,
+  look: (trail: TrailId) => Promise<void>,
+): Promise<void> {
+  for (const { id, name } of crew.followers()) {
+    if (signal.aborted) return;
+    try {
+      await look(id);
+    } catch (error) {
+      if (!signal.aborted) tell({ trail: name, outcome: 'failed', error });
+    }
+  }
 }
 
 function operations(deps: OperationDeps): Trails['operations'] {

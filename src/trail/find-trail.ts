@@ -17,6 +17,11 @@ export async function listTrails(catalog: Pick<Catalog, 'list'>, account: Accoun
   return catalog.list<Trail>(['trail', account]);
 }
 
+/** All trails of all accounts: for the administrator alone. */
+export async function listAllTrails(catalog: Pick<Catalog, 'list'>): Promise<readonly CatalogDocument<Trail>[]> {
+  return catalog.list<Trail>(['trail']);
+}
+
 /** True when the trail is in the Region: homed there, or as a shadow. */
 export function isSeenIn(trail: Trail, region: Region): boolean {
   return trail.homeRegion === region || trail.isMultiRegionTrail;

@@ -4,8 +4,10 @@
  * What a running server says here lets the verifier tell a deleted tail from one that was never written (T1, T2).
  */
 import type { Operation } from '../api/operation.ts';
+import { formatEventTime } from '../event/times.ts';
 import type { OperationDeps } from './change-trail.ts';
-import { findTrail, listTrails } from './find-trail.ts';
+import { type FindGoneDeps, findGone } from './find-gone.ts';
+import { findTrail, listAllTrails, listTrails } from './find-trail.ts';
 import { newestPlaced } from './receipt-places.ts';
 import { type LostObjectOutput, lostObjectOutput, readLosses } from './record-loss.ts';
 import { evidenceFolder, type Trail, trailArn } from './trail.ts';
@@ -38,27 +40,36 @@ export interface TrailEvidenceOutput {
   readonly LostObjectCount?: number;
   /** The newest hundred of them, oldest first. */
   readonly LostObjects?: readonly LostObjectOutput[];
+  /** What this server's own store lacks at a glance: the bucket, or the newest receipt in it. Absent: neither, or the bucket lies elsewhere. */
+  readonly Gone?: 'bucket' | 'newest-receipt';
+  /** When it was there; ISO 8601, UTC, whole seconds. Only with `Gone`. */
+  readonly ThereAt?: string;
 }
 
+type EvidenceDeps = Pick<OperationDeps, 'catalog' | 'digestIntervalMs'> & FindGoneDeps;
+
+/** Input: `TrailARN` for one trail, or `AllAccounts` for those of all accounts; to who is no administrator, that is the own account. */
 export function getTrailEvidence(
-  deps: Pick<OperationDeps, 'catalog' | 'digestIntervalMs'>,
-): Operation<{ readonly TrailARN?: string }, { readonly Trails: readonly TrailEvidenceOutput[] }> {
+  deps: EvidenceDeps,
+): Operation<{ readonly TrailARN?: string; readonly AllAccounts?: boolean }, { readonly Trails: readonly TrailEvidenceOutput[] }> {
   return {
     name: 'GetTrailEvidence',
     isReadOnly: true,
     decide: async (call, input) => {
-      const trails =
-        input.TrailARN === undefined ? await listTrails(deps.catalog, call.account) : [await findTrail(deps.catalog, call, input.TrailARN)];
+      const list = () =>
+        input.AllAccounts === true && call.principal.isAdministrator ? listAllTrails(deps.catalog) : listTrails(deps.catalog, call.account);
+      const trails = input.TrailARN === undefined ? await list() : [await findTrail(deps.catalog, call, input.TrailARN)];
       return { output: { Trails: await Promise.all(trails.map(({ value }) => evidenceOf(deps, value))) } };
     },
   };
 }
 
-async function evidenceOf(deps: Pick<OperationDeps, 'catalog' | 'digestIntervalMs'>, trail: Trail): Promise<TrailEvidenceOutput> {
+async function evidenceOf(deps: EvidenceDeps, trail: Trail): Promise<TrailEvidenceOutput> {
   // In this order: a receipt that is made between the two reads does not show as put.
   const receipts = (await deps.catalog.get<TrailState>(stateKey(trail)))?.value.receipts ?? { number: 0, sha256: null, spans: [] };
   const pending = (await deps.catalog.get<PendingStep>(pendingKey(trail)))?.value;
   const losses = await readLosses(deps.catalog, trail);
+  const gone = await findGone(deps, trail);
   const isPending = pending !== undefined && pending.number === receipts.number;
   const newest = newestPlaced(receipts.spans, isPending ? receipts.number - 1 : receipts.number);
   const [bucket, prefix] =
@@ -80,5 +91,8 @@ async function evidenceOf(deps: Pick<OperationDeps, 'catalog' | 'digestIntervalM
     ...(isPending ? { Pending: pending.work.kind } : {}),
     DigestIntervalSeconds: deps.digestIntervalMs / 1000,
     ...(losses.total === 0 ? {} : { LostObjectCount: losses.total, LostObjects: losses.newest.map(lostObjectOutput) }),
+    ...(gone === undefined
+      ? {}
+      : { Gone: gone.outcome === 'bucket-gone' ? 'bucket' : 'newest-receipt', ThereAt: formatEventTime(gone.thereAtMs) }),
   };
 }

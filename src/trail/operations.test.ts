@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { BUCKET, bucketPolicy, HOME, START_MS, STRANGER, TRAIL_ACCOUNT, TrailRig } from '../../test/support/trail-rig.ts';
 import { ApiError } from '../api/api-error.ts';
-import type { BucketName, ObjectKey, Region } from '../event/types.ts';
+import type { AccountId, BucketName, ObjectKey, Region } from '../event/types.ts';
 import type { Trails } from './create-trails.ts';
 
 const OTHER_REGION = 'us-west-2' as Region;
@@ -262,6 +262,21 @@ describe('who may see and change a trail', () => {
     const described = await rig.send(trails, 'DescribeTrails', { trailNameList: [ARN] }, rig.call(STRANGER));
     expect([described, await rig.send(trails, 'ListTrails', {}, rig.call(STRANGER))]).toEqual([{ trailList: [] }, { Trails: [] }]);
     expect(await rig.send(trails, 'GetTrailEvidence', {}, rig.call(STRANGER))).toEqual({ Trails: [] });
+  });
+
+  test('the administrator may ask for the evidence of all accounts; whoever else asks so gets that of the own account', async () => {
+    const { rig, trails } = await newTrail();
+    const ask = async (account: AccountId, input: object, isAdministrator: boolean) => {
+      const call = rig.call(account);
+      const { Trails } = await rig.send(trails, 'GetTrailEvidence', input, { ...call, principal: { ...call.principal, isAdministrator } });
+      return Trails.map(({ TrailARN }: { TrailARN: string }) => TrailARN);
+    };
+    expect(await ask(STRANGER, { AllAccounts: true }, true)).toEqual([ARN]);
+    expect(await ask(STRANGER, {}, true)).toEqual([]);
+    for (const wanted of [true, 'true', 1]) expect(await ask(STRANGER, { AllAccounts: wanted }, false)).toEqual([]);
+    expect(await ask(TRAIL_ACCOUNT, { AllAccounts: true }, false)).toEqual([ARN]);
+    const named = ask(STRANGER, { TrailARN: ARN, AllAccounts: true }, false);
+    expect(await refusal(named)).toMatch(/^TrailNotFoundException/);
   });
 
   test('a malformed ARN or name is refused as such', async () => {

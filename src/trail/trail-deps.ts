@@ -1,7 +1,7 @@
 /**
  * What trails need from outside. `server/` fills it in.
  */
-import type { AccountId, EpochMs, Region } from '../event/types.ts';
+import type { AccountId, BucketName, EpochMs, Region } from '../event/types.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import type { Journal } from '../store/journal.ts';
@@ -51,6 +51,8 @@ export interface TrailDeps {
   readonly catalog: Catalog;
   readonly journal: Journal;
   readonly objects: Objects;
+  /** Names of the buckets that lie at another S3; none when absent. */
+  readonly foreignBuckets?: ReadonlySet<BucketName>;
   readonly keys: Keys;
   readonly clock: Clock;
   readonly chance: Pick<Chance, 'fraction'>;

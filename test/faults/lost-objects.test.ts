@@ -226,6 +226,35 @@ describe('a bucket that loses what was delivered to it (F20)', () => {
     expect((await checkTrail(rig, BUCKET)).faults).toEqual([]);
   });
 
+  test('a bucket that is gone, or lacks its newest receipt, is told at the start and by GetTrailEvidence until it is back', async () => {
+    const { rig, trails, keysOf } = await deliver();
+    const look = async () => {
+      const found: ScrubFinding[] = [];
+      await trails.findGone(new AbortController().signal, (each) => found.push(each));
+      const { Trails } = (await rig.send(trails, 'GetTrailEvidence', {})) as { Trails: readonly Record<string, unknown>[] };
+      return { found: outcomes(found), told: Trails.map(({ Gone, ThereAt }) => ({ Gone, ThereAt })) };
+    };
+    expect(await look()).toEqual({ found: [], told: [{}] });
+    const newest = (await keysOf('receipts')).at(-1)!;
+    await rig.objects.delete(NAME, newest);
+    const thereAt = { ThereAt: expect.stringMatching(/^2026-01-02T03:0\d:\d\dZ$/) };
+    expect(await look()).toEqual({ found: ['newest-receipt-gone'], told: [{ Gone: 'newest-receipt', ...thereAt }] });
+    expect(outcomes(await scrub(trails))).toEqual(['put-again']);
+    expect(await look()).toEqual({ found: [], told: [{}] });
+
+    for (const { key } of (await rig.objects.list(NAME, { limit: 1_000 })).objects) await rig.objects.delete(NAME, key);
+    await rig.objects.deleteBucket(NAME);
+    expect(await look()).toEqual({ found: ['bucket-gone'], told: [{ Gone: 'bucket', ...thereAt }] });
+    // What it does not know it does not say: the bucket lies elsewhere, or the store gives no answer.
+    const elsewhere = new TrailRig({ foreignBuckets: new Set([NAME]) });
+    Object.assign(elsewhere, { catalog: rig.catalog, journal: rig.journal, objects: rig.objects });
+    const found: ScrubFinding[] = [];
+    await (await elsewhere.open()).findGone(new AbortController().signal, (each) => found.push(each));
+    rig.outage = 'InternalError';
+    await trails.findGone(new AbortController().signal, (each) => found.push(each));
+    expect(found).toEqual([]);
+  });
+
   test('a running server looks by itself, within a day', async () => {
     const { rig, trails, keysOf } = await deliver();
     const [log] = await keysOf('CloudTrail');

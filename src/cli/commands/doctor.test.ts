@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CommandFailed, EXIT } from '../exit.ts';
-import { findLosses, findProblems, findUnanswered } from './doctor.ts';
+import { findGone, findLosses, findProblems, findUnanswered } from './doctor.ts';
 
 const IN = { Account: '111122223333', Hour: '2026-11-20T14:00:00.000Z', Accepted: 2, Open: 0, Repeated: 1, Rejected: 0 };
 const RECEIVED = [{ ...IN, Received: 3, Unexplained: 0 }];
@@ -92,6 +92,17 @@ describe('the books of a damaged journal', () => {
       'run `snowtrail verify` to name what is missing; keep a copy of the data directory and report it',
     ]);
   });
+});
+
+test('a bucket of the server that is gone, or lacks what was put there last, is a finding however long ago that is (F20)', () => {
+  const trail = { TrailARN: 'arn:aws:cloudtrail:eu-west-1:111122223333:trail/main', S3BucketName: 'logs', DeliveredReceiptNumber: 7 };
+  const ThereAt = '2026-11-20T14:00:00Z';
+  const findings = findGone([trail, { ...trail, Gone: 'bucket', ThereAt }, { ...trail, Gone: 'newest-receipt', ThereAt }]);
+  expect(findings.map(({ Problem }) => Problem)).toEqual([
+    `the bucket logs of ${trail.TrailARN} is gone, with receipts up to 7 and what they name; it was there at ${ThereAt}`,
+    `the bucket logs lacks receipt 7 of ${trail.TrailARN}, which was put there last, and perhaps more; it was there at ${ThereAt}`,
+  ]);
+  expect(findings.map(({ Advice }) => /put the folder `objects` .* back from a backup/.test(Advice))).toEqual([true, true]);
 });
 
 test('objects that were found gone within the last day are a finding; older ones are left to `verify` (F20)', () => {

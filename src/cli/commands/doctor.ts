@@ -55,6 +55,10 @@ interface Accounting {
 /** What is shown of a trail's evidence. */
 interface TrailEvidence {
   readonly TrailARN: string;
+  readonly S3BucketName: string;
+  readonly DeliveredReceiptNumber: number;
+  readonly Gone?: 'bucket' | 'newest-receipt';
+  readonly ThereAt?: string;
   readonly LostObjectCount?: number;
   readonly LostObjects?: readonly {
     readonly S3BucketName: string;
@@ -131,7 +135,7 @@ async function examine(client: Client, options: GlobalOptions): Promise<void> {
   const [healthAnswer, booksAnswer, trailsAnswer] = await Promise.allSettled([
     client.call<Health>('GetHealth'),
     client.call<Accounting>('GetAccounting'),
-    client.call<{ readonly Trails: readonly TrailEvidence[] }>('GetTrailEvidence'),
+    client.call<{ readonly Trails: readonly TrailEvidence[] }>('GetTrailEvidence', { AllAccounts: true }),
   ]);
   // Refused, or no server is there: nothing to show.
   if (healthAnswer.status === 'rejected' && booksAnswer.status === 'rejected') throw healthAnswer.reason;
@@ -143,6 +147,7 @@ async function examine(client: Client, options: GlobalOptions): Promise<void> {
   const findings = [
     ...findUnanswered({ health: healthAnswer, books: booksAnswer, trails: trailsAnswer }),
     ...findProblems(health, books),
+    ...findGone(trails),
     ...findLosses(trails, Date.now()),
   ];
   if (outputForm(options) === 'table') {
@@ -229,8 +234,33 @@ export function findProblems(health: Health | undefined, books: Accounting | und
   return [...(health === undefined ? [] : findInHealth(health)), ...(books === undefined ? [] : findInBooks(books))];
 }
 
+/** Buckets of this server that are not there any more, or lack what was put in them last. */
+export function findGone(
+  trails: readonly Pick<TrailEvidence, 'TrailARN' | 'S3BucketName' | 'DeliveredReceiptNumber' | 'Gone' | 'ThereAt'>[],
+): readonly Finding[] {
+  return trails.flatMap(({ TrailARN, S3BucketName, DeliveredReceiptNumber, Gone, ThereAt }) => {
+    if (Gone === undefined) return [];
+    const what =
+      Gone === 'bucket'
+        ? `the bucket ${S3BucketName} of ${TrailARN} is gone, with receipts up to ${DeliveredReceiptNumber} and what they name`
+        : `the bucket ${S3BucketName} lacks receipt ${DeliveredReceiptNumber} of ${TrailARN}, which was put there last, and perhaps more`;
+    return [
+      {
+        Problem: `${what}; it was there at ${ThereAt}`,
+        Advice:
+          'stop the server, put the folder `objects` of the data directory back from a backup, and start it again. Without a backup: ' +
+          `${Gone === 'bucket' ? 'make the bucket and its policy anew and start again; ' : ''}log files and receipts of the last day are put again, ` +
+          '`snowtrail verify` names what is not; the events themselves are in the journal',
+      },
+    ];
+  });
+}
+
 /** Objects that were found gone from their buckets in the last day: `snowtrail verify` names the older ones. */
-export function findLosses(trails: readonly TrailEvidence[], nowMs: number): readonly Finding[] {
+export function findLosses(
+  trails: readonly Pick<TrailEvidence, 'TrailARN' | 'LostObjectCount' | 'LostObjects'>[],
+  nowMs: number,
+): readonly Finding[] {
   return trails.flatMap(({ TrailARN, LostObjects = [], LostObjectCount }) => {
     const recent = LostObjects.filter(({ FoundAt }) => Date.parse(FoundAt) > nowMs - LOSS_NEWS_MS);
     const last = recent.at(-1);

@@ -1,0 +1,62 @@
+/**
+ * Looks at a glance whether a trail's evidence is still in this server's own store: its bucket, and the newest receipt in it.
+ *
+ * So that a folder of buckets that was lost while the server was down is told at once, and not by the next delivery or the next look
+ * at every object (`scrub-bucket.ts`). A foreign bucket is not asked: what it does not answer holds up nobody here.
+ */
+import type { BucketName, EpochMs, ObjectKey } from '../event/types.ts';
+import type { Catalog } from '../store/catalog.ts';
+import type { Objects } from '../store/objects.ts';
+import { receiptKey } from './make-receipt.ts';
+import { newestPlaced } from './receipt-places.ts';
+import { followerName, type Trail } from './trail.ts';
+import { type PendingStep, pendingKey, stateKey, type TrailState } from './trail-state.ts';
+
+/** What is not where the trail put it. */
+export interface GoneEvidence {
+  /** Name of the trail's follower. */
+  readonly trail: string;
+  readonly outcome: 'bucket-gone' | 'newest-receipt-gone';
+  readonly bucket: BucketName;
+  /** Of the newest receipt that was put. */
+  readonly key: ObjectKey;
+  readonly number: number;
+  /** When the newest receipt was made: all was there then. */
+  readonly thereAtMs: EpochMs;
+}
+
+export interface FindGoneDeps {
+  readonly catalog: Pick<Catalog, 'get'>;
+  readonly objects: Pick<Objects, 'getBucket' | 'head'>;
+  /** Names of the buckets that lie at another S3. */
+  readonly foreignBuckets?: ReadonlySet<BucketName>;
+}
+
+/** @returns `undefined` when both are there, nothing was put yet, the trail was moved since, or the store does not say. */
+export async function findGone({ catalog, objects, foreignBuckets }: FindGoneDeps, trail: Trail): Promise<GoneEvidence | undefined> {
+  // In this order: a receipt that is made between the two reads does not show as put.
+  const state = (await catalog.get<TrailState>(stateKey(trail)))?.value;
+  const pending = (await catalog.get<PendingStep>(pendingKey(trail)))?.value;
+  if (state === undefined) return undefined;
+  const { spans, number: last, createdAtMs } = state.receipts;
+  const newest = newestPlaced(spans, pending?.number === last ? last - 1 : last);
+  if (newest === undefined || newest.number < 1 || foreignBuckets?.has(newest.target.bucket)) return undefined;
+  const { number, target } = newest;
+  if (target.bucket !== trail.s3BucketName || target.prefix !== (trail.s3KeyPrefix ?? null)) return undefined;
+  const key = receiptKey(trail, target, number);
+  const gone = (outcome: GoneEvidence['outcome']): GoneEvidence => ({
+    trail: followerName(trail),
+    outcome,
+    bucket: target.bucket,
+    key,
+    number,
+    thereAtMs: createdAtMs,
+  });
+  try {
+    if ((await objects.getBucket(target.bucket)) === undefined) return gone('bucket-gone');
+    return (await objects.head(target.bucket, key)) === undefined ? gone('newest-receipt-gone') : undefined;
+  } catch {
+    // Damaged, or the device does not read: the look at every object tells of it, and so does the next delivery.
+    return undefined;
+  }
+}
