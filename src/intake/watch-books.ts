@@ -194,7 +194,7 @@ export class Books {
    * are gone.
    *
    * Who falls back over events will take them again, so they are pending, and what it counted is held against its new cursor. Over
-   * facts alone nothing changes: a trail does that at each failure (`load-trail.ts`).
+   * facts alone nothing changes: a trail does that at each failure (`saved-trail.ts`).
    */
   #askFollowers(): readonly Statement[] {
     const statements = this.#deps.followers().map((follower): Statement => {

@@ -14,7 +14,6 @@ import { encodeLogFile } from '../logfile/encode-log-file.ts';
 import { parseNote } from '../tlog/note.ts';
 import { parseReceipt, type Receipt, type ReceiptObject } from '../tlog/receipt.ts';
 import { toHex } from '../tlog/text.ts';
-import { loadTrail } from './load-trail.ts';
 import { receiptKey } from './make-receipt.ts';
 import { OpenLosses } from './open-losses.ts';
 import { DeliveryFailed, GZIP_JSON, type PutDeps, putObject, RECEIPT_TEXT, untilAnswered } from './put-object.ts';
@@ -24,7 +23,7 @@ import { requireAccess } from './require-access.ts';
 import { selectEvent } from './select-event.ts';
 import { followerName, type TrailId, trailArn } from './trail.ts';
 import { TRAIL_SETTINGS, type TrailDeps } from './trail-deps.ts';
-import type { TrailTarget } from './trail-state.ts';
+import { type PendingStep, pendingKey, stateKey, type TrailState, type TrailTarget } from './trail-state.ts';
 
 /** Passes come twice a day: each object is looked at within a day after it was put. */
 const WINDOW_MS = 24 * 3_600_000;
@@ -48,7 +47,8 @@ type ScrubDeps = Pick<TrailDeps, 'catalog' | 'journal' | 'objects' | 'clock' | '
  * @throws JournalDamaged, JournalFull
  */
 export async function scrubBucket(deps: ScrubDeps, trail: TrailId, signal: AbortSignal, tell: (lost: LostObject) => void): Promise<void> {
-  const { state, pending } = await loadTrail(deps.catalog, trail);
+  const state = (await deps.catalog.get<TrailState>(stateKey(trail)))?.value;
+  const pending = (await deps.catalog.get<PendingStep>(pendingKey(trail)))?.value;
   if (state === undefined || state.phase === 'deleted') return;
   // Where the newest receipts are. A trail that was moved since has none at its new place yet, and its old one is let be.
   const { spans } = state.receipts;
