@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import type { EventView } from '../api/event-view.ts';
 import { fieldColumns, parseFields, pickFields } from './event-fields.ts';
-import type { EventView } from './event-view.ts';
 import { UsageError } from './exit.ts';
 import { formatTable } from './table.ts';
 

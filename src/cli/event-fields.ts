@@ -4,13 +4,13 @@
  * A field is a member of the event's view (`EventTime`, `Username`, in any case of letters), or a path into the record
  * (`userIdentity.type`, `requestParameters.bucketName`, `resources.0.ARN`).
  */
-import type { EventView } from './event-view.ts';
+import type { EventView } from '../api/event-view.ts';
 import { UsageError } from './exit.ts';
 import { safeText } from './safe-text.ts';
 import type { Column } from './table.ts';
 
 /** Help of the flag. */
-export const FIELDS_OPTION = ['--fields <names>', 'what to show, such as EventTime,Username,userIdentity.type'] as const;
+export const FIELDS_OPTION = ['--fields <names>', 'such as EventTime,Username,userIdentity.type'] as const;
 
 /** A field as it was asked for. */
 export interface EventField {

@@ -1,40 +1,16 @@
 /**
- * An event as the operations of history answer it, and how lists of events are printed.
+ * How the operations of history answer a search, and how lists of events are printed.
  */
+import type { EventView } from '../api/event-view.ts';
 import type { Column } from './table.ts';
 
-/** Members that an event doesn't have are left out. See `docs/cli.md` for each member. */
-export interface EventView {
-  readonly Sequence: string;
-  readonly ReceivedAt: string;
-  readonly AccountId: string;
-  readonly Region: string;
-  readonly EventId: string;
-  readonly EventTime: string;
-  readonly EventName: string;
-  readonly EventSource: string;
-  readonly Category: string;
-  readonly ReadOnly?: boolean;
-  readonly Username?: string;
-  readonly AccessKeyId?: string;
-  readonly SourceIpAddress?: string;
-  readonly ErrorCode?: string;
-  readonly Resources: readonly { readonly ResourceType?: string; readonly ResourceName: string }[];
-  readonly Source: string;
-  readonly IsLate: boolean;
-  readonly IsEventTimeSuspicious: boolean;
-  readonly Sentence: string;
-  /** The record's bytes as text. */
-  readonly Record: string;
-}
-
-/** One page of a search. */
 /** Journal entries that are damaged, both inclusive. */
 export interface Unreadable {
   readonly From: string;
   readonly To: string;
 }
 
+/** One page of a search. */
 export interface SearchPage {
   readonly Events: readonly EventView[];
   readonly NextToken?: string;

@@ -3,9 +3,9 @@
  *
  * A command's help names them in two lines, so that it stays one short page; `docs/cli.md` says the rest.
  */
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { ServerOptions } from './find-server.ts';
-import { LEARN_MORE } from './help.ts';
+import { addInBrief, LEARN_MORE } from './help.ts';
 
 export type OutputForm = 'table' | 'json' | 'ndjson';
 
@@ -25,12 +25,12 @@ const OPTIONS: readonly (readonly [flags: string, description: string])[] = [
 ];
 
 const HELP = `
-Every command: --data-dir <folder> or --endpoint <url>, --account, --region, --profile, -o table|json|ndjson, -q.${LEARN_MORE}`;
+Every command: --data-dir <folder> or --endpoint <url>, --account, --region,
+  --profile, -o table|json|ndjson, -q${LEARN_MORE}`;
 
 /** Adds the options to a command. */
 export function addGlobalOptions(command: Command): Command {
-  for (const [flags, description] of OPTIONS) command.addOption(new Option(flags, description).hideHelp());
-  return command.addHelpText('afterAll', HELP);
+  return addInBrief(command, OPTIONS).addHelpText('afterAll', HELP);
 }
 
 /** The global options as they stand for a command, its own over its parents'. */

@@ -3,9 +3,11 @@
  *
  * Damaged entries that a page may lack are named by it; every command passes that on. The token of a page binds the next one to the same sequences, so events that come in meanwhile move nothing.
  */
+
+import type { EventView } from '../api/event-view.ts';
 import type { Client } from './client.ts';
 import type { FilterInput } from './event-filter-options.ts';
-import type { EventView, SearchPage } from './event-view.ts';
+import type { SearchPage } from './event-view.ts';
 import { say } from './output.ts';
 import { safeText } from './safe-text.ts';
 

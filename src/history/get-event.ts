@@ -7,12 +7,13 @@
  */
 import assert from 'node:assert/strict';
 import { ApiError } from '../api/api-error.ts';
+import type { EventView } from '../api/event-view.ts';
 import type { Call, Operation } from '../api/operation.ts';
 import { parseEvent } from '../event/parse-event.ts';
 import type { AccountId, JsonObject } from '../event/types.ts';
 import { JournalDamaged, type JournalEntry } from '../store/journal.ts';
 import { maySee, requireVisible } from './event-filter.ts';
-import { type EventView, viewEvent } from './event-view.ts';
+import { viewEvent } from './event-view.ts';
 import { findSubmitter, type SubmitterView } from './find-submitter.ts';
 import type { HistoryDeps } from './history-deps.ts';
 import { readSequence, readText } from './read-input.ts';

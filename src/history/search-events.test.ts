@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { ACCOUNT, callBy, HistoryRig, NOW_MS, OTHER_ACCOUNT, record, sha256 } from '../../test/support/history-rig.ts';
+import type { EventView } from '../api/event-view.ts';
 import { encodeSubmission } from '../event/submission.ts';
 import type { JsonObject, Region } from '../event/types.ts';
-import type { EventView } from './event-view.ts';
 import type { EventDetail } from './get-event.ts';
 import { resourceForms } from './resource-forms.ts';
 import type { SearchOutput } from './search-events.ts';

@@ -7,10 +7,11 @@
  * Source: features.md RC2, RC5, EV1, EV12; experience.md §6.
  */
 import { ApiError } from '../api/api-error.ts';
+import type { EventView } from '../api/event-view.ts';
 import type { Call, Operation } from '../api/operation.ts';
 import type { JsonObject } from '../event/types.ts';
 import { filterParameters, matchesFilter, readFilter, scopesOf, termsOf } from './event-filter.ts';
-import { type EventView, viewEvent } from './event-view.ts';
+import { viewEvent } from './event-view.ts';
 import { findEvents } from './find-events.ts';
 import type { HistoryDeps } from './history-deps.ts';
 import { HISTORY_MS } from './index-events.ts';

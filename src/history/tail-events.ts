@@ -4,13 +4,15 @@
  * Reads the journal itself, so an event is seen as soon as it is durable. One call looks at a bounded number of entries
  * and says where the next one goes on. Entries that are damaged end a call, which names them; the next goes on behind them.
  */
+
+import type { EventView } from '../api/event-view.ts';
 import type { Call, Operation } from '../api/operation.ts';
 import type { JsonObject } from '../event/types.ts';
 import { eventOf } from '../store/event-of.ts';
 import { JournalDamaged } from '../store/journal.ts';
 import { readPast } from '../store/read-past.ts';
 import { type EventFilter, matchesFilter, maySee, readFilter } from './event-filter.ts';
-import { type EventView, viewEvent } from './event-view.ts';
+import { viewEvent } from './event-view.ts';
 import type { FoundEvent } from './found-events.ts';
 import type { HistoryDeps } from './history-deps.ts';
 import { readCount, readSequence } from './read-input.ts';

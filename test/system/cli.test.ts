@@ -513,6 +513,7 @@ describe('words and help', () => {
     ]);
     const values = await Promise.all([
       cli(['events', '--category', 'managment']),
+      cli(['events', '--from', '-1h', '--to', '-2h']),
       cli(['event', 'abc', '--sequence']),
       cli(['accounts', 'create', '12']),
       cli(['events', '--account', OTHER, '--endpoint', server.url]),
@@ -530,6 +531,9 @@ describe('words and help', () => {
       expect([exitCode, stderr]).toEqual([64, form.stderr]);
     }
     expect((await cli(['events', '--accounts', '12'])).exitCode).toBe(64);
+    const [category, backwards] = values.map(({ stderr }) => stderr);
+    expect(category).toMatch(/category `managment` is unknown; expected `management`, /);
+    expect(backwards).toMatch(/`From` is later than `To`; expected the earlier time in `From`/);
   });
 
   const COMMANDS = [

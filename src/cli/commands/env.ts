@@ -16,7 +16,7 @@ const SERVICES: ReadonlyMap<string, string> = new Map([
 export function addEnv(program: Command): void {
   const command = program
     .command('env')
-    .description('print the settings that AWS clients need, for `eval "$(snowtrail env)"`')
+    .description('print settings for AWS clients: `eval "$(snowtrail env)"`')
     .option('--shell <shell>', 'bash, zsh, fish or pwsh', 'bash')
     .option('--only <services>', 'endpoints of single services, such as cloudtrail,s3')
     .action(async (options: { shell: string; only?: string }, self: Command) => {

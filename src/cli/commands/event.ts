@@ -4,8 +4,8 @@
  * Source: features.md RC1; experience.md §3.2 "Event".
  */
 import type { Command } from 'commander';
+import type { EventView } from '../../api/event-view.ts';
 import { Client } from '../client.ts';
-import type { EventView } from '../event-view.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import { findServer } from '../find-server.ts';
 import type { GlobalOptions } from '../global-options.ts';
@@ -42,7 +42,7 @@ export interface EventDetail extends EventView {
 export function addEvent(program: Command): void {
   const command = program
     .command('event')
-    .description('show one event: the sentence, what is known of it, its bytes, its proof')
+    .description('show one event: its sentence, facts, bytes and proof')
     .argument('<id>', 'event id')
     .option('--json', 'print the bytes exactly as they were received, nothing else')
     .option('--proof', 'prove that it is in the signed record, checked here')
@@ -51,7 +51,7 @@ export function addEvent(program: Command): void {
     .option('--sequence', 'the id is a sequence');
   addExamples(command, [
     'event 2f0e8a5c-6d2c-4d5f-9f2e-0a1b2c3d4e5f',
-    'event 2f0e8a5c-6d2c-4d5f-9f2e-0a1b2c3d4e5f --json | jq .requestParameters',
+    'event 2f0e8a5c-6d2c-4d5f-9f2e-0a1b2c3d4e5f --json | jq .errorCode',
     'event 1042 --sequence --proof',
   ]);
   command.action(async (id: string, _: object, self: Command) => {

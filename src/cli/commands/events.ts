@@ -2,11 +2,12 @@
  * `snowtrail events`, `who`: searches over event history, several filters at once.
  */
 import { type Command, Option } from 'commander';
+import type { EventView } from '../../api/event-view.ts';
 import { Client } from '../client.ts';
 import { parseCount } from '../counts.ts';
 import { FIELDS_OPTION, fieldColumns, parseFields, pickFields } from '../event-fields.ts';
 import { addFilterOptions, addTimeOptions, type FilterInput, type FilterOptions, filterInput } from '../event-filter-options.ts';
-import { EVENT_COLUMNS, type EventView } from '../event-view.ts';
+import { EVENT_COLUMNS } from '../event-view.ts';
 import { CommandFailed, EXIT } from '../exit.ts';
 import { findServer } from '../find-server.ts';
 import type { GlobalOptions } from '../global-options.ts';
@@ -32,15 +33,13 @@ export function addEvents(program: Command): void {
   const command = program
     .command('events')
     .description('search event history: 90 days, newest first')
-    .argument('[query...]', 'filters as words: user:alice error:AccessDenied is:write');
+    .argument('[query...]', 'filters as words');
   addFilterOptions(command);
-  addListOptions(command).addOption(
-    new Option('--order <order>', 'which events come first').choices(['newest', 'oldest']).default('newest'),
-  );
+  addListOptions(command).addOption(new Option('--order <order>', 'which first').choices(['newest', 'oldest']).default('newest'));
   addExamples(command, [
     'events --write --from -1h',
     'events user:alice error:AccessDenied --from yesterday',
-    'events --resource s3://logs/2026 --fields EventTime,Username,requestParameters.key',
+    'events --resource s3://logs/2026 --fields EventTime,Sentence',
   ]);
   command.action(async (words: string[], _: object, self: Command) => {
     const options = self.optsWithGlobals<ListOptions>();

@@ -40,11 +40,7 @@ const KEY_COLUMNS: readonly Column<EvidenceKey>[] = [
 
 export function addEvidence(program: Command): void {
   const evidence = program.command('evidence').description('show the signed checkpoint and its keys; rotate keys');
-  addExamples(evidence, [
-    'evidence show',
-    'evidence show -o json | jq -r .Checkpoint.Checkpoint > checkpoint.note',
-    'evidence rotate-key digest',
-  ]);
+  addExamples(evidence, ['evidence show', 'evidence show -o json | jq -r .Checkpoint.Checkpoint > note.txt', 'evidence rotate-key digest']);
   evidence
     .command('show')
     .description('show the newest checkpoint, checked here, and every key that signed or signs')

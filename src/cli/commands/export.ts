@@ -26,14 +26,14 @@ interface ExportOptions extends FilterOptions, GlobalOptions {
 export function addExport(program: Command): void {
   const command = program
     .command('export')
-    .description('write events as NDJSON, oldest first; two runs give the same bytes')
-    .argument('[query...]', 'filters as words: user:alice error:AccessDenied is:write');
+    .description('write events as NDJSON, oldest first, the same bytes each time')
+    .argument('[query...]', 'filters as words');
   addFilterOptions(command)
     .option('--to-sequence <number>', 'leave out what was accepted after this sequence')
     .option('--out <file>', 'write to this file (default: stdout)');
   addExamples(command, [
     'export --from -7d --to now --out week.ndjson',
-    'export --from 2026-11-20 --to 2026-11-21 user:alice -o ndjson | jq -r .Record',
+    'export --from 2026-11-20 --to 2026-11-21 user:alice | jq -r .Record',
   ]);
   command.action(async (words: string[], _: object, self: Command) => {
     await exportEvents(self.optsWithGlobals<ExportOptions>(), words);

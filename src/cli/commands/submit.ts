@@ -23,7 +23,7 @@ interface Options {
 export function addRecord(program: Command): void {
   const command = program
     .command('record')
-    .description('submit events: files or folders of records, or - for standard input')
+    .description('submit events from files, folders or - (standard input)')
     .argument('<path...>', 'NDJSON or {"Records":[…]}, plain or gzip')
     .option('--shift-to <time>', '`now`: move the newest event to now by rewriting eventTime, before sending')
     .option('--create-accounts', 'make accounts that do not exist yet')
@@ -35,7 +35,7 @@ export function addRecord(program: Command): void {
 export function addImport(program: Command): void {
   const command = program
     .command('import')
-    .description('take in log files that CloudTrail delivered before; they reach history and evidence, not trails')
+    .description('take in older log files, for history and evidence, not trails')
     .argument('<source...>', 'folders or files')
     .option('--create-accounts', 'make accounts that do not exist yet')
     .option('--resume <file>', 'remember in this file what is done, and go on from it')

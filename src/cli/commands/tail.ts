@@ -2,11 +2,12 @@
  * `snowtrail tail`: events as they come in, until Ctrl-C.
  */
 import type { Command } from 'commander';
+import type { EventView } from '../../api/event-view.ts';
 import { Client } from '../client.ts';
 import { parseCount } from '../counts.ts';
 import { type EventField, FIELDS_OPTION, fieldColumns, parseFields, pickFields } from '../event-fields.ts';
 import { addFilterOptions, type FilterOptions, filterInput } from '../event-filter-options.ts';
-import { type EventView, type SearchPage, shortTime } from '../event-view.ts';
+import { type SearchPage, shortTime } from '../event-view.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import { findServer } from '../find-server.ts';
 import type { GlobalOptions } from '../global-options.ts';
@@ -29,7 +30,7 @@ export function addTail(program: Command): void {
   const command = program
     .command('tail')
     .description('show events as they come in, until Ctrl-C')
-    .argument('[query...]', 'filters as words: user:alice error:AccessDenied is:write');
+    .argument('[query...]', 'filters as words');
   addFilterOptions(command)
     .option(...FIELDS_OPTION)
     .option('-n, --lines <count>', 'newest events shown first', '10')

@@ -47,17 +47,17 @@ const INCOMPLETE = 2;
 export function addVerify(program: Command): void {
   const command = program
     .command('verify')
-    .description('check log files, digests and receipts; without a target, all trails of the server')
-    .argument('[target]', 'a trail (name or ARN), s3://BUCKET[/PREFIX], or a folder')
-    .option('--public-key <file...>', 'keys to trust: C2SP lines, PEM, or the JSON of list-public-keys')
+    .description('check log files, digests and receipts (no target: all trails)')
+    .argument('[target]', 'trail (name or ARN), s3://BUCKET[/PREFIX], or folder')
+    .option('--public-key <file...>', 'trusted: C2SP lines, PEM, JSON of list-public-keys')
     .option('--state <file>', 'what the last run knew; written after a verdict of 0')
-    .option('--from <time>', 'only files of this time on, such as -7d or 2026-11-20T14:00:00Z')
+    .option('--from <time>', 'only files of this time on, such as -7d or 2026-11-20')
     .option('--to <time>', 'only files up to this time')
     .option('--offline', 'ask no server')
     .option('--relocated', 'the files were copied from another bucket or prefix')
     .option('--jobs <count>', 'reads at once')
     .option('--verbose', 'name valid files, too')
-    .addHelpText('after', '\nExit: 0 complete and consistent, 1 tampered, 2 incomplete or nothing to hold it against, 64 usage');
+    .addHelpText('after', '\nExit: 0 complete and consistent, 1 tampered, 2 incomplete or nothing to compare');
   addExamples(command, ['verify', 'verify s3://trail-bucket --public-key keys.txt', 'verify ./copy --offline --public-key keys.txt']);
   command.action(async (target: string | undefined, options: Options, command: Command) => {
     try {
