@@ -6,7 +6,7 @@ import type { Call, Decision, Operation } from '../api/operation.ts';
 import { hashLeaf } from '../tlog/hash.ts';
 import { keyStatementToSign, parseKeyStatement } from '../tlog/key-statement.ts';
 import { parseNote, parseNoteKey, type VerifyEd25519, verifyNote } from '../tlog/note.ts';
-import type { Parsed } from '../tlog/parsed.ts';
+import type { ParsedVersion } from '../tlog/parsed.ts';
 import { fromBase64, toHex, utf8 } from '../tlog/text.ts';
 import { verifyConsistency, verifyInclusion } from '../tlog/tree.ts';
 import type { TreeFollower } from './grow-tree.ts';
@@ -53,7 +53,7 @@ const code = (asked: Promise<unknown>) =>
     (error) => (error instanceof ApiError ? error.code : String(error)),
   );
 
-function value<T>(parsed: Parsed<T>): T {
+function value<T>(parsed: ParsedVersion<T>): T {
   if (parsed.kind !== 'ok') throw new Error(parsed.reason);
   return parsed.value;
 }

@@ -8,9 +8,12 @@
  *
  * Deterministic: the same keys make the same bytes, so that a statement may be written again after a crash.
  */
-import { Malformed, type Parsed } from './parsed.ts';
-import { asObject, checkMembers, type JsonMembers, readArray, readCanonical, readCount, readText, readTextOrNull } from './read-json.ts';
+import { Malformed, type ParsedVersion } from './parsed.ts';
+import { asObject, checkMembers, type JsonMembers, readArray, readText, readTextOrNull, readVersioned } from './read-json.ts';
 import { fromBase64, toBase64 } from './text.ts';
+
+/** The form that is written and read here. Raise it with every change of the form. */
+const STATEMENT_VERSION = 1;
 
 export interface KeyStatement {
   readonly use: 'digest' | 'checkpoint';
@@ -41,20 +44,19 @@ export function encodeKeyStatement(statement: SignedKeyStatement): string {
 }
 
 /** Reads the text of an untrusted note as a key statement. No signature is checked. */
-export function parseKeyStatement(text: string): Parsed<SignedKeyStatement> {
+export function parseKeyStatement(text: string): ParsedVersion<SignedKeyStatement> {
   if (text.length > 65_536) return { kind: 'malformed', reason: 'a key statement has at most 65536 bytes' };
-  return readCanonical(text, readStatement);
+  return readVersioned(text, STATEMENT_VERSION, readStatement);
 }
 
 function members(statement: KeyStatement): object {
   const { use, fingerprint, publicKey, validFrom, previousFingerprint } = statement;
-  return { version: 1, kind: 'key', use, fingerprint, publicKey: toBase64(publicKey), validFrom, previousFingerprint };
+  return { version: STATEMENT_VERSION, kind: 'key', use, fingerprint, publicKey: toBase64(publicKey), validFrom, previousFingerprint };
 }
 
 const FINGERPRINT = /^([0-9a-f]{8}|[0-9a-f]{32})$/;
 
 function readStatement(root: JsonMembers): SignedKeyStatement {
-  if (readCount(root, 'version', 1) !== 1) throw new Malformed('`version` is not 1: a newer Snowtrail wrote this statement');
   readText(root, 'kind', /^key$/);
   checkMembers(root, ['version', 'kind', 'use', 'fingerprint', 'publicKey', 'validFrom', 'previousFingerprint', 'rsaSignatures']);
   return {

@@ -1,11 +1,11 @@
 /**
  * Reads members of untrusted JSON by the form that each must have.
  *
- * A reader throws `Malformed` with the member's path. There is one text for one value: `readCanonical` refuses a repeated
+ * A reader throws `Malformed` with the member's path. There is one text for one value: `readVersioned` refuses a repeated
  * member, a second spelling of a number or a text, and white space, by comparing the text with what `JSON.stringify` makes
  * of it; `checkMembers`, which a reader calls for each object, refuses an unknown member and another order.
  */
-import { Malformed, outcomeOf, type Parsed } from './parsed.ts';
+import { Malformed, outcomeOf, type ParsedVersion, unknownVersion } from './parsed.ts';
 
 /** One object of the JSON, and the path to it for messages. */
 export interface JsonMembers {
@@ -13,15 +13,26 @@ export interface JsonMembers {
   readonly members: Readonly<Record<string, unknown>>;
 }
 
-/** Reads one line of JSON, with its line end, as `JSON.stringify` writes it. */
-export function readCanonical<T>(text: string, read: (root: JsonMembers) => T): Parsed<T> {
-  return outcomeOf(() => {
-    const json = parseJson(text);
-    const value = read(asObject(json, ''));
-    if (`${JSON.stringify(json)}\n` !== text)
-      throw new Malformed('the JSON is not written as it must be: a member is repeated, or something is spelled in another way');
-    return value;
+/**
+ * Reads one line of JSON, with its line end, as `JSON.stringify` writes it, of which the member `version` says how the rest
+ * is to be read.
+ */
+export function readVersioned<T>(text: string, known: number, read: (root: JsonMembers) => T): ParsedVersion<T> {
+  const begun = outcomeOf(() => {
+    const root = asObject(parseJson(text), '');
+    return { root, version: readCount(root, 'version', 1) };
   });
+  if (begun.kind === 'malformed') return begun;
+  const { root, version } = begun.value;
+  return (
+    unknownVersion(version, known) ??
+    outcomeOf(() => {
+      const value = read(root);
+      if (`${JSON.stringify(root.members)}\n` !== text)
+        throw new Malformed('the JSON is not written as it must be: a member is repeated, or something is spelled in another way');
+      return value;
+    })
+  );
 }
 
 /** Refuses an object unless its members are these, in this order. */

@@ -9,7 +9,7 @@
  * Specified in ARCHITECTURE.md, "Evidence beside the digests".
  */
 import { HASH_BYTES } from './hash.ts';
-import { Malformed, type Parsed } from './parsed.ts';
+import { Malformed, type ParsedVersion } from './parsed.ts';
 import {
   asObject,
   checkMembers,
@@ -17,14 +17,17 @@ import {
   type JsonMembers,
   readArray,
   readBoolean,
-  readCanonical,
   readCount,
   readObject,
   readSequence,
   readText,
   readTextOrNull,
+  readVersioned,
 } from './read-json.ts';
 import { fromBase64, toBase64 } from './text.ts';
+
+/** The form that is written and read here. Raise it with every change of the form. */
+export const RECEIPT_VERSION = 2;
 
 /** Largest receipt, as bytes of its note: a journal fact holds it whole. */
 export const RECEIPT_BYTES_MAX = 1_048_576;
@@ -158,7 +161,7 @@ export type Receipt = ReceiptBase &
 /** The receipt's text, one line with its line end, to be signed as a note. */
 export function encodeReceipt(receipt: Receipt): string {
   return `${JSON.stringify({
-    version: 1,
+    version: RECEIPT_VERSION,
     trailARN: receipt.trailARN,
     number: receipt.number,
     previousReceiptSha256: receipt.previousReceiptSha256,
@@ -175,9 +178,9 @@ export function encodeReceipt(receipt: Receipt): string {
 }
 
 /** Reads the text of an untrusted note as a receipt. */
-export function parseReceipt(text: string): Parsed<Receipt> {
+export function parseReceipt(text: string): ParsedVersion<Receipt> {
   if (text.length > RECEIPT_BYTES_MAX) return { kind: 'malformed', reason: `a receipt has at most ${RECEIPT_BYTES_MAX} bytes` };
-  return readCanonical(text, readReceipt);
+  return readVersioned(text, RECEIPT_VERSION, readReceipt);
 }
 
 function membersOfKind(receipt: Receipt): object {
@@ -256,7 +259,6 @@ const OBJECT_KEY = /^.{1,1024}$/su;
 const SHORT = /^.{1,2048}$/su;
 
 function readReceipt(root: JsonMembers): Receipt {
-  if (readCount(root, 'version', 1) !== 1) throw new Malformed('`version` is not 1: a newer Snowtrail wrote this receipt');
   const kind = readText(root, 'kind', /^(start|delivery|digest|stop|key)$/) as Receipt['kind'];
   checkMembers(
     root,

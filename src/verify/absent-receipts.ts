@@ -7,22 +7,33 @@
  */
 import type { Receipt, ReceiptsElsewhere } from '../tlog/receipt.ts';
 
-/** Numbers of receipts that are not there, both inclusive. */
-export interface AbsentReceipts {
+interface Range {
   readonly from: number;
   readonly to: number;
+}
+
+/** Numbers of receipts that are not there, both inclusive. */
+export interface AbsentReceipts extends Range {
   /** `unexplained`: no later receipt speaks of them. */
-  readonly why: 'unexplained' | 'withdrawn' | ReceiptsElsewhere;
+  readonly why: 'unexplained' | 'withdrawn' | ReceiptsElsewhere | UnreadWord;
+}
+
+/** A later receipt that may speak of them cannot be read. */
+export interface UnreadWord {
+  /** Of that receipt. */
+  readonly unreadKey: string;
 }
 
 export class AbsentReceiptList {
-  #unexplained: { readonly from: number; readonly to: number }[] = [];
+  #unexplained: readonly Range[] = [];
   readonly #explained: AbsentReceipts[] = [];
+  /** What receipts that cannot be read may say. */
+  readonly #unread: AbsentReceipts[] = [];
 
   add(from: number, to = from): void {
     const last = this.#unexplained.at(-1);
-    if (last !== undefined && from === last.to + 1) this.#unexplained[this.#unexplained.length - 1] = { from: last.from, to };
-    else this.#unexplained.push({ from, to });
+    if (last !== undefined && from === last.to + 1) this.#unexplained = [...this.#unexplained.slice(0, -1), { from: last.from, to }];
+    else this.#unexplained = [...this.#unexplained, { from, to }];
   }
 
   /**
@@ -35,26 +46,39 @@ export class AbsentReceiptList {
       ...elsewhere.map((range) => ({ from: range.from, to: range.to, why: range })),
     ];
     if (words.length === 0 || this.#unexplained.length === 0) return false;
-    words.sort((one, other) => one.from - other.from);
-    const explained = this.#explained.length;
-    const gaps = this.#unexplained;
-    this.#unexplained = [];
-    for (const { from, to } of gaps) {
-      let next = from;
-      for (const word of words) {
-        const [first, last] = [Math.max(next, word.from), Math.min(to, word.to)];
-        if (first > last) continue;
-        if (first > next) this.#unexplained.push({ from: next, to: first - 1 });
-        this.#explained.push({ from: first, to: last, why: word.why });
-        next = last + 1;
-      }
-      if (next <= to) this.#unexplained.push({ from: next, to });
-    }
-    return this.#explained.slice(explained).some(({ why }) => why !== 'withdrawn');
+    const { met, rest } = meet(this.#unexplained, words);
+    this.#unexplained = rest;
+    this.#explained.push(...met);
+    return met.some(({ why }) => why !== 'withdrawn');
+  }
+
+  /** Takes a receipt that cannot be read, which may speak of these: a later one that does outweighs it. */
+  mayExplain(range: Range, unreadKey: string): void {
+    if (range.from <= range.to) this.#unread.push({ ...range, why: { unreadKey } });
   }
 
   /** All of them. Complete when every receipt was taken. */
   all(): readonly AbsentReceipts[] {
-    return [...this.#unexplained.map((range) => ({ ...range, why: 'unexplained' as const })), ...this.#explained];
+    const { met, rest } = meet(this.#unexplained, this.#unread);
+    return [...rest.map((range) => ({ ...range, why: 'unexplained' as const })), ...met, ...this.#explained];
   }
+}
+
+/** The parts of gaps that words speak of, and the rest. */
+function meet(gaps: readonly Range[], words: readonly AbsentReceipts[]): { readonly met: AbsentReceipts[]; readonly rest: Range[] } {
+  const inOrder = words.toSorted((one, other) => one.from - other.from);
+  const met: AbsentReceipts[] = [];
+  const rest: Range[] = [];
+  for (const { from, to } of gaps) {
+    let next = from;
+    for (const word of inOrder) {
+      const [first, last] = [Math.max(next, word.from), Math.min(to, word.to)];
+      if (first > last) continue;
+      if (first > next) rest.push({ from: next, to: first - 1 });
+      met.push({ from: first, to: last, why: word.why });
+      next = last + 1;
+    }
+    if (next <= to) rest.push({ from: next, to });
+  }
+  return { met, rest };
 }

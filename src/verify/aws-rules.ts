@@ -11,6 +11,7 @@
 import { DIGEST_SIGNATURE_ALGORITHM, type Digest } from '../digest/digest-file.ts';
 import { parseDigestKey } from '../digest/digest-key.ts';
 import { stringToSign } from '../digest/string-to-sign.ts';
+import { versionFault } from './check-object.ts';
 import type { FileFacts } from './inspect-file.ts';
 import { LOG_BYTES_MAX } from './inspect-file.ts';
 import { inOrder } from './job-limit.ts';
@@ -91,6 +92,39 @@ async function verifyChain(run: Run, chain: readonly ListedDigest[], unlisted: S
   if (typeof link !== 'string' && wanted.length === chain.length) missingBefore(run, link, keys, false);
 }
 
+/** A log file that no receipt names which can be read, held against the digest that lists it. */
+export async function verifyListedLog(
+  run: Run,
+  { key, sha256, digestKey }: { readonly key: string; readonly sha256: string; readonly digestKey: string },
+): Promise<void> {
+  const listing = versionFault(run, key);
+  if (listing !== undefined) return run.report.file({ key, kind: 'log', verdict: 'tampered', ...listing });
+  const fetched = await run.source.get(key, LOG_BYTES_MAX);
+  run.progress();
+  const verdict = await verdictOnLog(run, fetched, sha256);
+  const reason = `\`${digestKey}\` lists it as it is; no receipt names it that can be read`;
+  run.report.file({ key, kind: 'log', ...(verdict.verdict === 'valid' ? { verdict: 'unreadable', code: 'undecided', reason } : verdict) });
+}
+
+/**
+ * A digest that no receipt names which can be read, held against the link to it.
+ * @returns What it says, when it is the one that is linked to.
+ */
+export async function verifyLinkedDigest(run: Run, link: Link): Promise<Digest | undefined> {
+  const { key } = link;
+  const isBackfill = key.endsWith('_backfill.json.gz');
+  const kind = isBackfill ? 'backfill-digest' : 'digest';
+  const listing = versionFault(run, key);
+  if (listing !== undefined) {
+    run.report.file({ key, kind, verdict: 'tampered', ...listing });
+    return undefined;
+  }
+  const fetched = await run.source.get(key, LOG_BYTES_MAX);
+  const facts = fetched.kind === 'object' ? await run.inspector.inspect({ kind: 'digest', bytes: fetched.bytes }) : undefined;
+  verifyDigest(run, { key, isBackfill }, fetched, facts, link);
+  return facts?.contentSha256 === link.hash ? facts.digest : undefined;
+}
+
 function missingBefore(run: Run, link: Link, keys: ReadonlySet<string>, hasOlder: boolean): void {
   if (keys.has(link.key)) return;
   const reason = `\`${link.from}\` links to it as the digest before, and it is not there`;
@@ -107,7 +141,7 @@ function missingBefore(run: Run, link: Link, keys: ReadonlySet<string>, hasOlder
 
 function verifyDigest(
   run: Run,
-  listed: ListedDigest,
+  listed: Pick<ListedDigest, 'key' | 'isBackfill'>,
   fetched: Fetched,
   facts: FileFacts | undefined,
   link: Link | undefined,
@@ -149,7 +183,7 @@ function verifyDigest(
     const message = stringToSign(digest, place, facts.contentSha256!);
     const verdict = trust.verifyDigest(digest.digestPublicKeyFingerprint, message, signature);
     if (verdict === 'bad-signature') tampered('signature', `its signature is not right under key \`${digest.digestPublicKeyFingerprint}\``);
-    else if (verdict === 'unknown-key' && trust.isDigestPinned)
+    else if (verdict === 'unknown-key' && trust.isDigestKeyDue)
       tampered('digest-key', `it is signed by key \`${digest.digestPublicKeyFingerprint}\`, which is not pinned`);
     else if (verdict === 'unknown-key') incomplete('digest-key', `its public key \`${digest.digestPublicKeyFingerprint}\` is not known`);
   }

@@ -42,6 +42,8 @@ export async function checkObject(
     case 'missing':
       return { verdict: 'missing', ...(versions ?? { reason: 'it is not there, though a receipt names it' }), isSame: false };
     case 'unreadable':
+      // What the listing shows needs no reading.
+      if (versions !== undefined) return { verdict: 'tampered', ...versions, isSame: false };
       return { verdict: 'unreadable', code: 'unreadable', reason: `it cannot be read: ${fetched.reason}`, isSame: false };
     case 'too-large':
       return { verdict: 'tampered', code: 'bytes', reason: 'it is larger than its receipt says', isSame: false };
@@ -60,7 +62,8 @@ interface Fault {
   readonly reason: string;
 }
 
-function versionFault({ inventory }: Run, key: string): Fault | undefined {
+/** What the listing of versions shows against an object that receipts or digests name. */
+export function versionFault({ inventory }: Pick<Run, 'inventory'>, key: string): Fault | undefined {
   if (inventory.deleted.has(key)) return { code: 'delete-marker', reason: 'it was deleted: its newest version is a delete marker' };
   const contents = inventory.overwritten.get(key);
   return contents === undefined
@@ -168,7 +171,7 @@ function faultsOfSignature(trust: Trust, digest: Digest, { bucket, receipt }: Di
     case 'bad-signature':
       return [{ code: 'signature', reason: `its signature is not right under key \`${receipt.fingerprint}\`` }];
     case 'unknown-key':
-      return trust.isDigestPinned
+      return trust.isDigestKeyDue
         ? [
             {
               code: 'digest-key',

@@ -4,11 +4,14 @@
  * Nothing in it is believed for being there. Fingerprints are computed from the key, never taken from the file.
  */
 import { isKeyName, keyHash, type NoteKey } from '../tlog/note.ts';
+import { type UnknownVersion, unknownVersion } from '../tlog/parsed.ts';
 import { decodeUtf8, fromBase64 } from '../tlog/text.ts';
-import { KEY_STATEMENTS_MAX, type KeyLink, readKeyLink } from './key-link.ts';
+import { KEY_STATEMENTS_MAX, type KeyLink, readKeyLink, type UnknownStatement } from './key-link.ts';
 import { digestFingerprint, sha256 } from './trust.ts';
 
 export const KEY_FILE_BYTES_MAX = 512 * 1024;
+/** The form that is read here. Raise it with every change of the form. */
+const KEY_FILE_VERSION = 1;
 const ED25519_KEY_BYTES = 32;
 
 export type EvidenceKey =
@@ -17,8 +20,11 @@ export type EvidenceKey =
       readonly key: NoteKey;
       /** Who vouches for it, and for those who do. */
       readonly links: readonly KeyLink[];
+      /** Statements that may do so as well. */
+      readonly unknown: readonly UnknownStatement[];
     }
   | { readonly kind: 'digest'; readonly publicKey: Uint8Array }
+  | UnknownVersion
   /** Completes the sentence "it …". */
   | { readonly kind: 'malformed'; readonly reason: string };
 
@@ -26,7 +32,10 @@ export type EvidenceKey =
 export function readEvidenceKey(name: string, bytes: Uint8Array): EvidenceKey {
   const members = parseMembers(bytes);
   if (members === undefined) return { kind: 'malformed', reason: 'is not a JSON object' };
-  const { use, publicKey: base64, origin } = members;
+  const { version, use, publicKey: base64, origin } = members;
+  if (typeof version !== 'number') return { kind: 'malformed', reason: 'has no `version`' };
+  const unknown = unknownVersion(version, KEY_FILE_VERSION);
+  if (unknown !== undefined) return unknown;
   const publicKey = typeof base64 === 'string' ? fromBase64(base64) : undefined;
   if (publicKey === undefined) return { kind: 'malformed', reason: 'has no `publicKey` in base64' };
   if (use === 'digest') {
@@ -39,13 +48,20 @@ export function readEvidenceKey(name: string, bytes: Uint8Array): EvidenceKey {
   const isRight = name === `checkpoint-${key.keyHash}.json`;
   if (!isRight) return { kind: 'malformed', reason: 'holds another key than its name says' };
   const links = readLinks(members['statements'] ?? []);
-  return links === undefined ? { kind: 'malformed', reason: 'holds `statements` that are none' } : { kind: 'checkpoint', key, links };
+  return links === undefined ? { kind: 'malformed', reason: 'holds `statements` that are none' } : { kind: 'checkpoint', key, ...links };
 }
 
-function readLinks(statements: unknown): readonly KeyLink[] | undefined {
+function readLinks(statements: unknown): Pick<EvidenceKey & { kind: 'checkpoint' }, 'links' | 'unknown'> | undefined {
   if (!Array.isArray(statements) || statements.length > KEY_STATEMENTS_MAX) return undefined;
-  const links = statements.map((text: unknown) => (typeof text === 'string' ? readKeyLink(text) : undefined));
-  return links.every((link) => link !== undefined) ? links : undefined;
+  const links: KeyLink[] = [];
+  const unknown: UnknownStatement[] = [];
+  for (const text of statements as readonly unknown[]) {
+    const read = typeof text === 'string' ? readKeyLink(text) : undefined;
+    if (read === undefined || read.kind === 'malformed') return undefined;
+    if (read.kind === 'ok') links.push(read.value);
+    else unknown.push(read);
+  }
+  return { links, unknown };
 }
 
 function parseMembers(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {

@@ -11,7 +11,7 @@ import { verifyConsistency } from '../tlog/tree.ts';
 import type { KeyLink } from './key-link.ts';
 import type { CheckpointReport, FindingLevel } from './report.ts';
 import type { Run } from './run.ts';
-import type { ServerEvidence } from './server-evidence.ts';
+import type { ServerEvidence, ServerKeys } from './server-evidence.ts';
 import { checkpointOf, type LogState, type TrailState, type VerifyState } from './state-file.ts';
 import { sha256 } from './trust.ts';
 import type { TrailResult } from './verify-trail.ts';
@@ -32,7 +32,7 @@ export interface ToHold {
   readonly state: VerifyState;
   readonly server: ServerEvidence | undefined;
   /** Key statements that the server passes on; checked as any other. */
-  readonly serverLinks: readonly KeyLink[];
+  readonly serverKeys: Pick<ServerKeys, 'links' | 'unknown'>;
 }
 
 /** A checkpoint with its note. */
@@ -42,10 +42,13 @@ interface Signed {
   readonly from: CheckpointReport['from'];
 }
 
-export async function holdAgainst(run: Run, { results, aside, state, server, serverLinks }: ToHold): Promise<Held> {
-  followKeys(run, [...serverLinks, ...[...results, ...aside].flatMap(({ keyLinks }) => keyLinks)]);
+export async function holdAgainst(run: Run, { results, aside, state, server, serverKeys }: ToHold): Promise<Held> {
+  const all = [...results, ...aside];
+  const links = [...serverKeys.links, ...all.flatMap(({ keyLinks }) => keyLinks)];
+  followKeys(run, links);
+  doubtKeys(run, links, [...serverKeys.unknown, ...all.flatMap(({ unknownNotes }) => unknownNotes)]);
   // A trail whose receipts nobody signed could claim forged log files as its own: those aside are checked, too.
-  for (const result of [...results, ...aside]) checkAnchors(run, result);
+  for (const result of all) checkAnchors(run, result);
   const carried = newestCarried(run, results);
   if (!run.trust.hasTrustedKey && results.length > 0) {
     const message = 'no key to hold it against: pin one with --public-key, ask the server, or give a state file of an earlier run';
@@ -81,15 +84,26 @@ function followKeys({ trust }: Run, links: readonly KeyLink[]): void {
   }
 }
 
-function checkAnchors(run: Run, { chain, report: { trailARN } }: TrailResult): void {
+/** Finds the keys for which a trusted key vouches in something of a version that is not known here, and those that go on from there. */
+function doubtKeys({ trust }: Run, links: readonly KeyLink[], unknown: readonly { readonly note: Note }[]): void {
+  for (const { note } of unknown) {
+    if (trust.verify(note).kind === 'signed') for (const { keyHash } of note.signatures) trust.doubt(keyHash);
+  }
+  let isNews = true;
+  while (isNews) {
+    isNews = false;
+    for (const { note, key } of links) if (trust.isDoubted(note) && trust.doubt(key.keyHash)) isNews = true;
+  }
+}
+
+function checkAnchors(run: Run, { chain, unreadableFrom, report: { trailARN } }: TrailResult): void {
   const { trust, report } = run;
-  for (const { key, note } of chain.anchors) {
+  for (const { number, key, note } of chain.anchors) {
     const fault = faultOfNote(run, note);
     if (fault === undefined) continue;
-    const { isOther, ...found } = fault;
-    report.file({ key, kind: 'receipt', verdict: isOther ? 'unreadable' : 'tampered', trailARN, ...found });
-    // What is of no concern to the trusted keys is not compared any further.
-    if (isOther) return;
+    const isDoubted = fault.code === 'untrusted-key' && (number > unreadableFrom || trust.isDoubted(note));
+    const reason = isDoubted ? `${fault.reason}; what cannot be read may vouch for it` : fault.reason;
+    report.file({ key, kind: 'receipt', verdict: isDoubted ? 'unreadable' : 'tampered', trailARN, ...fault, reason });
   }
   const newest = chain.newestCheckpoint;
   if (newest === undefined) return;
@@ -103,17 +117,17 @@ function checkAnchors(run: Run, { chain, report: { trailARN } }: TrailResult): v
     report.file({
       key: newest.key,
       kind: 'receipt',
-      verdict: 'tampered',
+      verdict:
+        verdict.kind === 'no-known-key' && (unreadableFrom < Number.POSITIVE_INFINITY || trust.isDoubted(newest.note))
+          ? 'unreadable'
+          : 'tampered',
       code: 'checkpoint-signature',
       reason: 'the checkpoint in it is not signed by a key that is trusted',
       trailARN,
     });
 }
 
-function faultOfNote(
-  { trust }: Run,
-  note: Note,
-): { readonly code: string; readonly reason: string; readonly isOther?: boolean } | undefined {
+function faultOfNote({ trust }: Run, note: Note): { readonly code: string; readonly reason: string } | undefined {
   const verdict = trust.verify(note);
   if (verdict.kind === 'signed') return undefined;
   if (verdict.kind === 'bad-signature')
@@ -188,7 +202,9 @@ async function checkServer(
   }
   const verdict = trust.verify(note.value);
   if (verdict.kind !== 'signed' || !verdict.by.some(({ name }) => name === parsed.value.origin)) {
-    if (trust.hasTrustedKey) add('tampered', 'server-checkpoint', `the server's checkpoint is signed by no key that is trusted`);
+    const isDoubted = verdict.kind === 'no-known-key' && trust.isDoubted(note.value);
+    if (trust.hasTrustedKey)
+      add(isDoubted ? 'incomplete' : 'tampered', 'server-checkpoint', `the server's checkpoint is signed by no key that is trusted`);
     return undefined;
   }
   const signed: Signed = { text, checkpoint: parsed.value, from: 'server' };

@@ -6,6 +6,7 @@
  */
 import { parseKeyStatement } from '../tlog/key-statement.ts';
 import { keyHash, type Note, type NoteKey, parseNote } from '../tlog/note.ts';
+import type { Parsed, UnknownVersion } from '../tlog/parsed.ts';
 import { sha256 } from './trust.ts';
 
 export interface KeyLink {
@@ -14,16 +15,21 @@ export interface KeyLink {
   readonly key: NoteKey;
 }
 
+/** A statement of a version that is not known here. Whoever signed it may vouch for a key in it. */
+export type UnknownStatement = UnknownVersion & { readonly note: Note };
+
 /** Most statements of one key file; more are not read. */
 export const KEY_STATEMENTS_MAX = 400;
 
-/** Reads an untrusted key statement; `undefined` when it states no checkpoint key that signed it. No signature is checked. */
-export function readKeyLink(text: string): KeyLink | undefined {
+/** Reads an untrusted key statement; `malformed` when it states no checkpoint key that signed it. No signature is checked. */
+export function readKeyLink(text: string): Parsed<KeyLink> | UnknownStatement {
   const note = parseNote(text);
-  if (note.kind === 'malformed') return undefined;
+  if (note.kind === 'malformed') return note;
   const statement = parseKeyStatement(note.value.text);
-  if (statement.kind === 'malformed' || statement.value.use !== 'checkpoint') return undefined;
-  return keyLink(note.value, statement.value);
+  if (statement.kind === 'malformed') return statement;
+  if (statement.kind === 'unknown-version') return { ...statement, note: note.value };
+  const link = statement.value.use === 'checkpoint' ? keyLink(note.value, statement.value) : undefined;
+  return link === undefined ? { kind: 'malformed', reason: 'it states no checkpoint key that signed it' } : { kind: 'ok', value: link };
 }
 
 /** The link that a note makes to the key it states; `undefined` when the key is not the one of its fingerprint, or did not sign. */

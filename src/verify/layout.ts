@@ -93,6 +93,11 @@ export class NumberSet {
     return this.#ranges.some(({ from, to }) => from <= number && number <= to);
   }
 
+  /** The last number before this one; 0 when there is none. */
+  lastBefore(number: number): number {
+    return Math.max(0, ...this.#ranges.filter(({ from }) => from < number).map(({ to }) => Math.min(to, number - 1)));
+  }
+
   /** Ascending. */
   ranges(): readonly { readonly from: number; readonly to: number }[] {
     return [...this.#ranges].sort((one, other) => one.from - other.from);

@@ -9,6 +9,7 @@ import { hash } from 'node:crypto';
 import { type Checkpoint, parseCheckpoint } from '../tlog/checkpoint.ts';
 import { isSameHash } from '../tlog/hash.ts';
 import { type Note, parseNote } from '../tlog/note.ts';
+import type { Parsed, UnknownVersion } from '../tlog/parsed.ts';
 import { parseReceipt, type Receipt } from '../tlog/receipt.ts';
 import { verifyConsistency } from '../tlog/tree.ts';
 import { parseTrailArn, type TrailName, trailId } from './layout.ts';
@@ -43,15 +44,17 @@ export interface ChainFault {
   readonly message: string;
 }
 
+/** A receipt of a version that is not known here: only its signatures and its bytes say something. */
+export type UnknownReceipt = UnknownVersion & Omit<ReadReceipt, 'receipt'>;
+
 /** Reads the bytes of a receipt. Nothing is verified but its form. */
-export function readReceipt(
-  bytes: Uint8Array,
-): { readonly kind: 'ok'; readonly value: ReadReceipt } | { readonly kind: 'malformed'; readonly reason: string } {
+export function readReceipt(bytes: Uint8Array): Parsed<ReadReceipt> | UnknownReceipt {
   const note = parseNote(bytes);
   if (note.kind === 'malformed') return note;
   const receipt = parseReceipt(note.value.text);
   if (receipt.kind === 'malformed') return receipt;
-  return { kind: 'ok', value: { note: note.value, receipt: receipt.value, sha256: hash('sha256', bytes, 'hex') } };
+  const signed = { note: note.value, sha256: hash('sha256', bytes, 'hex') };
+  return receipt.kind === 'ok' ? { kind: 'ok', value: { ...signed, receipt: receipt.value } } : { ...receipt, ...signed };
 }
 
 /** How far deliveries go. */
@@ -64,9 +67,9 @@ interface DeliveredRange {
 
 export class ReceiptChain {
   readonly #trail: TrailName;
-  /** The receipt taken last; `undefined` at the beginning and after one that is missing or cannot be read. */
-  #before: (ReadReceipt & { readonly key: string }) | undefined;
-  /** The same, whatever lay between. */
+  /** The receipt taken last, as the next one links to it; `undefined` at the beginning and after one whose bytes are not known. */
+  #before: (Anchor & { readonly sha256: string }) | undefined;
+  /** The newest that was read, whatever came after it. */
   #newest: (ReadReceipt & { readonly key: string }) | undefined;
   #checkpoint: CarriedCheckpoint | undefined;
   /** Whether the receipt taken last carried a checkpoint, so that the next one's proof starts from it. */
@@ -107,11 +110,21 @@ export class ReceiptChain {
     return this.#range.isLogging;
   }
 
-  /** A receipt is not there or cannot be read: the chain is broken here. */
+  /** A receipt is not there, or is none: the chain is broken here. */
   breakOff(): void {
     this.#anchor();
     this.#before = undefined;
     this.#isCheckpointNext = false;
+  }
+
+  /**
+   * A receipt is there and cannot be read: it may say that the one before it was given up.
+   * @param signed Its bytes and signatures are known all the same, and the next receipt must link to it.
+   */
+  skip(place: { readonly number: number; readonly key: string }, signed?: UnknownReceipt): void {
+    this.breakOff();
+    this.#range = { ...this.#rangeBefore, isFree: true, isLogging: this.#range.isLogging };
+    if (signed !== undefined) this.#before = { ...place, note: signed.note, sha256: signed.sha256 };
   }
 
   /** Takes the next receipt. `number` is what its key says. */
@@ -130,8 +143,8 @@ export class ReceiptChain {
     if (this.#newest !== undefined && receipt.createdAt < this.#newest.receipt.createdAt)
       faults.push({ code: 'receipt-time', message: 'it is older than the receipt before it' });
     faults.push(...this.#takeCheckpoint(receipt, place.key), ...this.#takeRange(receipt, place.number));
-    this.#before = { ...read, key: place.key };
-    this.#newest = this.#before;
+    this.#before = { ...place, note: read.note, sha256: read.sha256 };
+    this.#newest = { ...read, key: place.key };
     return faults;
   }
 
@@ -141,8 +154,7 @@ export class ReceiptChain {
   }
 
   #anchor(): void {
-    if (this.#before !== undefined)
-      this.#anchors.push({ number: this.#before.receipt.number, key: this.#before.key, note: this.#before.note });
+    if (this.#before !== undefined) this.#anchors.push(this.#before);
   }
 
   #takeCheckpoint(receipt: Receipt, key: string): ChainFault[] {

@@ -8,7 +8,7 @@
 import type { NoteKey } from '../tlog/note.ts';
 import { parseNoteKey } from '../tlog/note.ts';
 import { fromBase64 } from '../tlog/text.ts';
-import { type KeyLink, readKeyLink } from './key-link.ts';
+import { type KeyLink, readKeyLink, type UnknownStatement } from './key-link.ts';
 import { digestFingerprint, type PinnedKeys, sha256 } from './trust.ts';
 
 /**
@@ -36,6 +36,14 @@ export interface ServerTrail {
   readonly lost: readonly ServerLoss[];
 }
 
+/** The server's keys, and what leads from one checkpoint key to the next. */
+export interface ServerKeys {
+  readonly keys: PinnedKeys;
+  readonly links: readonly KeyLink[];
+  /** Statements of a version that is not known here. */
+  readonly unknown: readonly UnknownStatement[];
+}
+
 /** An object that the server found not to be in its bucket as it should be. */
 export interface ServerLoss {
   readonly key: string;
@@ -52,13 +60,14 @@ export class ServerEvidence {
   }
 
   /** All keys in use, from `ListEvidenceKeys`, and the statements that lead from one checkpoint key to the next. */
-  async keys(): Promise<{ readonly keys: PinnedKeys; readonly links: readonly KeyLink[] }> {
+  async keys(): Promise<ServerKeys> {
     const answer = asMembers(await this.#call('ListEvidenceKeys', {}), 'ListEvidenceKeys');
     const list = answer['Keys'];
     if (!Array.isArray(list)) throw new BadAnswer('ListEvidenceKeys answered without `Keys`');
     const checkpoint: NoteKey[] = [];
     const digest: PinnedKeys['digest'][number][] = [];
     const links: KeyLink[] = [];
+    const unknown: UnknownStatement[] = [];
     for (const item of list as readonly unknown[]) {
       const key = asMembers(item, 'a key of ListEvidenceKeys');
       if (key['Use'] === 'checkpoint') {
@@ -66,14 +75,15 @@ export class ServerEvidence {
         if (parsed.kind === 'malformed') throw new BadAnswer(`ListEvidenceKeys answered with a key that is none: ${parsed.reason}`);
         checkpoint.push(parsed.value);
         const link = typeof key['Statement'] === 'string' ? readKeyLink(key['Statement']) : undefined;
-        if (link !== undefined) links.push(link);
+        if (link?.kind === 'ok') links.push(link.value);
+        else if (link?.kind === 'unknown-version') unknown.push(link);
       } else if (key['Use'] === 'digest') {
         const publicKey = fromBase64(String(key['PublicKey']));
         if (publicKey === undefined) throw new BadAnswer('ListEvidenceKeys answered with a key that is not base64');
         digest.push({ fingerprint: digestFingerprint(publicKey), publicKey });
       }
     }
-    return { keys: { checkpoint, digest }, links };
+    return { keys: { checkpoint, digest }, links, unknown };
   }
 
   /** The newest checkpoint, as a note. `undefined` before the first. */

@@ -11,6 +11,9 @@ import { type Checkpoint, parseCheckpoint } from '../tlog/checkpoint.ts';
 import { formatNoteKey, type NoteKey, parseNote, parseNoteKey } from '../tlog/note.ts';
 import { sha256 } from './trust.ts';
 
+/** The form that is written and read here. Raise it with every change of the form. */
+const STATE_VERSION = 1;
+
 /** What is known of one log. */
 export interface LogState {
   readonly origin: string;
@@ -54,6 +57,10 @@ export async function readState(path: string): Promise<VerifyState> {
     throw new StateDamaged(`the state file \`${path}\` cannot be read: ${(cause as Error).message}`, { cause });
   }
   const state = parseState(text);
+  if (state === 'unknown-version')
+    throw new StateDamaged(
+      `the state file \`${path}\` is of another version than this Snowtrail reads: use the one that wrote it, or begin a new one`,
+    );
   if (state === undefined)
     throw new StateDamaged(`the state file \`${path}\` is damaged, or not one of ours; restore it, or begin a new one`);
   return state;
@@ -80,14 +87,15 @@ export async function writeState(path: string, state: VerifyState): Promise<void
 
 function formatState(state: VerifyState): string {
   const logs = state.logs.map(({ origin, checkpoint, keys }) => ({ origin, checkpoint, keys: keys.map(formatNoteKey) }));
-  return `${JSON.stringify({ version: 1, logs, trails: state.trails }, undefined, 2)}\n`;
+  return `${JSON.stringify({ version: STATE_VERSION, logs, trails: state.trails }, undefined, 2)}\n`;
 }
 
 /** Reads a state's text; `undefined` when it is none. */
-export function parseState(text: string): VerifyState | undefined {
+export function parseState(text: string): VerifyState | 'unknown-version' | undefined {
   try {
     const { version, logs, trails } = JSON.parse(text) as { version?: unknown; logs?: unknown; trails?: unknown };
-    if (version !== 1 || !Array.isArray(logs) || !Array.isArray(trails)) return undefined;
+    if (Number.isSafeInteger(version) && version !== STATE_VERSION) return 'unknown-version';
+    if (version !== STATE_VERSION || !Array.isArray(logs) || !Array.isArray(trails)) return undefined;
     return { logs: logs.map(readLog), trails: trails.map(readTrail) };
   } catch {
     return undefined;

@@ -50,6 +50,10 @@ export class Trust {
   readonly #usedDigestKeys = new Set<string>();
   /** Whether the caller named digest keys: then a key that merely lies beside the evidence is not taken. */
   readonly #isDigestPinned: boolean;
+  /** Key hashes of checkpoint keys for which something that cannot be read may vouch. */
+  readonly #doubted = new Set<string>();
+  /** Whether digest keys may be stated by something that cannot be read. */
+  #areDigestKeysDoubted = false;
 
   constructor(given: { readonly pinned: PinnedKeys; readonly state: readonly NoteKey[]; readonly server: PinnedKeys }) {
     for (const key of given.pinned.checkpoint) this.#trust(key, 'pinned');
@@ -98,6 +102,26 @@ export class Trust {
     return true;
   }
 
+  /**
+   * Something that cannot be read may vouch for this checkpoint key, so that a signature by it is no fault.
+   * Returns whether it is news.
+   */
+  doubt(keyHash: string): boolean {
+    const isNews = !this.#doubted.has(keyHash);
+    this.#doubted.add(keyHash);
+    return isNews;
+  }
+
+  /** Whether a note that no trusted key signed is by a key for which something that cannot be read may vouch. */
+  isDoubted({ signatures }: Note): boolean {
+    return signatures.some(({ keyHash }) => this.#doubted.has(keyHash));
+  }
+
+  /** Something that cannot be read may state digest keys. */
+  doubtDigestKeys(): void {
+    this.#areDigestKeysDoubted = true;
+  }
+
   /** Adds a digest key unless one with its fingerprint is known from a better source. False when it is no RSA key. */
   addDigestKey(publicKey: Uint8Array, from: DigestKeyOrigin): boolean {
     const fingerprint = digestFingerprint(publicKey);
@@ -121,8 +145,9 @@ export class Trust {
     return isRight ? 'signed' : 'bad-signature';
   }
 
-  get isDigestPinned(): boolean {
-    return this.#isDigestPinned;
+  /** Whether a digest key that is not known is a fault: the caller named those that count, and all that states more was read. */
+  get isDigestKeyDue(): boolean {
+    return this.#isDigestPinned && !this.#areDigestKeysDoubted;
   }
 
   report(): TrustReport {

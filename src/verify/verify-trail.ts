@@ -4,23 +4,27 @@
  * Receipts are read ahead and taken in order; the objects that they name are checked side by side with that. Whether the
  * receipts are signed by somebody who is trusted is decided by the caller, when the keys of all trails are known.
  */
+import { parseDigestKey } from '../digest/digest-key.ts';
+import { parseLogFileKey } from '../logfile/log-file-key.ts';
 import type { Checkpoint } from '../tlog/checkpoint.ts';
 import type { Note } from '../tlog/note.ts';
 import { RECEIPT_BYTES_MAX, type Receipt, type ReceiptDigest, type ReceiptObject } from '../tlog/receipt.ts';
 import { AbsentReceiptList, type AbsentReceipts } from './absent-receipts.ts';
+import { verifyLinkedDigest, verifyListedLog } from './aws-rules.ts';
 import { checkObject, faultsOfDigest, type ObjectOutcome } from './check-object.ts';
-import { DigestLedger } from './digest-ledger.ts';
+import { DigestLedger, type OnlyDigests } from './digest-ledger.ts';
 import { KEY_FILE_BYTES_MAX, readEvidenceKey } from './evidence-key-file.ts';
 import { inOrder } from './job-limit.ts';
 import { type KeyLink, keyLink } from './key-link.ts';
 import { prefixOf, receiptKey, type ScopeId, scopeBelow, type TrailName } from './layout.ts';
-import { isWithdrawn, type ReadReceipt, ReceiptChain, readReceipt } from './receipt-chain.ts';
+import { isWithdrawn, type ReadReceipt, ReceiptChain, readReceipt, type UnknownReceipt } from './receipt-chain.ts';
 import type { FileKind, TrailReport } from './report.ts';
 import { type FoundReceipts, type Run, wantsRegion, wantsTime } from './run.ts';
 import type { ServerTrail } from './server-evidence.ts';
 import type { Fetched } from './source.ts';
 import type { TrailState } from './state-file.ts';
 import { digestFingerprint } from './trust.ts';
+import { type UnreadReceipt, UnreadReceipts } from './unread-receipts.ts';
 
 /** Receipts that are missing in one gap and are named one by one; the rest of a larger gap is named as a range. */
 const MISSING_NAMED_MAX = 1_000;
@@ -56,6 +60,12 @@ export interface TrailResult {
   readonly digests: number;
   /** Where its newest receipts lie. */
   readonly scope: ScopeId;
+  /** Receipts and key statements of a version that is not known here. */
+  readonly unknownNotes: readonly { readonly note: Note }[];
+  /** Number of the first receipt whose bytes cannot be read; infinite when there is none. */
+  readonly unreadableFrom: number;
+  /** The receipt that cannot be read and may name this log file or digest. */
+  readonly mayName: (key: string) => UnreadReceipt | undefined;
 }
 
 export function verifyTrail(
@@ -72,6 +82,8 @@ interface Absent {
   readonly file: { readonly key: string; readonly kind: FileKind };
   readonly number: number;
   readonly outcome: ObjectOutcome;
+  /** As its receipt has it. */
+  readonly named: { readonly bucket: string; readonly key: string };
   /** Looks for it once more. */
   readonly check: () => Promise<void>;
 }
@@ -88,7 +100,12 @@ class TrailVerification {
   readonly #places: ReadonlyMap<ScopeId, FoundReceipts>;
   readonly #known: TrailKnowledge;
   readonly #chain: ReceiptChain;
-  readonly #ledger = new DigestLedger();
+  readonly #unread = new UnreadReceipts();
+  readonly #ledger = new DigestLedger(this.#unread);
+  /** The receipts that cannot be read and may name files, by prefix, account and Region. */
+  readonly #namers = new Map<string, UnreadReceipt | undefined>();
+  readonly #unknownNotes: { readonly note: Note }[] = [];
+  #unreadableFrom = Number.POSITIVE_INFINITY;
   /** By what they say: the file of each key repeats those of the keys before it. */
   readonly #keyLinks = new Map<string, KeyLink>();
   readonly #absent: Absent[] = [];
@@ -128,8 +145,8 @@ class TrailVerification {
     await this.#run.jobs.done();
     await this.#lookAgain();
     this.#settleMissing();
+    await this.#settleLedger();
     this.#settleAbsent();
-    this.#settleLedger();
     return {
       trail: this.#trail,
       chain: this.#chain,
@@ -138,6 +155,9 @@ class TrailVerification {
       newestInterval: this.#newestInterval,
       digests: this.#digests,
       scope: this.#lastScope(),
+      unknownNotes: this.#unknownNotes,
+      unreadableFrom: this.#unreadableFrom,
+      mayName: (key) => this.#mayName(key),
     };
   }
 
@@ -147,26 +167,45 @@ class TrailVerification {
     for (const { keyFiles } of this.#places.values()) {
       for (const key of keyFiles.slice(0, 1_000)) {
         const fetched = await this.#run.source.get(key, KEY_FILE_BYTES_MAX);
+        const name = key.slice(key.lastIndexOf('/') + 1);
+        if (fetched.kind === 'unreadable') {
+          this.#unreadKeyFile(key, name, `cannot be read: ${fetched.reason}`);
+          continue;
+        }
         if (fetched.kind !== 'object') {
           this.#file(
             key,
             'key',
-            fetched.kind === 'unreadable' ? 'unreadable' : 'tampered',
+            'tampered',
             'key-file',
-            `it cannot be read: ${reasonOf(fetched)}`,
+            `it cannot be read: ${fetched.kind === 'missing' ? 'it is not there' : 'it is too large'}`,
           );
           continue;
         }
-        const read = readEvidenceKey(key.slice(key.lastIndexOf('/') + 1), fetched.bytes);
+        const read = readEvidenceKey(name, fetched.bytes);
+        if (read.kind === 'unknown-version') {
+          this.#unreadKeyFile(key, name, read.reason);
+          continue;
+        }
         if (read.kind === 'checkpoint') {
           this.#run.trust.addEvidenceKey(read.key);
           for (const link of read.links) this.#addLink(link);
+          this.#unknownNotes.push(...read.unknown);
+          const [unknown] = read.unknown;
+          if (unknown !== undefined) this.#file(key, 'key', 'unreadable', 'key-file', `a statement in it ${unknown.reason}`);
         }
         const isUsable = read.kind === 'digest' ? this.#run.trust.addDigestKey(read.publicKey, 'evidence') : read.kind === 'checkpoint';
         if (isUsable) this.#file(key, 'key', 'valid');
         else this.#file(key, 'key', 'tampered', 'key-file', read.kind === 'malformed' ? `it ${read.reason}` : 'it is not an RSA key');
       }
     }
+  }
+
+  /** What a file of a checkpoint key says may lead to that key from one that is trusted. */
+  #unreadKeyFile(key: string, name: string, reason: string): void {
+    this.#file(key, 'key', 'unreadable', 'key-file', `it ${reason}`);
+    const checkpointKey = /^checkpoint-([0-9a-f]+)\.json$/.exec(name)?.[1];
+    if (checkpointKey !== undefined) this.#run.trust.doubt(checkpointKey);
   }
 
   /** The receipts that were listed, in order; each with the place that holds it. */
@@ -188,14 +227,26 @@ class TrailVerification {
 
   async #take(number: number, key: string, scope: ScopeId, fetched: Fetched): Promise<void> {
     this.#run.progress();
+    if (fetched.kind === 'unreadable') {
+      this.#unreadableFrom = Math.min(this.#unreadableFrom, number);
+      await this.#takeUnread({ number, key, scope });
+      this.#file(key, 'receipt', 'unreadable', 'unreadable', `it cannot be read: ${fetched.reason}`);
+      return;
+    }
     if (fetched.kind !== 'object') {
       this.#chain.breakOff();
       if (fetched.kind === 'missing') this.#missingReceipt(number, key);
-      else if (fetched.kind === 'too-large') this.#file(key, 'receipt', 'tampered', 'receipt-form', 'it is larger than a receipt can be');
-      else this.#file(key, 'receipt', 'unreadable', 'unreadable', `it cannot be read: ${fetched.reason}`);
+      else this.#file(key, 'receipt', 'tampered', 'receipt-form', 'it is larger than a receipt can be');
       return;
     }
     const read = readReceipt(fetched.bytes);
+    if (read.kind === 'unknown-version') {
+      await this.#takeUnread({ number, key, scope }, read);
+      this.#unknownNotes.push(read);
+      this.#checkKnown(number, read, key);
+      this.#file(key, 'receipt', 'unreadable', 'receipt-version', `it ${read.reason}`);
+      return;
+    }
     if (read.kind === 'malformed') {
       this.#chain.breakOff();
       this.#file(key, 'receipt', 'tampered', 'receipt-form', `it is no receipt: ${read.reason}`);
@@ -205,12 +256,11 @@ class TrailVerification {
     this.#receipts++;
     this.#arn ??= value.receipt.trailARN;
     this.#bucket = value.receipt.bucket;
+    this.#unread.passed(value.receipt);
     const faults = this.#chain.take(value, { number, key });
     for (const { code, message } of faults) this.#file(key, 'receipt', 'tampered', code, message);
-    const { inventory } = this.#run;
-    if (inventory.overwritten.has(key))
-      this.#file(key, 'receipt', 'tampered', 'overwritten', 'it was overwritten: several versions hold different bytes');
-    else if (faults.length === 0) this.#file(key, 'receipt', 'valid');
+    const isOverwritten = this.#checkOverwritten(key);
+    if (faults.length === 0 && !isOverwritten) this.#file(key, 'receipt', 'valid');
     this.#checkKnown(number, value, key);
     this.#checkPlace(value.receipt, scope);
     // Copies of all places may be here.
@@ -219,17 +269,35 @@ class TrailVerification {
     this.#held = { read: value, scope };
   }
 
-  /** What the receipt before names, once `next`, the one after it, is known; absent when none is. */
-  async #takeHeld(next?: Receipt): Promise<void> {
+  /** A receipt that is there, and whose text is not known. */
+  async #takeUnread(receipt: Pick<UnreadReceipt, 'number' | 'key' | 'scope'>, signed?: UnknownReceipt): Promise<void> {
+    const { number, key, scope } = receipt;
+    this.#unread.add(receipt);
+    // It may say where those lie that were made since the last one at its place, or that they were given up.
+    this.#missing.mayExplain({ from: (this.#places.get(scope)?.numbers.lastBefore(number) ?? 0) + 1, to: number - 1 }, key);
+    this.#run.trust.doubtDigestKeys();
+    this.#checkOverwritten(key);
+    this.#chain.skip({ number, key }, signed);
+    await this.#takeHeld(undefined, key);
+  }
+
+  #checkOverwritten(key: string): boolean {
+    const isOverwritten = this.#run.inventory.overwritten.has(key);
+    if (isOverwritten) this.#file(key, 'receipt', 'tampered', 'overwritten', 'it was overwritten: several versions hold different bytes');
+    return isOverwritten;
+  }
+
+  /** What the receipt before names, once `next`, the one after it, is known; absent when none is, or when that one cannot be read. */
+  async #takeHeld(next?: Receipt, unreadKey?: string): Promise<void> {
     const held = this.#held;
     this.#held = undefined;
     if (held === undefined) return;
     if (next !== undefined && isWithdrawn(next, held.read.receipt.number)) await this.#takeWithdrawn(held.read, held.scope);
-    else await this.#takeContent(held.read, held.scope);
+    else await this.#takeContent(held.read, held.scope, unreadKey);
   }
 
   /** Compares with what the server and an earlier run know of this very receipt. */
-  #checkKnown(number: number, read: ReadReceipt, key: string): void {
+  #checkKnown(number: number, read: Pick<ReadReceipt, 'sha256'>, key: string): void {
     const { server, state } = this.#known;
     if (server?.last?.number === number && server.last.sha256 !== read.sha256)
       this.#file(key, 'receipt', 'tampered', 'server-receipt', 'the server made another receipt of this number');
@@ -276,6 +344,8 @@ class TrailVerification {
     for (let count = 0; count < NEW_RECEIPTS_MAX; count++) {
       const { number, key, fetched } = await this.#fetch(this.#next, scope);
       if (fetched.kind === 'missing') return;
+      // Behind one that cannot be read, nobody can tell whether there is another.
+      if (fetched.kind === 'unreadable' && this.#unread.newest?.number === number - 1) return;
       await this.#take(number, key, scope, fetched);
       this.#next = number + 1;
     }
@@ -309,7 +379,10 @@ class TrailVerification {
       const { from, to, why } = absent;
       if (why === 'withdrawn') this.#noteWithdrawn({ from, to });
       else if (why === 'unexplained') this.#reportMissing({ from, to }, this.#lastScope());
-      else {
+      else if ('unreadKey' in why) {
+        const message = `not here: ${rangeText(absent)}; \`${why.unreadKey}\`, which may say where they lie, cannot be read`;
+        this.#run.report.add({ level: 'incomplete', code: 'undecided', message, ...this.#arnMember() });
+      } else {
         const scope = this.#givenScope(why);
         if (scope === undefined) elsewhere.set(nameOf(why), [...(elsewhere.get(nameOf(why)) ?? []), absent]);
         else this.#reportMissing({ from, to }, scope);
@@ -369,7 +442,8 @@ class TrailVerification {
 
   // --- what receipts name -------------------------------------------------------------------------------------------
 
-  async #takeContent({ note, receipt }: ReadReceipt, scope: ScopeId): Promise<void> {
+  /** @param doubtedBy Key of the next receipt, when that cannot be read: it may withdraw this one. */
+  async #takeContent({ note, receipt }: ReadReceipt, scope: ScopeId, doubtedBy?: string): Promise<void> {
     switch (receipt.kind) {
       case 'start':
         this.#ledger.start(receipt);
@@ -380,11 +454,11 @@ class TrailVerification {
       case 'key':
         return this.#takeKey(note, receipt, scope);
       case 'delivery':
-        this.#ledger.delivery(receipt);
+        this.#ledger.delivery(receipt, doubtedBy);
         for (const object of receipt.objects) await this.#takeLogFile(receipt, object, scope);
         return;
       case 'digest':
-        return this.#takeDigest(receipt, scope);
+        return this.#takeDigest(receipt, scope, doubtedBy);
     }
   }
 
@@ -446,14 +520,14 @@ class TrailVerification {
     const check = async () => {
       const outcome = await checkObject(this.#run, key, 'log', object);
       if (outcome.verdict === 'valid') this.#records += object.events;
-      this.#settle(key, 'log', { number: receipt.number, outcome, check });
+      this.#settle(key, 'log', { number: receipt.number, outcome, named: { bucket: receipt.bucket, key: object.key }, check });
     };
     await jobs.add(object.sizeBytes, check);
   }
 
-  async #takeDigest(receipt: Receipt & { kind: 'digest' }, scope: ScopeId): Promise<void> {
+  async #takeDigest(receipt: Receipt & { kind: 'digest' }, scope: ScopeId, doubtedBy?: string): Promise<void> {
     const { digest } = receipt;
-    const before = this.#ledger.digest(receipt);
+    const before = this.#ledger.digest(receipt, doubtedBy);
     const key = this.#locate(digest.key, receipt, scope);
     if (key === undefined) return;
     this.#digests++;
@@ -469,7 +543,7 @@ class TrailVerification {
     const check = async () => {
       const outcome = await checkObject(this.#run, key, 'digest', digest);
       const content = outcome.facts?.digest;
-      const settled = { number: receipt.number, outcome, check };
+      const settled = { number: receipt.number, outcome, named: { bucket: receipt.bucket, key: digest.key }, check };
       if (content === undefined || !outcome.isSame) return this.#settle(key, kind, settled);
       this.#ledger.content(receipt, content);
       const claim = { trail: this.#trail, bucket: receipt.bucket, receipt: digest, before };
@@ -513,7 +587,13 @@ class TrailVerification {
     const { source, nowMs } = this.#run;
     const newest = this.#chain.newest?.receipt;
     const isLate = source.kind === 'bucket' && newest !== undefined && nowMs - Date.parse(newest.createdAt) > PENDING_MS;
-    for (const { file, number, outcome } of this.#absent) {
+    for (const { file, number, outcome, named } of this.#absent) {
+      const doubtedBy = this.#ledger.doubtedBy(named.bucket, named.key);
+      if (doubtedBy !== undefined) {
+        const reason = `it is not there, though receipt ${number} names it; \`${doubtedBy}\`, which may withdraw that, cannot be read`;
+        this.#file(file.key, file.kind, 'unreadable', 'undecided', reason);
+        continue;
+      }
       const isDelivered = this.#known.isTailDue.server && (this.#known.server?.delivered ?? 0) >= number;
       const isDue = number !== newest?.number || isDelivered;
       if (isDue) this.#file(file.key, file.kind, 'missing', outcome.code ?? 'missing', outcome.reason);
@@ -524,18 +604,63 @@ class TrailVerification {
     }
   }
 
-  #settleLedger(): void {
-    const { faults, unlisted } = this.#ledger.finish();
-    const scope = this.#lastScope();
-    for (const { code, key, kind, message } of faults) {
-      const prefix = prefixOf(key);
-      const at = prefix === undefined ? key : `${prefixOf(scope) ?? ''}${key.slice(prefix.length)}`;
-      this.#file(at, kind, 'tampered', code, message);
-    }
+  async #settleLedger(): Promise<void> {
+    const { faults, unlisted, onlyDigests } = this.#ledger.finish();
+    for (const { code, key, kind, message } of faults) this.#file(this.#placeOf(key) ?? key, kind, 'tampered', code, message);
+    await this.#checkByDigests(onlyDigests);
     if (unlisted > 0) {
       const message = `${unlisted} log files are listed by no digest so far: their interval is still open, or logged without digests; receipts name them`;
       this.#run.report.add({ level: 'note', code: 'not-listed-yet', message, ...this.#arnMember() });
     }
+  }
+
+  /** Files whose receipts cannot be read: what digests say of them holds all the same. */
+  async #checkByDigests({ logFiles, digests }: OnlyDigests): Promise<void> {
+    const { jobs, inventory, report } = this.#run;
+    const lists = [...logFiles];
+    for (const { bucket, contentSha256: hash, ...link } of digests) {
+      const key = this.#placeOf(link.key, bucket);
+      if (key === undefined || report.has(key)) continue;
+      inventory.unnamed.delete(key);
+      await jobs.add(0, async () => {
+        const digest = await verifyLinkedDigest(this.#run, { ...link, key, hash });
+        for (const file of digest?.logFiles ?? []) lists.push({ file, digestKey: key });
+      });
+    }
+    await jobs.done();
+    const absent = new Set(this.#absent.map(({ file }) => file.key));
+    for (const { file, digestKey } of lists) {
+      this.#ledger.confirm(file);
+      const key = this.#placeOf(file.s3Object, file.s3Bucket);
+      // All others are judged by their receipts.
+      if (key === undefined || report.has(key) || absent.has(key)) continue;
+      inventory.unnamed.delete(key);
+      await jobs.add(0, () => verifyListedLog(this.#run, { key, sha256: file.hashValue, digestKey }));
+    }
+    await jobs.done();
+  }
+
+  /** Where a file that receipts or digests name lies in this source; `undefined` when no receipt that was read is of its place. */
+  #placeOf(key: string, bucket?: string): string | undefined {
+    const prefix = prefixOf(key);
+    const isIts = (place: NamedPlace) =>
+      (place.prefix === null ? '' : `${place.prefix}/`) === prefix && (bucket === undefined || place.bucket === bucket);
+    const place = [...this.#seenPlaces.values()].findLast(isIts);
+    return place === undefined || prefix === undefined ? undefined : `${prefixOf(place.scope) ?? ''}${key.slice(prefix.length)}`;
+  }
+
+  #mayName(key: string): UnreadReceipt | undefined {
+    const log = parseLogFileKey(key);
+    const digest = log === undefined ? parseDigestKey(key) : undefined;
+    if (log === undefined && (digest?.trailName !== this.#trail.name || digest.homeRegion !== this.#trail.homeRegion)) return undefined;
+    const prefix = prefixOf(key);
+    const kind = `${prefix}/${log?.account}/${log?.region}`;
+    if (!this.#namers.has(kind)) {
+      const mayName = (receipt: UnreadReceipt) =>
+        prefixOf(receipt.scope) === prefix && (log === undefined || this.#ledger.mayBeNamed(receipt, log));
+      this.#namers.set(kind, this.#unread.all().find(mayName));
+    }
+    return this.#namers.get(kind);
   }
 
   #report(): TrailReport {
@@ -587,10 +712,6 @@ function kindOf(digest: ReceiptDigest): 'digest' | 'backfill-digest' {
 
 function* numbers(from: number, to: number): Generator<number> {
   for (let number = from; number <= to; number++) yield number;
-}
-
-function reasonOf(fetched: Exclude<Fetched, { kind: 'object' }>): string {
-  return fetched.kind === 'unreadable' ? fetched.reason : fetched.kind === 'missing' ? 'it is not there' : 'it is too large';
 }
 
 /** Splits the places of a trail into sets that hold each receipt once: two copies of a bucket are two sets. */

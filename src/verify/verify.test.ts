@@ -318,7 +318,10 @@ describe('verify, on what is known from elsewhere', () => {
     expect(existsSync(statePath)).toBe(false);
     await writeFile(statePath, '{"version":1,"logs":[{}]}');
     const report = await verifyBucket(builder, undefined, { statePath });
-    expect(report).toMatchObject({ exitCode: 2, findings: [{ code: 'state' }] });
+    expect(report).toMatchObject({ exitCode: 2, findings: [{ code: 'state', message: expect.stringContaining('is damaged') }] });
+    await writeFile(statePath, '{"version":2,"logs":[],"trails":[]}');
+    const newer = await verifyBucket(builder, undefined, { statePath });
+    expect(newer).toMatchObject({ exitCode: 2, findings: [{ code: 'state', message: expect.stringContaining('is of another version') }] });
   });
 });
 
@@ -444,6 +447,16 @@ describe('verify, on the receipts', () => {
     gap.skipInterval();
     const [after] = await gap.closeInterval();
     expect(faults(await verifyBucket(gap))).toEqual([`gap ${after}`]);
+  });
+
+  test('a fault of digests is named where they lie, also once the trail went on below another prefix', async () => {
+    const builder = await buildEvidence({ digests: 1, prefix: 'one' });
+    builder.skipInterval();
+    const [after] = await builder.closeInterval();
+    await builder.moveTo(builder.bucket, 'two');
+    await builder.deliver();
+    await builder.closeInterval();
+    expect(faults(await verifyBucket(builder))).toEqual([`gap ${after}`]);
   });
 
   test('a log file that a digest leaves out, adds or describes otherwise is found', async () => {

@@ -11,11 +11,10 @@ import { isTrail } from './check-object.ts';
 import { holdAgainst, type ToHold } from './hold-against.ts';
 import { Inspector } from './inspector.ts';
 import { JobLimit } from './job-limit.ts';
-import type { KeyLink } from './key-link.ts';
 import { NumberSet, parseTrailArn, placeOf, regionOf, type ScopeId, type TrailName, trailId } from './layout.ts';
 import { type Finding, ReportBuilder, type VerifyReport } from './report.ts';
 import { type FoundReceipts, type FoundTrail, type Inventory, type Run, type Selection, wantsRegion } from './run.ts';
-import { type CallServer, ServerEvidence, type ServerTrail } from './server-evidence.ts';
+import { type CallServer, ServerEvidence, type ServerKeys, type ServerTrail } from './server-evidence.ts';
 import { type EvidenceSource, SourceUnreachable } from './source.ts';
 import { checkpointOf, NO_STATE, readState, StateDamaged, type TrailState, type VerifyState, writeState } from './state-file.ts';
 import { NO_KEYS, type PinnedKeys, Trust } from './trust.ts';
@@ -95,33 +94,33 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
       options.onProgress?.({ phase: 'listing', done: listed });
     });
     results = await verifyTrails(run, options, { state, server: serverWord.trails });
-    await verifyUnnamed(run);
+    await verifyUnnamed(run, [...results.results, ...results.aside]);
   } catch (error) {
     if (!(error instanceof SourceUnreachable)) throw error;
     report.add({ level: 'incomplete', code: 'unreachable', message: error.message });
   } finally {
     await inspector.close();
   }
-  return conclude(run, options, { ...results, state, server, serverLinks: serverWord.links });
+  return conclude(run, options, { ...results, state, server, serverKeys: serverWord });
 }
 
 /** What the server says before anything is listed: what it has put by now must be found. */
-interface ServerWord {
-  readonly keys: PinnedKeys;
-  readonly links: readonly KeyLink[];
+interface ServerWord extends ServerKeys {
   readonly trails: readonly ServerTrail[];
 }
 
+const NO_WORD: ServerWord = { keys: NO_KEYS, links: [], unknown: [], trails: [] };
+
 async function askServer(server: ServerEvidence | undefined, { source }: VerifyOptions, report: ReportBuilder): Promise<ServerWord> {
-  if (server === undefined) return { keys: NO_KEYS, links: [], trails: [] };
+  if (server === undefined) return NO_WORD;
   try {
-    const { keys, links } = await server.keys();
+    const keys = await server.keys();
     const trails = await server.trails();
     const isHere = ({ bucket, evidencePrefix }: ServerTrail) => bucket === source.bucket && evidencePrefix.startsWith(source.prefix ?? '');
-    return { keys, links, trails: trails.filter((trail) => source.kind === 'folder' || isHere(trail)) };
+    return { ...keys, trails: trails.filter((trail) => source.kind === 'folder' || isHere(trail)) };
   } catch (error) {
     report.add({ level: 'incomplete', code: 'server', message: `the server does not say what it delivered: ${(error as Error).message}` });
-    return { keys: NO_KEYS, links: [], trails: [] };
+    return NO_WORD;
   }
 }
 
@@ -279,8 +278,8 @@ function isSamePlace(source: EvidenceSource, { bucket, scope }: TrailState): boo
   return bucket === source.bucket && scope.startsWith(source.prefix ?? '');
 }
 
-/** Log files and digests that no receipt named: forged where there are receipts, else checked by AWS's rules. */
-async function verifyUnnamed(run: Run): Promise<void> {
+/** Log files and digests that no receipt named: forged where all receipts were read, else checked by AWS's rules where there are none. */
+async function verifyUnnamed(run: Run, trails: readonly TrailResult[]): Promise<void> {
   const { inventory, report, selection } = run;
   const strict = new Set([...inventory.trails.values()].flatMap(({ places }) => [...places.keys()]));
   const others = new Map<ScopeId, string[]>();
@@ -293,6 +292,14 @@ async function verifyUnnamed(run: Run): Promise<void> {
     } else if (wantsRegion(selection, regionOf(key))) {
       const kind = place.kind === 'log' ? 'log' : key.endsWith('_backfill.json.gz') ? 'backfill-digest' : 'digest';
       const isDeleted = inventory.deleted.has(key);
+      // Named or not, it should not be deleted.
+      const by = isDeleted ? undefined : trails.map(({ mayName }) => mayName(key)).find((receipt) => receipt !== undefined);
+      if (by !== undefined) {
+        const reason = `no receipt names it that can be read; \`${by.key}\` may, which cannot`;
+        report.file({ key, kind, verdict: 'unreadable', code: 'undecided', reason });
+        run.progress();
+        continue;
+      }
       const reason = `no receipt names it: Snowtrail did not put it there${isDeleted ? ' (it is deleted, and its versions are still there)' : ''}`;
       report.file({ key, kind, verdict: 'unlisted', code: 'unlisted', reason });
       run.progress();
@@ -301,11 +308,11 @@ async function verifyUnnamed(run: Run): Promise<void> {
   for (const [scope, keys] of others) await verifyByAwsRules(run, scope, keys);
 }
 
-async function conclude(run: Run, options: VerifyOptions, { results, aside, state, server, serverLinks }: ToHold): Promise<VerifyReport> {
+async function conclude(run: Run, options: VerifyOptions, { results, aside, state, server, serverKeys }: ToHold): Promise<VerifyReport> {
   const { report, source, selection } = run;
   const isPartial =
     selection.from !== undefined || selection.to !== undefined || selection.regions !== undefined || options.trails !== undefined;
-  const held = await holdAgainst(run, { results, aside, state, server, serverLinks });
+  const held = await holdAgainst(run, { results, aside, state, server, serverKeys });
   if (results.every(({ digests }) => digests === 0) && !report.isIncomplete) {
     report.add({ level: 'incomplete', code: 'no-digests', message: 'no digests found' });
   }

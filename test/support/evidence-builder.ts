@@ -18,7 +18,7 @@ import { logFileKey, uniqueText } from '../../src/logfile/log-file-key.ts';
 import { encodeCheckpoint } from '../../src/tlog/checkpoint.ts';
 import { hashLeaf, hashNode } from '../../src/tlog/hash.ts';
 import { formatNote, formatNoteKey, keyHash, type NoteKey, type NoteSignature } from '../../src/tlog/note.ts';
-import { encodeReceipt, type Receipt, type ReceiptObject, type ReceiptsElsewhere } from '../../src/tlog/receipt.ts';
+import { encodeReceipt, RECEIPT_VERSION, type Receipt, type ReceiptObject, type ReceiptsElsewhere } from '../../src/tlog/receipt.ts';
 import { toBase64, toHex, utf8 } from '../../src/tlog/text.ts';
 import { consistencyProof, treeHead } from '../../src/tlog/tree.ts';
 import type { CallServer } from '../../src/verify/server-evidence.ts';
@@ -140,7 +140,7 @@ function sha256(bytes: Uint8Array): Uint8Array {
   return hash('sha256', bytes, 'buffer');
 }
 
-function signNote(text: string, keys: readonly CheckpointKey[]): string {
+export function signNote(text: string, keys: readonly CheckpointKey[]): string {
   const signatures: NoteSignature[] = keys.map(({ privateKey, noteKey }) => ({
     name: noteKey.name,
     keyHash: noteKey.keyHash,
@@ -248,6 +248,8 @@ export class EvidenceBuilder {
   nowMs: number;
   readonly intervalMs: number;
   readonly #chains = new Map<string, Chain>();
+  /** Receipts are written as of this version. */
+  receiptVersion = RECEIPT_VERSION;
   #sequence = 1n;
   #receiptedTo = 0n;
   #number = 0;
@@ -588,7 +590,8 @@ export class EvidenceBuilder {
       checkpoint: await installation.checkpoint(size),
       consistency: this.#previousSize === null ? [] : await installation.proof(this.#previousSize, size),
     } as Receipt;
-    const note = utf8(signNote(encodeReceipt(receipt), signers));
+    const text = encodeReceipt(receipt).replace(/^\{"version":\d+/, `{"version":${this.receiptVersion}`);
+    const note = utf8(signNote(text, signers));
     this.#number++;
     this.#places.push({ bucket: this.bucket.name, prefix: this.prefix ?? null });
     this.#previousSha256 = toHex(sha256(note));

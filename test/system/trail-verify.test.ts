@@ -334,6 +334,12 @@ describe('what a trail has delivered', () => {
       expect(report.counts.digest.valid + report.counts['backfill-digest'].valid).toBeGreaterThanOrEqual(story.digestsMin);
     });
 
+    test(`${story.what}: any one file that cannot be read makes it incomplete, and no other tampered`, async () => {
+      const it = await tell(story);
+      const bucket = await readBucket(it);
+      await expectUndecided(it, bucket.source(), bucket.keys('/main/'), bucket.keys('/CloudTrail-Digest/'));
+    });
+
     test.skipIf(whyNoCli !== undefined)(`${story.what}: the AWS CLI finds every file valid`, async () => {
       const it = await tell(story);
       const bucket = await readBucket(it);
@@ -434,8 +440,33 @@ describe('a trail that was moved to another bucket and back', () => {
   }
 });
 
+/** Refuses each of the files in turn. Digests are refused together, too. */
+async function expectUndecided(
+  it: Installation,
+  source: EvidenceSource,
+  files: readonly string[],
+  together: readonly string[] = [],
+): Promise<void> {
+  for (const refused of [...[...files, ...together].map((key) => [key]), together].filter((keys) => keys.length > 0)) {
+    const get: EvidenceSource['get'] = async (key, max) =>
+      refused.includes(key) ? { kind: 'unreadable', reason: 'status 403' } : source.get(key, max);
+    const report = await verifyUnderFirstKey(it, { ...source, get });
+    const tampered = report.findings.filter(({ level }) => level === 'tampered');
+    expect({ refused, tampered, exit: report.exitCode }).toEqual({ refused, tampered: [], exit: 2 });
+    const named = report.findings.filter(({ code, key = '' }) => /^(unreadable|key-file)$/.test(code) && refused.includes(key));
+    expect(named).toHaveLength(refused.length);
+  }
+}
+
 /** Copies of whole buckets in one folder, each under its name. */
-async function verifyCopies(it: Installation, buckets: readonly MemoryBucket[]): Promise<VerifyReport> {
+function verifyCopies(it: Installation, buckets: readonly MemoryBucket[]): Promise<VerifyReport> {
+  return withCopies(buckets, (source) => verifyUnderFirstKey(it, source));
+}
+
+async function withCopies<T>(
+  buckets: readonly MemoryBucket[],
+  use: (source: EvidenceSource, keys: readonly string[]) => Promise<T>,
+): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'snowtrail-copies-'));
   try {
     for (const bucket of buckets) {
@@ -444,7 +475,8 @@ async function verifyCopies(it: Installation, buckets: readonly MemoryBucket[]):
       for (const key of copy.keys().filter((each) => each.endsWith('/'))) copy.objects.delete(key);
       await copy.writeTo(join(folder, bucket.name));
     }
-    return await verifyUnderFirstKey(it, await folderSource(folder));
+    const keys = buckets.flatMap((bucket) => bucket.keys().map((key) => `${bucket.name}/${key}`));
+    return await use(await folderSource(folder), keys);
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -500,6 +532,22 @@ describe('a trail that is moved away from a bucket that fails in the middle of a
         expect(report.findings.map(({ level, code }) => `${level} ${code}`)).toContain('note withdrawn');
         const alone = await verifyUnderFirstKey(it, second.source(), (operation, input) => answerOf(it, operation, input));
         expect([levels(alone), alone.exitCode]).toEqual([new Set(['incomplete elsewhere']), 2]);
+      });
+
+      test(`${kind}, ${what}: a receipt that cannot be read, also the one that withdraws, makes nothing tampered`, async () => {
+        for (const buckets of [[SECOND], [SECOND, THIRD], [SECOND, BUCKET]]) {
+          const it = await moveAway(refused, kind, buckets);
+          const all = await Promise.all([BUCKET, SECOND, THIRD].map((name) => readBucket(it, name)));
+          await withCopies(all, (source, keys) =>
+            expectUndecided(
+              it,
+              source,
+              keys.filter((key) => key.includes('/receipts/')),
+            ),
+          );
+          for (const bucket of all.filter((each) => each.keys('/receipts/').length > 0))
+            await expectUndecided(it, bucket.source(), bucket.keys('/receipts/'));
+        }
       });
 
       test(`${kind}, ${what}, to a bucket that fails as well, and on: copies of all are complete`, async () => {

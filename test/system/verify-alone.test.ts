@@ -63,6 +63,20 @@ describe('node verify.js', () => {
     expect(out).toContain('TAMPERED (exit 1)');
   });
 
+  test('says 2 and names a receipt that cannot be read, and 1 when a file elsewhere is changed as well', async () => {
+    const unread = builder.bucket.copy();
+    const receipt = builder.receiptKey(8);
+    unread.objects.delete(receipt);
+    await unread.writeTo(join(folder, 'unread'));
+    // A pipe is there, and nobody can read it.
+    expect(spawnSync('mkfifo', [join(folder, 'unread', receipt)]).status).toBe(0);
+    const { exit, out } = run('unread', '--public-key', 'keys');
+    expect(out).toContain(`Receipt\t${receipt}\tUNREADABLE: it cannot be read: it is not a plain file\n`);
+    expect([exit, out]).toEqual([2, expect.stringContaining('INCOMPLETE (exit 2)')]);
+    await writeFile(join(folder, 'unread', unread.keys('/CloudTrail/').at(-1)!), 'changed');
+    expect(run('unread', '--public-key', 'keys').exit).toBe(1);
+  });
+
   test('says 2 without a key, for a folder that holds nothing, and for one that is not there', () => {
     expect(run('copy').exit).toBe(2);
     expect(run('.', '--trail', 'none').exit).toBe(2);
