@@ -6,16 +6,19 @@
  * Source: S3 API Reference, "Actions"; S3 User Guide, "Amazon S3 CloudTrail events".
  */
 import * as buckets from './buckets.ts';
+import { copyObject } from './copy-object.ts';
+import { deleteObject, deleteObjects } from './delete-objects.ts';
 import { s3Error } from './errors.ts';
 import { listObjects, listObjectVersions } from './list-objects.ts';
 import * as multipart from './multipart.ts';
-import * as objects from './objects.ts';
+import { putObject } from './put-object.ts';
+import { getObject, getObjectAcl, getObjectTagging, headObject } from './read-object.ts';
 import type { S3Call, S3Decision, S3Operation } from './s3-call.ts';
 
 type Decide = (call: S3Call) => Promise<S3Decision>;
 
 /** Records the deletion of each object of a DeleteObjects call. */
-export type RecordDeletions = Parameters<typeof objects.deleteObjects>[1];
+export type RecordDeletions = Parameters<typeof deleteObjects>[1];
 
 /** @throws ApiError MethodNotAllowed */
 export function findOperation(call: S3Call, recordDeletions: RecordDeletions): S3Operation {
@@ -101,7 +104,7 @@ function onBucket(call: S3Call, method: string, recordDeletions: RecordDeletions
       if (call.hasParam('policy')) return write('DeleteBucketPolicy', 'Management', buckets.deleteBucketPolicy);
       return write('DeleteBucket', 'Management', buckets.deleteBucket);
     case 'POST':
-      if (call.hasParam('delete')) return write('DeleteObjects', 'Data', (each) => objects.deleteObjects(each, recordDeletions));
+      if (call.hasParam('delete')) return write('DeleteObjects', 'Data', (each) => deleteObjects(each, recordDeletions));
       return write('PostObject', 'Data', buckets.unsupported('Uploading by a form'));
     default:
       return undefined;
@@ -133,22 +136,22 @@ function onObject(call: S3Call, method: string): S3Operation | undefined {
   switch (method) {
     case 'GET':
       if (call.hasParam('uploadId')) return read('ListParts', 'Data', multipart.listParts);
-      if (call.hasParam('acl')) return read('GetObjectAcl', 'Data', objects.getObjectAcl);
-      if (call.hasParam('tagging')) return read('GetObjectTagging', 'Data', objects.getObjectTagging);
-      return read('GetObject', 'Data', objects.getObject);
+      if (call.hasParam('acl')) return read('GetObjectAcl', 'Data', getObjectAcl);
+      if (call.hasParam('tagging')) return read('GetObjectTagging', 'Data', getObjectTagging);
+      return read('GetObject', 'Data', getObject);
     case 'HEAD':
-      return read('HeadObject', 'Data', objects.headObject);
+      return read('HeadObject', 'Data', headObject);
     case 'PUT':
       if (call.hasParam('uploadId') || call.hasParam('partNumber')) {
         return isCopy ? write('UploadPartCopy', 'Data', multipart.uploadPartCopy) : write('UploadPart', 'Data', multipart.uploadPart);
       }
       if (call.hasParam('acl')) return write('PutObjectAcl', 'Data', buckets.refuseAcl);
       if (call.hasParam('tagging')) return write('PutObjectTagging', 'Data', buckets.unsupported('Tagging objects'));
-      return isCopy ? write('CopyObject', 'Data', objects.copyObject) : write('PutObject', 'Data', objects.putObject);
+      return isCopy ? write('CopyObject', 'Data', copyObject) : write('PutObject', 'Data', putObject);
     case 'DELETE':
       if (call.hasParam('uploadId')) return write('AbortMultipartUpload', 'Data', multipart.abortMultipartUpload);
       if (call.hasParam('tagging')) return write('DeleteObjectTagging', 'Data', buckets.unsupported('Tagging objects'));
-      return write('DeleteObject', 'Data', objects.deleteObject);
+      return write('DeleteObject', 'Data', deleteObject);
     case 'POST':
       if (call.hasParam('uploads')) return write('CreateMultipartUpload', 'Data', multipart.createMultipartUpload);
       if (call.hasParam('uploadId')) return write('CompleteMultipartUpload', 'Data', multipart.completeMultipartUpload);

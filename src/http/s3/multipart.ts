@@ -16,21 +16,13 @@ import {
   joinChecksums,
   parseAlgorithm,
 } from './checksums.ts';
+import { parseRange } from './conditions.ts';
+import { findCopySource, openCopySource, tap } from './copy-object.ts';
 import { s3Error } from './errors.ts';
 import { listParameters } from './list-objects.ts';
 import type { Part, Upload } from './multipart-uploads.ts';
-import {
-  checkIfNoneMatch,
-  checksumElements,
-  commitObject,
-  findCopySource,
-  openCopySource,
-  parseRange,
-  readPutOptions,
-  refuseUnkept,
-  tap,
-  versionHeader,
-} from './objects.ts';
+import { checksumElements, versionHeader } from './object-headers.ts';
+import { checkIfNoneMatch, commitObject, readPutOptions, refuseUnkept } from './put-object.ts';
 import { receiveDocument, receiveNothing, receiveObject } from './receive-body.ts';
 import { answerXml, canonicalId, empty, S3_NAMESPACE, type S3Call, type S3Decision } from './s3-call.ts';
 

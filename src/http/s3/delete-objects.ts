@@ -1,0 +1,92 @@
+/**
+ * S3's deletions: of one object, or of many in one call.
+ *
+ * A condition of a deletion is refused: one that is passed over would delete what must stay.
+ * Source: S3 API Reference, DeleteObject, DeleteObjects.
+ */
+import type { BucketName, ObjectKey } from '../../event/types.ts';
+import { parseXml, type XmlFields, xmlDocument, xmlExactText, xmlText } from '../xml.ts';
+import { notImplemented } from './buckets.ts';
+import { s3Error } from './errors.ts';
+import { readKey } from './names.ts';
+import { emptyVersionId } from './read-object.ts';
+import { receiveDocument } from './receive-body.ts';
+import { empty, S3_NAMESPACE, type S3Call, type S3Decision } from './s3-call.ts';
+
+const DELETE_KEYS_MAX = 1_000;
+
+export async function deleteObject(call: S3Call): Promise<S3Decision> {
+  const { name } = await call.ownBucket();
+  for (const condition of ['if-match', 'x-amz-if-match-last-modified-time', 'x-amz-if-match-size'])
+    if (call.header(condition) !== undefined) throw notImplemented(condition);
+  const versionId = call.param('versionId');
+  if (versionId === '') throw emptyVersionId();
+  return {
+    bytesOut: 0,
+    apply: async () => {
+      const { markerId } = await deleteOne(call, name, { key: call.key, ...(versionId === undefined ? {} : { versionId }) });
+      const deleted = versionId ?? markerId;
+      return empty(204, {
+        ...(deleted === undefined ? {} : { 'x-amz-version-id': deleted }),
+        ...(markerId === undefined ? {} : { 'x-amz-delete-marker': 'true' }),
+      });
+    },
+  };
+}
+
+/** The keys that a DeleteObjects call names. */
+interface Doomed {
+  readonly key: ObjectKey;
+  readonly versionId?: string;
+}
+
+/** @returns the id of the delete marker that was placed, or that was the version deleted. */
+async function deleteOne(call: S3Call, bucket: BucketName, { key, versionId }: Doomed): Promise<{ readonly markerId: string | undefined }> {
+  const before = versionId === undefined ? undefined : await call.objects.head(bucket, key, versionId);
+  const { deleteMarkerVersionId } = await call.objects.delete(bucket, key, versionId);
+  return { markerId: before?.isDeleteMarker ? versionId : deleteMarkerVersionId };
+}
+
+/** @param recordEach Records the deletion of each object before any is deleted. */
+export async function deleteObjects(call: S3Call, recordEach: (doomed: readonly Doomed[]) => Promise<void>): Promise<S3Decision> {
+  const { name } = await call.ownBucket();
+  const document = await receiveDocument(call);
+  const root = parseXml(document);
+  const isQuiet = xmlText(root, 'Quiet') === 'true';
+  const doomed = root.children
+    .filter((child) => child.name === 'Object')
+    .map((child): Doomed => {
+      // What must hold for the object to be deleted: a condition that is passed over would delete one that must stay.
+      const condition = child.children.find(({ name: member }) => member !== 'Key' && member !== 'VersionId');
+      if (condition !== undefined) throw notImplemented(condition.name);
+      const key = xmlExactText(child, 'Key');
+      const versionId = xmlText(child, 'VersionId');
+      if (key === undefined || key === '') throw s3Error('MalformedXML');
+      return { key: readKey(key), ...(versionId === undefined || versionId === '' ? {} : { versionId }) };
+    });
+  if (root.name !== 'Delete' || doomed.length === 0 || doomed.length > DELETE_KEYS_MAX) throw s3Error('MalformedXML');
+  return {
+    bytesIn: document.length,
+    apply: async () => {
+      await recordEach(doomed);
+      const deleted: XmlFields[] = [];
+      const failed: XmlFields[] = [];
+      for (const { key, versionId } of doomed) {
+        try {
+          const { markerId } = await deleteOne(call, name, { key, ...(versionId === undefined ? {} : { versionId }) });
+          const marker = markerId === undefined ? {} : { DeleteMarker: true, DeleteMarkerVersionId: markerId };
+          deleted.push({ Key: key, VersionId: versionId, ...marker });
+        } catch {
+          failed.push({
+            Key: key,
+            VersionId: versionId,
+            Code: 'InternalError',
+            Message: 'We encountered an internal error. Please try again.',
+          });
+        }
+      }
+      const text = xmlDocument('DeleteResult', { Deleted: isQuiet ? [] : deleted, Error: failed }, S3_NAMESPACE);
+      return { status: 200, headers: { 'content-type': 'application/xml' }, text };
+    },
+  };
+}
