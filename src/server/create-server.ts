@@ -7,12 +7,10 @@
 
 import { Accounts, type KeepKey, type NewAccessKey } from '../access/accounts.ts';
 import { accessOperations } from '../access/operations.ts';
-import { ApiError } from '../api/api-error.ts';
 import type { RecordCall } from '../api/call-record.ts';
 import { operationNames } from '../api/model.ts';
 import type { Operation, OperationTable } from '../api/operation.ts';
 import { decodeInput, encodeOutput, type ModelObject } from '../api/validate-input.ts';
-import { formatEventTime } from '../event/times.ts';
 import type { AccountId, BucketName, Region } from '../event/types.ts';
 import { createTreeFollower, type TreeFollower } from '../evidence/grow-tree.ts';
 import { evidenceOperations } from '../evidence/operations.ts';
@@ -22,9 +20,8 @@ import { watchClock } from '../evidence/watch-clock.ts';
 import { openHistoryFollower } from '../history/index-events.ts';
 import { historyOperations } from '../history/operations.ts';
 import { DEFAULT_LIMITS } from '../http/limits.ts';
-import type { HttpPorts, HttpProblem, Service, StreamRoute } from '../http/ports.ts';
+import type { HttpPorts, HttpProblem, Service } from '../http/ports.ts';
 import { accountingOperations } from '../intake/accounting-operations.ts';
-import { acceptBulk, bulkOptions } from '../intake/bulk-events.ts';
 import { closeCutFirst, findCutSubmission } from '../intake/close-cut-submission.ts';
 import { EventCounter } from '../intake/count-events.ts';
 import { createCallRecorder } from '../intake/record-call.ts';
@@ -32,16 +29,18 @@ import { UsedRegions } from '../intake/used-regions.ts';
 import { Books, type CountedFollower } from '../intake/watch-books.ts';
 import type { Follower } from '../store/follower.ts';
 import { joinDamage } from '../store/join-damage.ts';
-import { type JournalDamage, JournalFull, JournalReadOnly } from '../store/journal.ts';
-import { createTrails, type ScrubFinding, type Trails } from '../trail/create-trails.ts';
+import type { JournalDamage } from '../store/journal.ts';
+import { createTrails, type Trails } from '../trail/create-trails.ts';
+import { bulkRoute } from './bulk-route.ts';
 import { createIntakeAccounts } from './create-intake-accounts.ts';
 import { findRollback } from './find-rollback.ts';
+import { messageOf, reportHttp, reportLost, reportScrub, type ServerLog, stackOf } from './log-problems.ts';
 import { createPages, type MetricsAccess } from './pages.ts';
 import { forgetfulCatalog, readOnlyCatalog } from './read-only-catalog.ts';
 import { readOnlyJournal } from './read-only-journal.ts';
 import { type FollowerState, runFollower } from './run-follower.ts';
 import { scrubBuckets } from './scrub-buckets.ts';
-import { type ScrubProblem, scrubJournal } from './scrub-journal.ts';
+import { scrubJournal } from './scrub-journal.ts';
 import { hashSha256 } from './sha256.ts';
 import type { Stores } from './stores.ts';
 
@@ -72,13 +71,6 @@ export interface ServerOptions {
   /** Time that signatures are held against: the machine's, also when the clock is set by a file. */
   readonly signatureTimeMs: () => number;
   readonly log: ServerLog;
-}
-
-/** Where the server says what happened. Never given a secret. */
-export interface ServerLog {
-  info(message: string, details?: object): void;
-  warn(message: string, details?: object): void;
-  error(message: string, details?: object): void;
 }
 
 export interface SnowtrailServer {
@@ -273,18 +265,6 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const report = (problem: HttpProblem) => reportHttp(log, problem);
   const intake = { ...intakeStores, accounts: createIntakeAccounts(accounts, snowtrail, { recordCall, report }) };
 
-  const bulk: StreamRoute = {
-    bodyBytesMax: 64 * 1024 * 1024,
-    handle: async ({ call, query, body, answer }) => {
-      const lines = acceptBulk(intake, call, body, bulkOptions(query, call));
-      // The first verdicts decide the status: a full journal is a refusal of the whole.
-      const first = await lines.next().catch(refuseWhenFull);
-      answer.start(200, { 'content-type': 'application/x-ndjson' });
-      if (!first.done) await answer.write(first.value);
-      for await (const line of lines) await answer.write(line);
-    },
-  };
-
   const ports: HttpPorts = {
     findCredentials: accounts.findCredentials,
     recordCall,
@@ -292,7 +272,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     chance,
     objects,
     services,
-    streams: new Map([['POST /v1/events', bulk]]),
+    streams: new Map([['POST /v1/events', bulkRoute(intake)]]),
     pages: createPages({
       journal,
       counter,
@@ -358,72 +338,4 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
 
 function tableOf(...groups: readonly (readonly Operation[])[]): OperationTable {
   return new Map(groups.flat().map((operation) => [operation.name, operation as Operation<unknown>]));
-}
-
-/** Nothing of the submission was taken: the sender may repeat the whole of it later (P9). */
-function refuseWhenFull(error: unknown): never {
-  // Repeating it changes nothing until an operator has been here.
-  if (error instanceof JournalReadOnly)
-    throw new ApiError('ConflictException', `no event is taken: ${error.message}`, { status: 409, cause: error });
-  if (!(error instanceof JournalFull)) throw error;
-  throw new ApiError('ThrottlingException', `no event can be taken at the moment: ${error.message}; send it again later`, {
-    status: 503,
-    cause: error,
-  });
-}
-
-function reportHttp(log: ServerLog, problem: HttpProblem): void {
-  switch (problem.kind) {
-    case 'signature-refused':
-      log.warn(`a signature was refused: ${problem.code}`, { requestId: problem.requestId, from: problem.sourceIpAddress });
-      break;
-    case 'accept-failed':
-      log.error(`a connection could not be accepted: ${messageOf(problem.error)}`);
-      break;
-    case 'internal':
-      log.error(`request ${problem.requestId} failed: ${messageOf(problem.error)}`, { stack: stackOf(problem.error) });
-      break;
-    case 'read-not-recorded':
-    case 'refusal-not-recorded':
-      log.error(`the record of ${problem.eventName} could not be made durable: ${messageOf(problem.error)}`, {
-        requestId: problem.requestId,
-      });
-      break;
-  }
-}
-
-function reportScrub(log: ServerLog, problem: ScrubProblem): void {
-  if (problem.kind === 'failed') {
-    log.error(`the journal could not be looked through for damage: ${messageOf(problem.error)}`);
-    return;
-  }
-  const { from, to, file, reason } = problem.damage;
-  log.error(`journal entries ${from} to ${to} are damaged: ${file}: ${reason}; see \`snowtrail doctor\``);
-}
-
-function reportLost(log: ServerLog, found: ScrubFinding): void {
-  if (found.outcome === 'failed') {
-    log.warn(`the bucket of ${found.trail} could not be looked at: ${messageOf(found.error)}`);
-    return;
-  }
-  const path = `${found.bucket}/${found.key}`;
-  if (found.outcome === 'bucket-gone' || found.outcome === 'newest-receipt-gone') {
-    const what = found.outcome === 'bucket-gone' ? `the bucket \`${found.bucket}\`` : `the newest receipt \`${path}\``;
-    log.error(`${what} of ${found.trail} is gone; it was there at ${formatEventTime(found.thereAtMs)}: see \`snowtrail doctor\``);
-    return;
-  }
-  const said = {
-    'put-again': 'was gone and is put again',
-    gone: 'is gone and cannot be made again',
-    differs: 'has another size than its receipt says',
-  }[found.outcome];
-  log.error(`\`${path}\` of ${found.trail} ${said}; see \`snowtrail verify\``);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-function stackOf(error: unknown): string | undefined {
-  return error instanceof Error ? error.stack : undefined;
 }

@@ -12,7 +12,8 @@ import { serve } from '../http/serve.ts';
 import type { Clock } from '../store/clock.ts';
 import { replaceFile } from '../store/disk/replace-file.ts';
 import { gzip } from '../trail/compress.ts';
-import { createServer, type ServerLog, type SnowtrailServer } from './create-server.ts';
+import { createServer, type SnowtrailServer } from './create-server.ts';
+import type { ServerLog } from './log-problems.ts';
 import { isLoopback, type Settings } from './settings.ts';
 import { openStores } from './stores.ts';
 
