@@ -12,9 +12,8 @@ import { ApiError } from '../api/api-error.ts';
 import type { Call } from '../api/operation.ts';
 import type { Region } from '../event/types.ts';
 import { isRegion } from '../event/values.ts';
-import { decodeAwsChunked } from './aws-chunked.ts';
-import { EMPTY_SHA256, parseQuery, type RawHeader, type RequestParts, sha256Hex, UNSIGNED_PAYLOAD } from './canonical-request.ts';
-import { ChunkChain } from './chunk-chain.ts';
+import { parseQuery, type RawHeader, type RequestParts, sha256Hex } from './canonical-request.ts';
+import { decodeChunkedBody, decodedLengthOf } from './chunked-body.ts';
 import { familyOf, nameOperation, runOperation } from './dispatch.ts';
 import { ByteBudget } from './limits.ts';
 import type { HttpPorts, Service, StreamRoute } from './ports.ts';
@@ -38,14 +37,13 @@ import { SigningKeys } from './signing-keys.ts';
 import { UsedSignatures } from './used-signatures.ts';
 import {
   checkTime,
+  hashOf,
   type PayloadClaim,
   readPayloadClaim,
-  STREAMING_SIGNED,
-  STREAMING_SIGNED_TRAILER,
-  STREAMING_UNSIGNED_TRAILER,
   signatureEndMs,
   type VerifiedSignature,
   verifySignature,
+  wordOf,
 } from './verify-signature.ts';
 import { ClientGone, writeAll } from './write-body.ts';
 import { xmlDocument } from './xml.ts';
@@ -238,7 +236,7 @@ class Exchange {
     const coding = contentCoding(request.headers['content-encoding']);
     if (claim.kind === 'signed-chunks') {
       const verified = await this.#authenticate(authorization, wordOf(claim));
-      const body = this.#decodeChunks(authorization, claim, verified, route.bodyBytesMax, new Map());
+      const body = decodeChunkedBody(this.#source, authorization, { claim, ...verified }, route.bodyBytesMax, new Map());
       return this.#handOver(route, verified.call, coding === undefined ? body : decompressStream(body, route.bodyBytesMax));
     }
     await this.#withHeldBody(authorization, claim, route.bodyBytesMax, async (call, bytes) => {
@@ -266,7 +264,8 @@ class Exchange {
     checkTime(authorization, this.#ports.signatureTimeMs());
     const claim = readPayloadClaim(authorization, 's3');
     const verified = await this.#authenticate(authorization, wordOf(claim));
-    const { call } = verified;
+    const { call, signingKey } = verified;
+    const isChunked = claim.kind === 'signed-chunks' || claim.kind === 'unsigned-chunks';
     const query = readParameters(this.#parts.query);
     const trailers = new Map<string, string>();
     await handleS3({
@@ -286,60 +285,16 @@ class Exchange {
       recording: this.#recording(),
       body: {
         declaredSha256: claim.kind === 'declared' ? claim.sha256 : undefined,
-        length:
-          claim.kind === 'signed-chunks' || claim.kind === 'unsigned-chunks' ? this.#decodedLength() : declaredLength(this.#source.request),
+        length: isChunked ? decodedLengthOf(this.#source.request) : declaredLength(this.#source.request),
         trailers,
         stream: (bytesMax) =>
-          claim.kind === 'signed-chunks' || claim.kind === 'unsigned-chunks'
-            ? this.#decodeChunks(authorization, claim, verified, bytesMax, trailers)
+          isChunked
+            ? decodeChunkedBody(this.#source, authorization, { claim, signingKey }, bytesMax, trailers)
             : streamBody(this.#source, bytesMax),
         reserve: (bytes) => this.#source.budget.reserve(bytes),
         release: (bytes) => this.#source.budget.release(bytes),
       },
     });
-  }
-
-  /** The bytes inside an `aws-chunked` body. */
-  #decodeChunks(
-    authorization: Authorization,
-    claim: Extract<PayloadClaim, { kind: 'signed-chunks' | 'unsigned-chunks' }>,
-    verified: VerifiedSignature,
-    bytesMax: number,
-    trailers: Map<string, string>,
-  ): AsyncIterable<Uint8Array> {
-    const isSigned = claim.kind === 'signed-chunks';
-    const decodedLength = this.#decodedLength();
-    if (decodedLength > bytesMax)
-      throw new ApiError('EntityTooLarge', 'Your proposed upload exceeds the maximum allowed size', {
-        status: isS3(authorization) ? 400 : 413,
-      });
-    const { amzDate, scope, signature } = authorization;
-    const chain = isSigned ? new ChunkChain({ signingKey: verified.signingKey, amzDate, scope, seedSignature: signature }) : undefined;
-    const announced = single(this.#source.request.headers['x-amz-trailer']) ?? '';
-    const trailerNames = announced
-      .split(',')
-      .map((name) => name.trim().toLowerCase())
-      .filter((name) => name !== '');
-    // A chunk holds at least one byte and costs less than a hundred more on the wire.
-    const wireBytesMax = decodedLength * 100 + 64 * 1024;
-    return decodeAwsChunked(
-      streamBody(this.#source, wireBytesMax),
-      {
-        ...(chain === undefined ? {} : { chain }),
-        hasTrailer: !isSigned || claim.hasTrailer,
-        decodedLength,
-        trailerNames,
-        budget: this.#source.budget,
-      },
-      trailers,
-    );
-  }
-
-  #decodedLength(): number {
-    const text = single(this.#source.request.headers['x-amz-decoded-content-length']) ?? '';
-    if (!/^\d{1,13}$/.test(text))
-      throw new ApiError('MissingContentLength', 'You must provide the x-amz-decoded-content-length HTTP header.', { status: 411 });
-    return Number(text);
   }
 
   /** Verifies the signature, and the body where it is here already. */
@@ -389,27 +344,6 @@ class Exchange {
   }
 }
 
-/** What the signature covers as the body's hash when the body is here. */
-function hashOf(claim: PayloadClaim, body: Uint8Array): string {
-  if (claim.kind === 'declared') return claim.sha256;
-  return body.length === 0 ? EMPTY_SHA256 : sha256Hex(body);
-}
-
-/** What the signature covers as the body's hash when the body comes later. */
-function wordOf(claim: PayloadClaim): string {
-  switch (claim.kind) {
-    case 'declared':
-      return claim.sha256;
-    case 'signed-chunks':
-      return claim.hasTrailer ? STREAMING_SIGNED_TRAILER : STREAMING_SIGNED;
-    case 'unsigned-chunks':
-      return STREAMING_UNSIGNED_TRAILER;
-    case 'unsigned':
-    case 'from-body':
-      return UNSIGNED_PAYLOAD;
-  }
-}
-
 /** In which family's words to refuse a request that does not say which service it is for. */
 function guessFamily({ path, query }: RequestParts, { headers }: IncomingMessage): Family {
   const scope = /Credential=[^/,\s]+\/\d+\/[^/,\s]+\/([a-z0-9-]+)\//.exec(headers.authorization ?? '')?.[1];
@@ -427,10 +361,6 @@ function readParameters(query: string): [string, string][] {
   } catch (cause) {
     throw new ApiError('InvalidURI', 'the query string is not percent-encoded UTF-8', { status: 400, cause });
   }
-}
-
-function isS3({ scope }: Authorization): boolean {
-  return scope.service === 's3';
 }
 
 function pairs(rawHeaders: readonly string[]): readonly RawHeader[] {

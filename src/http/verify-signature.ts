@@ -11,7 +11,16 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { Credentials, FindCredentials } from '../api/credentials.ts';
-import { type PathForm, type RequestParts, S3_PATH, SERVICE_PATH, stringToSign, UNSIGNED_PAYLOAD } from './canonical-request.ts';
+import {
+  EMPTY_SHA256,
+  type PathForm,
+  type RequestParts,
+  S3_PATH,
+  SERVICE_PATH,
+  sha256Hex,
+  stringToSign,
+  UNSIGNED_PAYLOAD,
+} from './canonical-request.ts';
 import { type Authorization, formatAmzDate } from './read-authorization.ts';
 import { SignatureRefusal } from './signature-refusal.ts';
 import { hmac, type SigningKeys } from './signing-keys.ts';
@@ -32,9 +41,9 @@ export type PayloadClaim =
 /** Which ways of sending a body a route takes, besides one hash over all of it. */
 export type BodyForms = 's3' | 'signed-chunks' | 'whole';
 
-export const STREAMING_SIGNED = 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD';
-export const STREAMING_SIGNED_TRAILER = 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER';
-export const STREAMING_UNSIGNED_TRAILER = 'STREAMING-UNSIGNED-PAYLOAD-TRAILER';
+const STREAMING_SIGNED = 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD';
+const STREAMING_SIGNED_TRAILER = 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER';
+const STREAMING_UNSIGNED_TRAILER = 'STREAMING-UNSIGNED-PAYLOAD-TRAILER';
 
 export interface VerifierDeps {
   readonly findCredentials: FindCredentials;
@@ -76,6 +85,27 @@ export function readPayloadClaim(authorization: Authorization, forms: BodyForms)
     'invalid-content-sha256',
     'x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.',
   );
+}
+
+/** What the signature covers as the body's hash when the body is here. */
+export function hashOf(claim: PayloadClaim, body: Uint8Array): string {
+  if (claim.kind === 'declared') return claim.sha256;
+  return body.length === 0 ? EMPTY_SHA256 : sha256Hex(body);
+}
+
+/** What the signature covers as the body's hash when the body comes later. */
+export function wordOf(claim: PayloadClaim): string {
+  switch (claim.kind) {
+    case 'declared':
+      return claim.sha256;
+    case 'signed-chunks':
+      return claim.hasTrailer ? STREAMING_SIGNED_TRAILER : STREAMING_SIGNED;
+    case 'unsigned-chunks':
+      return STREAMING_UNSIGNED_TRAILER;
+    case 'unsigned':
+    case 'from-body':
+      return UNSIGNED_PAYLOAD;
+  }
 }
 
 /**
