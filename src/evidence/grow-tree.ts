@@ -348,7 +348,7 @@ class GrowingTree implements TreeFollower {
   #contradict(finding: string): CannotSign {
     this.#contradiction = new CannotSign(
       'contradiction',
-      `${finding}: the data directory, or a part of it, was replaced by another copy; nothing more is signed. ` +
+      `${finding}: the data directory, or a part of it, was lost or replaced by another copy; nothing more is signed. ` +
         'Put back the newest copy, or keep this one for an investigation and begin with a new data directory',
     );
     return this.#contradiction;

@@ -7,7 +7,7 @@ import { hourOf } from '../store/account-hour.ts';
 import type { HourCount } from '../store/follower.ts';
 import type { Journal } from '../store/journal.ts';
 import { acceptEvents } from './accept-events.ts';
-import { accountingOperations } from './accounting-operations.ts';
+import { type AccountingDeps, accountingOperations } from './accounting-operations.ts';
 import { EventCounter } from './count-events.ts';
 import { Books, type BooksDeps, type CountedFollower } from './watch-books.ts';
 
@@ -32,7 +32,12 @@ async function rigWith(count: number): Promise<IntakeRig> {
 
 describe('accountingOperations', () => {
   /** The operations with all of the journal counted. */
-  async function operationsOf(rig: IntakeRig, followers: readonly CountedFollower[] = [], slow: Partial<BooksDeps> = {}) {
+  async function operationsOf(
+    rig: IntakeRig,
+    followers: readonly CountedFollower[] = [],
+    slow: Partial<BooksDeps> = {},
+    missing?: AccountingDeps['missing'],
+  ) {
     const counter = await EventCounter.open(rig);
     await counter.take(await rig.journal.read(0n, 100));
     const operations = accountingOperations({
@@ -42,6 +47,7 @@ describe('accountingOperations', () => {
       books: new Books({ journal: rig.journal, clock: rig.clock, followers: () => followers, ...slow }),
       clock: rig.clock,
       followers: () => [{ name: 'history', cursor: () => 1n }],
+      missing,
       followerStates: () => [
         { name: 'history', state: 'running' },
         { name: 'tree', state: 'stopped', problem: 'a bug' },
@@ -120,6 +126,17 @@ describe('accountingOperations', () => {
     await rig.clock.advance(4_000);
     expect(await hurried).toMatchObject({ Unexplained: 0, Head: '3001' });
     expect(await ask('GetAccounting', callOf(OWNER))).toMatchObject({ Unexplained: 0, Head: '3001' });
+  });
+
+  test('GetHealth tells which entries the journal ends before, and no follower lags by less than nothing (F46)', async () => {
+    const missing = { from: 3n, to: 9n, leftToMs: START_MS, thereAtMs: START_MS + 60_000 };
+    const rig = await rigWith(1);
+    Object.assign(rig.journal, { head: () => 0n });
+    const ask = await operationsOf(rig, [], {}, missing);
+    expect(await ask('GetHealth', callOf(ADMINISTRATOR))).toMatchObject({
+      Journal: { Head: '0', Missing: { From: '3', To: '9', LeftTo: '2026-01-02T03:30:00Z', ThereAt: '2026-01-02T03:31:00Z' } },
+      Followers: [{ Name: 'history', Lag: 0 }, {}],
+    });
   });
 
   test('GetHealth tells administrators the state of journal and followers, and refuses others', async () => {

@@ -3,13 +3,15 @@
  */
 import { ApiError } from '../api/api-error.ts';
 import type { Call, Operation } from '../api/operation.ts';
+import { formatEventTime } from '../event/times.ts';
+import type { EpochMs } from '../event/types.ts';
 import { startOfHour } from '../store/account-hour.ts';
 import type { Clock } from '../store/clock.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
 import { joinDamage } from '../store/join-damage.ts';
 import type { Journal, JournalDamage } from '../store/journal.ts';
 import { type EventCounter, unexplainedOf } from './count-events.ts';
-import type { Books, BooksState, CountedFollower } from './watch-books.ts';
+import { type Books, type BooksState, type CountedFollower, lagOf } from './watch-books.ts';
 
 /** So long does who may not hurry a check wait for it. */
 const WAIT_MS_MAX = 10_000;
@@ -22,8 +24,20 @@ export interface AccountingDeps {
   readonly clock: Pick<Clock, 'sleep'>;
   readonly followers: () => readonly Pick<CountedFollower, 'name' | 'cursor'>[];
   readonly followerStates: () => readonly { readonly name: string; readonly state: string; readonly problem?: string }[];
+  /** Entries that were acknowledged, and that the journal ends before (F46); `undefined` when there are none. */
+  readonly missing: MissingEntries | undefined;
   /** Damaged entries that followers went on without. */
   readonly passedOver: () => readonly (JournalDamage & { readonly follower: string })[];
+}
+
+/** What is known of entries that are gone. */
+interface MissingEntries {
+  readonly from: bigint;
+  readonly to: bigint;
+  /** When the newest entry that is left was received. */
+  readonly leftToMs: EpochMs | undefined;
+  /** When some of them were known to be there. */
+  readonly thereAtMs: EpochMs | undefined;
 }
 
 /** The operations of accounting. */
@@ -105,7 +119,7 @@ async function booksFor(call: Call, { books, clock }: AccountingDeps): Promise<B
  * `GetHealth`: journal, damage, what followers went on without, parts of history that had to be made again, and
  * followers with the entries that they have not taken yet. Administrators only.
  */
-function getHealth({ journal, historyIndex, followers, followerStates, passedOver }: AccountingDeps): Operation<object, object> {
+function getHealth({ journal, historyIndex, followers, followerStates, passedOver, missing }: AccountingDeps): Operation<object, object> {
   return {
     name: 'GetHealth',
     isReadOnly: true,
@@ -113,10 +127,15 @@ function getHealth({ journal, historyIndex, followers, followerStates, passedOve
       requireAdministrator(call);
       const { state, reason } = journal.health();
       const head = journal.head();
-      const lags = new Map(followers().map((follower) => [follower.name, Number(head - follower.cursor())]));
+      const lags = new Map(followers().map((follower) => [follower.name, lagOf(head, follower)]));
       return {
         output: {
-          Journal: { State: state, ...(reason === undefined ? {} : { Reason: reason }), Head: String(head) },
+          Journal: {
+            State: state,
+            ...(reason === undefined ? {} : { Reason: reason }),
+            Head: String(head),
+            ...(missing === undefined ? {} : { Missing: missingOutput(missing) }),
+          },
           Damage: joinDamage(journal.damage()).map(damageOutput),
           PassedOver: passedOver().map(({ follower, ...range }) => ({ Follower: follower, ...damageOutput(range) })),
           HistoryDropped: historyIndex
@@ -131,6 +150,15 @@ function getHealth({ journal, historyIndex, followers, followerStates, passedOve
         },
       };
     },
+  };
+}
+
+function missingOutput({ from, to, leftToMs, thereAtMs }: MissingEntries): object {
+  return {
+    From: String(from),
+    To: String(to),
+    ...(leftToMs === undefined ? {} : { LeftTo: formatEventTime(leftToMs) }),
+    ...(thereAtMs === undefined ? {} : { ThereAt: formatEventTime(thereAtMs) }),
   };
 }
 

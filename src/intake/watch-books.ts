@@ -39,6 +39,11 @@ export interface CountedFollower {
   readonly holds?: (entry: JournalEntry) => Promise<boolean>;
 }
 
+/** Entries that a follower has not taken yet; 0 for one that is past the journal's end, since part of the journal is gone (F46). */
+export function lagOf(head: bigint, follower: Pick<CountedFollower, 'cursor'>): number {
+  return Math.max(0, Number(head - follower.cursor()));
+}
+
 /** What a check found. */
 export interface BooksState {
   /** The journal's head when it was checked: everything up to there is in the rows. */

@@ -121,7 +121,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     catalog: stores.catalog,
     origin,
     sha256,
-    rollback,
+    rollback: rollback?.phrase,
   });
   const readOnly = tree.contradiction();
   const stored = readOnly === undefined ? stores.journal : readOnlyJournal(stores.journal, readOnly);
@@ -131,6 +131,8 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     log.error(`only reads are served: ${readOnly}`);
     historyIndex.keepFiles();
   }
+
+  for (const damage of joinDamage(stores.journal.damage())) reportScrub(log, { kind: 'damaged', damage });
 
   // Before anything else is appended: the end of the journal shows whether a batch was cut.
   const cut = readOnly === undefined ? await findCutSubmission(stored, { account, region, nowMs: clock.nowMs() }) : undefined;
@@ -223,7 +225,17 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const access = accessOperations(accounts);
   const passedOver = () =>
     [history, counter].flatMap((follower) => joinDamage(follower.passedOver()).map((range) => ({ ...range, follower: follower.name })));
-  const accounting = accountingOperations({ journal, clock, counter, historyIndex, books, followers: counted, followerStates, passedOver });
+  const accounting = accountingOperations({
+    journal,
+    clock,
+    counter,
+    historyIndex,
+    books,
+    followers: counted,
+    followerStates,
+    passedOver,
+    missing: rollback,
+  });
   const snowtrail: Service = {
     protocol: 'snowtrail',
     eventSource: 'snowtrail.amazonaws.com',

@@ -13,7 +13,7 @@ import { Gauge, Registry } from 'prom-client';
 import type { Page, PageAnswer } from '../http/ports.ts';
 import type { BooksRow } from '../intake/book.ts';
 import { type EventCounter, unexplainedOf } from '../intake/count-events.ts';
-import type { Books, CountedFollower } from '../intake/watch-books.ts';
+import { type Books, type CountedFollower, lagOf } from '../intake/watch-books.ts';
 import { startOfHour } from '../store/account-hour.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
 import type { Journal } from '../store/journal.ts';
@@ -122,7 +122,7 @@ async function metrics(sources: PageSources): Promise<PageAnswer> {
     unexplained.set({ follower }, total.unexplained);
   }
   const lag = gauge('follower_lag_entries', 'Journal entries that a follower has not taken yet', ['follower'] as const);
-  for (const follower of followers()) lag.set({ follower: follower.name }, Number(head - follower.cursor()));
+  for (const follower of followers()) lag.set({ follower: follower.name }, lagOf(head, follower));
   const running = gauge('follower_running', '1 while a follower goes on, 0 when it retries or has stopped', ['follower'] as const);
   for (const { name, state } of followerStates()) running.set({ follower: name }, state === 'running' ? 1 : 0);
   setHours(sources, gauge);

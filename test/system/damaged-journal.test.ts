@@ -65,6 +65,7 @@ test('everybody who is asked names a damaged entry, the rest is found and more e
       expect.stringMatching(/journal entries \d+ to \d+ cannot be read: .*\.log/),
     ]);
     expect([doctor.exitCode, doctor.stderr]).toEqual([1, expect.stringMatching(/journal entries \d+ to \d+ cannot be read/)]);
+    expect(second.stderr()).toMatch(/journal entries \d+ to \d+ are damaged: .*\.log: /);
     expect(ready).toMatch(/^503 not ready\n.*entries \d+ to \d+ are damaged/s);
     await writeFile(records, record('event-new'));
     const more = await runCli(['record', records, '--data-dir', dataDir]);

@@ -51,6 +51,30 @@ describe('findProblems', () => {
   });
 });
 
+test('a journal that ends too early is told first: what is gone, since when, what to do; and nowhere that nothing is lost (F46)', () => {
+  const health = {
+    ...HEALTHY,
+    Journal: { State: 'read-only', Reason: 'contradiction', Head: '0', Missing: { From: '1', To: '313', ThereAt: '2026-11-20T14:00:00Z' } },
+    Followers: [{ Name: 'trail/x', State: 'stopped', Problem: 'contradiction' }],
+  };
+  const books = { ...BALANCED, Followers: [{ ...BOOK, Accepted: 0, Pending: 0, Unexplained: -2 }] };
+  const findings = findProblems(health, books);
+  expect(findings.map(({ Problem }) => Problem)).toEqual([
+    'journal entries 1 to 313 are gone: they had been acknowledged, and were there at 2026-11-20T14:00:00Z; none is left. ' +
+      'The journal or a part of it was lost, or an older copy put in its place; nothing is taken, signed or delivered now',
+    'follower trail/x has stopped: contradiction',
+    '-2 events of account 111122223333, received in the hour from 2026-11-20T14:00:00.000Z, are unexplained in follower history',
+  ]);
+  expect(findings.map(({ Advice }) => Advice)).toEqual([
+    expect.stringMatching(/^stop the server, put back the newest copy of the whole data directory/),
+    expect.stringContaining('entries 1 to 313'),
+    expect.stringContaining('entries 1 to 313'),
+  ]);
+  const older = { ...health, Journal: { ...health.Journal, Head: '9', Missing: { From: '10', To: '12', LeftTo: '2026-11-20T13:00:00Z' } } };
+  expect(findProblems(older, undefined)[0]!.Problem).toContain('those that are left end with entry 9, of 2026-11-20T13:00:00Z.');
+  expect([...findings, ...findProblems(older, books)].every(({ Advice }) => !Advice.includes('nothing is lost'))).toBe(true);
+});
+
 test('a part that the server does not answer is a finding, and the others are looked at all the same (F11)', async () => {
   const answers = [Promise.resolve(HEALTHY), Promise.reject(new Error('InternalFailure: unknown'))] as const;
   const [health, books] = await Promise.allSettled(answers);

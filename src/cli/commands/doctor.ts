@@ -19,11 +19,21 @@ interface DoctorOptions extends GlobalOptions {
 }
 
 interface Health {
-  readonly Journal: { readonly State: string; readonly Reason?: string; readonly Head: string };
+  readonly Journal: { readonly State: string; readonly Reason?: string; readonly Head: string; readonly Missing?: Missing };
   readonly Damage: readonly Damage[];
   readonly PassedOver: readonly (Damage & { readonly Follower: string })[];
   readonly HistoryDropped: readonly { readonly Run: string; readonly From: string; readonly To: string; readonly Reason: string }[];
   readonly Followers: readonly { readonly Name: string; readonly State: string; readonly Problem?: string; readonly Lag?: number }[];
+}
+
+/** Entries that were acknowledged, and that the journal ends before. */
+interface Missing {
+  readonly From: string;
+  readonly To: string;
+  /** When the newest entry that is left was received. */
+  readonly LeftTo?: string;
+  /** When some of them were known to be there. */
+  readonly ThereAt?: string;
 }
 
 /** Entries of the journal that cannot be read: where they are, and why. */
@@ -154,6 +164,7 @@ async function examine(client: Client, options: GlobalOptions): Promise<void> {
     const facts = formatFacts([
       ['Server', client.access.url],
       ['Journal', health && `${health.Journal.State}, ${health.Journal.Head} entries`],
+      ['Gone', health?.Journal.Missing && `entries ${health.Journal.Missing.From} to ${health.Journal.Missing.To}`],
       ['Damage', health && (health.Damage.length === 0 ? 'none' : `${health.Damage.length} ranges`)],
       ['Received', sum && `${sum.Received} = ${sum.Accepted} accepted + ${sum.Repeated} repeated + ${sum.Rejected} rejected`],
       ['Unexplained', books && String(books.Unexplained)],
@@ -231,7 +242,10 @@ function sumReceived({ Received }: Accounting): { Received: number; Accepted: nu
 
 /** Everything that is wrong in what the server answered, the worst first. */
 export function findProblems(health: Health | undefined, books: Accounting | undefined): readonly Finding[] {
-  return [...(health === undefined ? [] : findInHealth(health)), ...(books === undefined ? [] : findInBooks(books))];
+  return [
+    ...(health === undefined ? [] : findInHealth(health)),
+    ...(books === undefined ? [] : findInBooks(books, health?.Journal.Missing)),
+  ];
 }
 
 /** Buckets of this server that are not there any more, or lack what was put in them last. */
@@ -281,7 +295,9 @@ export function findLosses(
 function findInHealth(health: Health): readonly Finding[] {
   const { Journal, Damage, PassedOver, HistoryDropped, Followers } = health;
   const findings: Finding[] = [];
-  if (Journal.State !== 'ok') {
+  const { Missing } = Journal;
+  if (Missing !== undefined) findings.push(missingFinding(Missing, Journal.Head));
+  else if (Journal.State !== 'ok') {
     findings.push({
       Problem: `the journal takes no events (${Journal.State}): ${Journal.Reason ?? 'no reason given'}`,
       Advice:
@@ -305,7 +321,7 @@ function findInHealth(health: Health): readonly Finding[] {
   for (const { Run, From, To, Reason } of HistoryDropped) {
     findings.push({
       Problem: `part ${Run} of the history index (entries ${From} to ${To}) was damaged and dropped: ${Reason}`,
-      Advice: 'it is made again from the journal and nothing is lost; see to the disk, then start the server again to clear this',
+      Advice: 'it is made again from the journal; see to the disk, then start the server again to clear this',
     });
   }
   for (const { Name, State, Problem } of Followers) {
@@ -314,14 +330,30 @@ function findInHealth(health: Health): readonly Finding[] {
       Problem: `follower ${Name} ${State === 'stopped' ? 'has stopped' : 'cannot go on for now'}: ${Problem ?? 'no reason given'}`,
       Advice:
         State === 'stopped'
-          ? 'it does not go on by itself: nothing is lost, the journal keeps its place; read the log of the server, then start it again'
+          ? Missing === undefined
+            ? 'it does not go on by itself, and has skipped nothing; read the log of the server, then start it again'
+            : `it goes on once the journal has entries ${Missing.From} to ${Missing.To} again`
           : 'it tries again by itself and catches up in order; see to what it could not reach',
     });
   }
   return findings;
 }
 
-function findInBooks(books: Accounting): readonly Finding[] {
+/** The journal ends too early: whatever else is wrong comes from that. */
+function missingFinding({ From, To, LeftTo, ThereAt }: Missing, head: string): Finding {
+  const left = head === '0' ? 'none is left' : `those that are left end with entry ${head}${LeftTo === undefined ? '' : `, of ${LeftTo}`}`;
+  return {
+    Problem:
+      `journal entries ${From} to ${To} are gone: they had been acknowledged${ThereAt === undefined ? '' : `, and were there at ${ThereAt}`}; ` +
+      `${left}. The journal or a part of it was lost, or an older copy put in its place; nothing is taken, signed or delivered now`,
+    Advice:
+      'stop the server, put back the newest copy of the whole data directory, or of its folder `journal`, and start it again. ' +
+      'Without one: keep this data directory for an investigation, begin another one with `--data-dir`, and `snowtrail import` there ' +
+      'what trails had delivered: their log files hold those events',
+  };
+}
+
+function findInBooks(books: Accounting, missing: Missing | undefined): readonly Finding[] {
   const findings: Finding[] = [];
   for (const { Account, Hour, Unexplained } of books.Received.filter((row) => row.Unexplained !== 0)) {
     findings.push({
@@ -334,11 +366,14 @@ function findInBooks(books: Accounting): readonly Finding[] {
   }
   for (const book of books.Followers.filter(({ Unexplained }) => Unexplained !== 0)) {
     const mayBeDamaged = books.Unreadable > 0 && book.Unexplained < 0;
+    const mayBeMissing = missing !== undefined && book.Unexplained < 0;
     findings.push({
       Problem: `${book.Unexplained} events of account ${book.Account}, received in the hour from ${book.Hour}, are unexplained in follower ${book.Follower}`,
-      Advice: mayBeDamaged
-        ? `it may have counted some of the ${books.Unreadable} entries before they were damaged: see to the damage first, then look again`
-        : 'run `snowtrail verify` to name what is missing; keep a copy of the data directory and report it',
+      Advice: mayBeMissing
+        ? `it counted them before entries ${missing.From} to ${missing.To} were gone from the journal: put that back first, then look again`
+        : mayBeDamaged
+          ? `it may have counted some of the ${books.Unreadable} entries before they were damaged: see to the damage first, then look again`
+          : 'run `snowtrail verify` to name what is missing; keep a copy of the data directory and report it',
     });
   }
   return findings;
