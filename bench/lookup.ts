@@ -12,6 +12,7 @@
  * Noise: the caller is this process and shares the machine's cores with the server. Without intake the CPU time of a call, in
  * records that could have been parsed in it, depends least on what else the machine does.
  */
+
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -21,16 +22,8 @@ import { Client } from '../src/cli/client.ts';
 import { parseEvent } from '../src/event/parse-event.ts';
 import type { Event } from '../src/event/types.ts';
 import { hashSha256 } from '../src/server/sha256.ts';
-import {
-  anonymousMiB,
-  loadText,
-  processorSeconds,
-  quantile,
-  RecordSource,
-  startMeasured,
-  submitAll,
-  whenCaughtUp,
-} from './measured-server.ts';
+import { anonymousMiB } from '../test/support/anonymous-memory.ts';
+import { loadText, processorSeconds, quantile, RecordSource, startMeasured, submitAll, whenCaughtUp } from './measured-server.ts';
 import { randomOf, SyntheticEvents } from './synthetic-events.ts';
 
 /** The scope with a quarter of the events. */
@@ -90,7 +83,9 @@ async function run(folder: string): Promise<void> {
     const { client } = server;
     await whenAnswering(client);
     const { pid } = server.server;
-    console.log(`lookup: ${events} events, idle RssAnon ${anonymousMiB(pid)} MiB, start ${Math.round(server.startMs)} ms, ${loadText()}`);
+    console.log(
+      `lookup: ${events} events, idle RssAnon ${Math.round(anonymousMiB(pid))} MiB, start ${Math.round(server.startMs)} ms, ${loadText()}`,
+    );
     const questions = questionsOf(endMs);
     // Code that has not run before is slow, and a server runs for long.
     for (const asked of questions.values()) await measure(client, pid, 4, asked);
@@ -121,7 +116,7 @@ async function run(folder: string): Promise<void> {
       }
     }
     clearInterval(sampler);
-    console.log(`\nRssAnon at most ${peakMiB} MiB; ${loadText()}`);
+    console.log(`\nRssAnon at most ${Math.round(peakMiB)} MiB; ${loadText()}`);
   } finally {
     await server.end();
   }

@@ -212,20 +212,15 @@ export async function whenCaughtUp(client: Client, names: readonly string[], lim
   }
 }
 
-/** Anonymous memory of a process in MiB: mapped files are not counted. */
-export function anonymousMiB(pid: number): number {
-  return Math.round(Number(/^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1_024);
-}
-
-/** Seconds of processor time that a process used so far: all of its threads, and its main thread alone. */
+/** Seconds of processor time that a process used so far: its main thread alone; all of its threads, and processes that it started and that ended. */
 export function processorSeconds(pid: number): { readonly all: number; readonly main: number } {
-  const ticks = (path: string): number => {
+  const seconds = (path: string, ...wanted: readonly number[]): number => {
     const fields = readFileSync(path, 'utf8')
       .replace(/^.*\) /s, '')
       .split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND;
+    return wanted.reduce((sum, field) => sum + Number(fields[field]), 0) / TICKS_A_SECOND;
   };
-  return { all: ticks(`/proc/${pid}/stat`), main: ticks(`/proc/${pid}/task/${pid}/stat`) };
+  return { all: seconds(`/proc/${pid}/stat`, 11, 12, 13, 14), main: seconds(`/proc/${pid}/task/${pid}/stat`, 11, 12) };
 }
 
 /** @param share 0 to 1. */

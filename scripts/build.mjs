@@ -1,5 +1,5 @@
 /**
- * Bundles the server, the command line and the workers from `src/` into `dist/`.
+ * Bundles the server, the command line, the workers and the task processes from `src/` into `dist/`.
  *
  * Our own code is bundled (one file opens faster than a hundred); packages stay outside, as npm installed them.
  * Types are not checked here: `npm run check` does that.
@@ -8,7 +8,7 @@ import { readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { build } from 'esbuild';
 
-const workers = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.worker.ts'));
+const beside = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((path) => /\.(worker|process)\.ts$/.test(path));
 
 await rm('dist', { recursive: true, force: true });
 await build({
@@ -16,8 +16,8 @@ await build({
     cli: 'src/cli/main.ts',
     // The verifier alone: needs nothing of the server (reliability.md P25).
     verify: 'src/verify/main.ts',
-    // A worker is found by its file name alone: see `src/server/worker-url.ts`.
-    ...Object.fromEntries(workers.map((path) => [path.split('/').at(-1).replace(/\.ts$/, ''), `src/${path}`])),
+    // These are found by their file names alone: see `src/store/built-file.ts`.
+    ...Object.fromEntries(beside.map((path) => [path.split('/').at(-1).replace(/\.ts$/, ''), `src/${path}`])),
   },
   outdir: 'dist',
   bundle: true,

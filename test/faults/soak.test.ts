@@ -3,12 +3,13 @@
  *
  * Part of the sweep alone: half an hour, or as many minutes as `SNOWTRAIL_SOAK_MINUTES` says.
  */
-import { readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { readdir, readlink, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { Client } from '../../src/cli/client.ts';
 import { findServer } from '../../src/cli/find-server.ts';
+import { anonymousMiB } from '../support/anonymous-memory.ts';
 import { checkLedger, LEDGER_FLAGS, Ledger, newIds, prepareTrail, sendBatch } from '../support/ledger.ts';
 import { runCli } from '../support/run-cli.ts';
 import { type StartedServer, startServer } from '../support/start-server.ts';
@@ -27,7 +28,7 @@ const VISIBLE_MS = 5_000;
 const VERIFY_MS = 60_000;
 const SAMPLE_MS = 2_000;
 const TOLD_MS = 30_000;
-/** Of the server's own memory, whatever it does. */
+/** Of the server and the processes that it starts, whatever they do. */
 const MEMORY_MAX_MIB = 512;
 /** What the last quarter may have above the second one, in a soak that is long enough for the first to be the warm-up. */
 const GROWTH_MAX_MIB = 48;
@@ -126,15 +127,13 @@ function quarters(samples: readonly Sample[]): readonly Sample[] {
   });
 }
 
-/** Memory that is the process's own, without mapped files, and what it has open. */
+/** Memory without mapped files, and what the server has open. */
 async function sampleOf({ pid, dataDir }: StartedServer): Promise<Sample> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const kib = Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)![1]);
   const folder = `/proc/${pid}/fd`;
   // One that was closed meanwhile is none.
   const opened = await Promise.all((await readdir(folder)).map((name) => readlink(join(folder, name)).catch(() => undefined)));
   const targets = opened.filter((target) => target !== undefined);
   // A file that was deleted or is open twice is one too many.
   const files = new Set(targets.filter((target) => target.startsWith(`${dataDir}/`) && !target.endsWith(' (deleted)')));
-  return { memoryMib: Math.round(kib / 1_024), descriptors: targets.length - files.size };
+  return { memoryMib: Math.round(anonymousMiB(pid)), descriptors: targets.length - files.size };
 }

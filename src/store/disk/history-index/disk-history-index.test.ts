@@ -367,10 +367,10 @@ function flipByte(path: string, at: number): void {
   writeFileSync(path, bytes);
 }
 
-/** The worker as `npm run build` bundles it, from the present source. */
+/** The worker and the process as `npm run build` bundles them, from the present source. */
 async function bundleWorker(): Promise<void> {
   await build({
-    entryPoints: ['src/store/disk/history-index/build-run.worker.ts'],
+    entryPoints: ['build-run.worker', 'merge-runs.process'].map((name) => `src/store/disk/history-index/${name}.ts`),
     outdir: 'dist',
     bundle: true,
     packages: 'external',

@@ -25,7 +25,7 @@ import { NewestTable, TABLE_ROWS_MAX } from './newest-table.ts';
 import { Run } from './run.ts';
 import { RunDamaged, type RunScope, runName } from './run-directory.ts';
 import { PageCache } from './run-pages.ts';
-import { type RunTask, runTask, runTaskInWorker } from './run-task.ts';
+import { type RunTask, runTask, runTaskBeside } from './run-task.ts';
 import { scopeKey, TermHasher } from './term-hash.ts';
 import { TopPositions } from './top-positions.ts';
 import { syncFolder, writeRun } from './write-run.ts';
@@ -43,7 +43,7 @@ export interface DiskHistoryIndexOptions {
   readonly folder: string;
   /** 32 secret bytes, always the same: runs written with another key are dropped and rebuilt. */
   readonly termKey: Uint8Array;
-  /** Whether runs are written in worker threads (the server) or in this one (simulations). */
+  /** Whether runs are written beside this thread (the server) or in it (simulations). */
   readonly workers: boolean;
   /** Rows of a table, 1 to 65,536 (the default); tests make it small. */
   readonly tableRows?: number;
@@ -77,6 +77,8 @@ export class DiskHistoryIndex implements HistoryIndex {
   #building: Promise<void> | undefined;
   /** Merges and removals of expired runs, one after the other. */
   #tidying: Promise<void> | undefined;
+  /** A merge that a close cut short is done again after the next start. */
+  readonly #stopMerging = new AbortController();
   readonly #dropped: DroppedRun[] = [];
   #isAdding = false;
   #isClosed = false;
@@ -145,6 +147,7 @@ export class DiskHistoryIndex implements HistoryIndex {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#stopMerging.abort();
     await Promise.allSettled([this.#building, this.#tidying]);
     for (const run of this.#runs) run.close();
     this.#runs = [];
@@ -345,7 +348,7 @@ export class DiskHistoryIndex implements HistoryIndex {
   }
 
   async #perform(task: RunTask): Promise<void> {
-    if (this.#useWorkers) return runTaskInWorker(task);
+    if (this.#useWorkers) return runTaskBeside(task, this.#stopMerging.signal);
     await Promise.resolve();
     runTask(task);
   }

@@ -1,18 +1,19 @@
 /**
- * The work that is done beside the intake: building a run, merging runs. In a worker thread, or here.
+ * The work that is done beside the intake: building a run, merging runs.
  *
- * A worker lives for one task: merging takes a hundred megabytes for some seconds, and a thread that ends gives all of
- * it back.
+ * A build reads a table that lies in shared memory, so it is done in a worker thread; a merge reads files, and takes a hundred
+ * megabytes for some seconds: it has a process of its own. Either lives for one task.
  */
 import { Worker } from 'node:worker_threads';
-import { workerUrl } from '../../worker-url.ts';
+import { builtFile } from '../../built-file.ts';
+import { performInProcess } from '../task-process.ts';
 import { type BuildRun, buildRun } from './build-run.ts';
 import { type MergeRuns, mergeRuns } from './merge-runs.ts';
 import { RunDamaged } from './run-directory.ts';
 
 export type RunTask = BuildRun | MergeRuns;
 
-/** How a worker says what became of its task. An `Error` loses its class on the way. */
+/** What became of a task that was done elsewhere. An `Error` loses its class on the way. */
 export type RunTaskOutcome =
   | { readonly kind: 'done' }
   | { readonly kind: 'damaged'; readonly run: string; readonly message: string }
@@ -24,19 +25,34 @@ export function runTask(task: RunTask): void {
   else mergeRuns(task);
 }
 
-/** Does a task in a worker thread. @throws as `runTask`. */
-export async function runTaskInWorker(task: RunTask): Promise<void> {
-  const worker = new Worker(workerUrl('build-run'), { workerData: task });
+/** Does a task in this thread, for somebody elsewhere. */
+export function outcomeOf(task: RunTask): RunTaskOutcome {
   try {
-    const outcome = await new Promise<RunTaskOutcome>((resolve, reject) => {
+    runTask(task);
+    return { kind: 'done' };
+  } catch (error) {
+    if (error instanceof RunDamaged) return { kind: 'damaged', run: error.run, message: error.reason };
+    return { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Does a task beside this thread. A merge ends early, with an error, when `signal` aborts. @throws as `runTask`. */
+export async function runTaskBeside(task: RunTask, signal: AbortSignal): Promise<void> {
+  const outcome = task.kind === 'build' ? await buildInWorker(task) : await performInProcess<RunTaskOutcome>('merge-runs', task, signal);
+  if (outcome.kind === 'damaged') throw new RunDamaged(outcome.run, outcome.message);
+  if (outcome.kind === 'failed') throw new Error(`a history run cannot be written: ${outcome.message}`);
+}
+
+async function buildInWorker(task: BuildRun): Promise<RunTaskOutcome> {
+  const worker = new Worker(builtFile('build-run.worker'), { workerData: task });
+  try {
+    return await new Promise<RunTaskOutcome>((resolve, reject) => {
       worker.once('message', resolve);
       worker.once('error', reject);
       worker.once('exit', (code) =>
         reject(new Error(`the worker that writes history runs ended with code ${code} before its task was done`)),
       );
     });
-    if (outcome.kind === 'damaged') throw new RunDamaged(outcome.run, outcome.message);
-    if (outcome.kind === 'failed') throw new Error(`a history run cannot be written: ${outcome.message}`);
   } finally {
     await worker.terminate();
   }

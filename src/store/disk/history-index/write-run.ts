@@ -5,11 +5,12 @@
  * synced before the directory is renamed into place, and the folder after: a crash at any step leaves either no run or
  * the whole one.
  *
- * Synchronous: it runs in a worker, or in a simulation where nothing else must happen meanwhile.
+ * Synchronous: it runs in a worker or a task process, or in a simulation where nothing else must happen meanwhile.
  */
 import { closeSync, fdatasyncSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { ensureWanted } from '../task-process.ts';
 import { blockBytesMax, encodeRowBlock } from './row-block.ts';
 import {
   BLOCK_ROWS,
@@ -57,6 +58,7 @@ export function writeRun(run: NewRun, nextTerm: (term: TermRows) => boolean): vo
     publish(run, emptyDirectory(run));
     return;
   }
+  ensureWanted();
   const file = openSync(join(run.folder, `${run.name}.data`), 'w', 0o600);
   try {
     const out = new DataWriter(file);
@@ -121,6 +123,7 @@ function emptyDirectory(run: Omit<NewRun, 'times' | 'sequences'>): RunDirectory 
 
 function publish(run: Pick<NewRun, 'folder' | 'name'>, directory: RunDirectory): void {
   const path = join(run.folder, `${run.name}.dir`);
+  ensureWanted();
   const file = openSync(`${path}.new`, 'w', 0o600);
   try {
     writeFully(file, encodeRunDirectory(directory));
@@ -128,6 +131,7 @@ function publish(run: Pick<NewRun, 'folder' | 'name'>, directory: RunDirectory):
   } finally {
     closeSync(file);
   }
+  ensureWanted();
   renameSync(`${path}.new`, path);
   syncFolder(run.folder);
 }
@@ -187,6 +191,7 @@ class DataWriter {
     for (let at = 0; at < this.#used; at += PAGE_BYTES) {
       this.pageCrcs.push(crc32(this.#chunk.subarray(at, Math.min(at + PAGE_BYTES, this.#used))));
     }
+    ensureWanted();
     writeFully(this.#file, this.#chunk.subarray(0, this.#used));
     this.#used = 0;
   }

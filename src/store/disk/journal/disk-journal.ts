@@ -35,7 +35,7 @@ import { deriveNonces, NONCE_KEY_BYTES } from './nonces.ts';
 import { openSegments } from './open-segments.ts';
 import { RecentIds } from './recent-ids.ts';
 import { Patience } from './salvaged-file.ts';
-import { sealInWorker } from './seal-in-worker.ts';
+import { sealInProcess } from './seal-in-process.ts';
 import { type SealTask, sealSegment } from './seal-segment.ts';
 import { SealedIds } from './sealed-ids.ts';
 import { type CachedPage, openSealedSegment, SealedSegment } from './sealed-segment.ts';
@@ -63,8 +63,8 @@ export interface DiskJournalOptions {
   readonly freshBytes?: number;
   /** Inflated blocks that stay in memory. Default 8 MiB. */
   readonly cacheBytes?: number;
-  /** Where full segments are compressed. Default: in a worker over the system's files, else in place. */
-  readonly sealing?: 'worker' | 'in-place' | 'never';
+  /** Where full segments are compressed. Default: in a process of its own over the system's files, else in place. */
+  readonly sealing?: 'process' | 'in-place' | 'never';
   /** Deflate level of sealed segments, 1 to 9. Default 4: sealed segments within 1.2 of one gzip of real events (bench/size.ts). */
   readonly level?: number;
   /** Told when work behind the scenes failed. It is tried again; nothing is lost meanwhile. */
@@ -782,8 +782,8 @@ class SegmentedJournal implements DiskJournal {
       nonceKey: this.#nonceKey,
       level: this.#options.level ?? 4,
     };
-    const isInWorker = (this.#options.sealing ?? (this.#files === nodeFiles ? 'worker' : 'in-place')) === 'worker';
-    await (isInWorker ? sealInWorker(task, this.#stopSealing.signal) : sealSegment(this.#files, task));
+    const isElsewhere = (this.#options.sealing ?? (this.#files === nodeFiles ? 'process' : 'in-place')) === 'process';
+    await (isElsewhere ? sealInProcess(task, this.#stopSealing.signal) : sealSegment(this.#files, task));
     const options = { ...this.#shared(), folder: this.#folder, first, last, salt: this.#salt };
     const sealed = await openSealedSegment(options, new Patience(this.#options.clock));
     // The log file stays, and wins at the next start.

@@ -5,12 +5,13 @@
  * who asked for it removes it once the sealed one is in use. So at every moment one good copy has its name, and a log
  * file that is still there at a start simply wins.
  *
- * Runs in a worker thread (`seal-segment.worker.ts`), or in place where the files are simulated.
+ * Runs in a process of its own (`seal-segment.process.ts`), or in place where the files are simulated.
  * Refuses a log file with damage: it stays as it is, for whoever wants to look at it.
  */
 import { join } from 'node:path';
 import { crc32, deflateRawSync } from 'node:zlib';
 import { type Files, type OpenFile, writeFully } from '../files.ts';
+import { ensureWanted } from '../task-process.ts';
 import { chooseDictionary } from './choose-dictionary.ts';
 import { frameIdentity, splitFrame } from './frame.ts';
 import { fingerprint } from './id-fingerprint.ts';
@@ -52,7 +53,9 @@ export async function sealSegment(files: Files, task: SealTask): Promise<void> {
   } finally {
     await log.close();
   }
+  ensureWanted();
   await files.rename(join(folder, temporaryName(sealedName)), join(folder, sealedName));
+  ensureWanted();
   await files.rename(join(folder, temporaryName(indexName)), join(folder, indexName));
   await files.syncFolder(folder);
 }

@@ -6,7 +6,7 @@
  * those who wait are told, and the next question starts another one.
  */
 import { Worker } from 'node:worker_threads';
-import { workerUrl } from '../../worker-url.ts';
+import { builtFile } from '../../built-file.ts';
 import type { SegmentFile, SegmentReader } from './segment-reader.ts';
 
 /** What goes to the thread. */
@@ -101,7 +101,7 @@ export class SegmentReaderThread implements SegmentReader {
   }
 
   #start(): Worker {
-    const worker = new Worker(workerUrl('read-segments'), { resourceLimits: LIMITS });
+    const worker = new Worker(builtFile('read-segments.worker'), { resourceLimits: LIMITS });
     worker.on('message', (result: ReadResult) => this.#take(result));
     const end = (error: Error): void => {
       if (this.#worker === worker) this.#fail(error);

@@ -1,7 +1,7 @@
 /**
- * Sealing in the worker thread as it is shipped: from `dist/`, so that it needs a build.
+ * Sealing in a process of its own, as it is shipped: from `dist/`, so that it needs a build.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,9 +13,10 @@ import { openDiskJournal } from './disk-journal.ts';
 const root = await mkdtemp(join(tmpdir(), 'snowtrail-seal-'));
 afterAll(() => rm(root, { recursive: true }));
 
-const isBuilt = existsSync('dist/seal-segment.worker.js');
-if (!isBuilt && process.env['SNOWTRAIL_REQUIRE_ALL'] === '1') throw new Error('the workers are not built; run `npm run build`');
-if (!isBuilt) console.warn('skipped: the workers are not built; run `npm run build`');
+const isBuilt = existsSync('dist/seal-segment.process.js');
+if (!isBuilt && process.env['SNOWTRAIL_REQUIRE_ALL'] === '1')
+  throw new Error('what runs beside the server is not built; run `npm run build`');
+if (!isBuilt) console.warn('skipped: what runs beside the server is not built; run `npm run build`');
 
 function openIn(folder: string, problems: Error[]) {
   const chance = seededChance('seal');
@@ -30,7 +31,7 @@ function openIn(folder: string, problems: Error[]) {
   });
 }
 
-test.runIf(isBuilt)('full segments are sealed by the worker, while entries are read and appended', async () => {
+test.runIf(isBuilt)('full segments are sealed by a process of their own, while entries are read and appended', async () => {
   const folder = join(root, 'sealed');
   const problems: Error[] = [];
   const journal = await openIn(folder, problems);
@@ -62,3 +63,36 @@ test.runIf(isBuilt)('a close in the middle of sealing leaves everything to the n
   expect(problems).toEqual([]);
   await second.close();
 });
+
+test.runIf(isBuilt && process.platform === 'linux')(
+  'a sealing process that is killed (F04) is reported, and its segment is sealed with the next one',
+  async () => {
+    const folder = join(root, 'killed');
+    const problems: Error[] = [];
+    const journal = await openIn(folder, problems);
+    const append = (index: number) => journal.append([newEvent(`${index}`, { text: 'x'.repeat(500) })]);
+    let count = 0;
+    let killed = 0;
+    while (killed === 0) {
+      await append(count++);
+      for (const pid of childrenOfThis()) killed = process.kill(pid, 'SIGKILL') ? pid : 0;
+    }
+    await journal.whenSealed();
+    expect(problems.map(({ message }) => message)).toEqual([expect.stringContaining('ended with SIGKILL before its task was done')]);
+    for (let more = 0; more < 40; more++) await append(count++);
+    await journal.whenSealed();
+    expect(problems.length).toBe(1);
+    const names = await readdir(folder);
+    expect(names.filter((name) => name.endsWith('.log')).length).toBe(1);
+    expect((await journal.read(0n, 1_000)).map(({ id }) => id)).toEqual(Array.from({ length: count }, (_, index) => `${index}`));
+    expect(await journal.scrub()).toEqual([]);
+    await journal.close();
+  },
+);
+
+function childrenOfThis(): number[] {
+  return readdirSync('/proc/self/task')
+    .flatMap((thread) => readFileSync(`/proc/self/task/${thread}/children`, 'utf8').split(' '))
+    .filter((pid) => pid !== '')
+    .map(Number);
+}
