@@ -184,6 +184,10 @@ const HINTS: ReadonlyMap<string, string> = new Map([
     'InvalidSignatureException',
     'the secret is not that of the access key: pass --data-dir, or run `eval "$(snowtrail env --data-dir FOLDER)"`',
   ],
+  [
+    'EventNotFoundException',
+    'look for it with `snowtrail events --from -90d`; events of other accounts need a key of theirs, or of the first account',
+  ],
 ]);
 
 /** Turns a refusal into an error with the service's own words. */

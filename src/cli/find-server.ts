@@ -8,7 +8,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { isRegion } from '../event/values.ts';
 import { CommandFailed, EXIT, UsageError } from './exit.ts';
+import { safeText } from './safe-text.ts';
 
 export interface ServerOptions {
   readonly endpoint?: string;
@@ -32,6 +34,8 @@ export interface ServerAccess {
 
 /** @throws UsageError when no key is found, CommandFailed when no server runs; both say what to do. */
 export async function findServer(options: ServerOptions, environment: NodeJS.ProcessEnv = process.env): Promise<ServerAccess> {
+  if (options.region !== undefined && !isRegion(options.region))
+    throw new UsageError(`\`--region ${safeText(options.region)}\` is not a Region; expected one such as us-east-1`);
   const dataDir = options.dataDir ?? environment['SNOWTRAIL_DATA_DIR'];
   if (options.endpoint !== undefined) return byEndpoint(options.endpoint, options, environment);
   if (dataDir !== undefined) return byDataDir(dataDir, options);

@@ -3,9 +3,11 @@
  */
 import { CommanderError } from 'commander';
 import { CommandFailed, EXIT, UsageError } from './exit.ts';
+import { endWithReader } from './output.ts';
 import { makeProgram } from './program.ts';
 
 async function main(words: readonly string[]): Promise<number> {
+  endWithReader();
   const program = makeProgram();
   try {
     await program.parseAsync([...words], { from: 'user' });

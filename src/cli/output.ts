@@ -61,7 +61,6 @@ export function jsonLine(value: object): string {
 
 /** Writes data to stdout, waiting while its reader is slow. */
 export async function writeOut(data: string | Uint8Array): Promise<void> {
-  endWithReader();
   if (!process.stdout.write(data)) await once(process.stdout, 'drain');
 }
 
@@ -70,12 +69,11 @@ export function say(options: Pick<GlobalOptions, 'quiet'>, text: string): void {
   if (!options.quiet) process.stderr.write(`${text}\n`);
 }
 
-let isWatched = false;
-
-/** Once nobody reads stdout any more there is nothing left to do. */
-function endWithReader(): void {
-  if (isWatched) return;
-  isWatched = true;
+/** Ends the command once nobody reads stdout any more: there is nothing left to do. Talk that nobody hears is no reason to end. */
+export function endWithReader(): void {
+  process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // What the command has found by then stays its answer: `verify | head` is not 0 where something was tampered with.
     if (error.code === 'EPIPE') process.exit(process.exitCode ?? EXIT.ok);

@@ -29,7 +29,10 @@ export function makeProgram(): Command {
     .version(VERSION)
     .showSuggestionAfterError()
     .exitOverride()
-    .configureHelp(HELP_LAYOUT);
+    .configureHelp(HELP_LAYOUT)
+    // The same beginning as all that the command line says, and what to do next.
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'snowtrail: ')) })
+    .showHelpAfterError('  `--help` tells what is expected');
   addStart(program);
   addDemo(program);
   for (const add of [

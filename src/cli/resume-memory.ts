@@ -7,8 +7,9 @@
  *
  * A file that changed since it was done is not done, and what was refused in it is forgotten once it is sent again.
  */
-import { appendFile, readFile } from 'node:fs/promises';
-import { UsageError } from './exit.ts';
+import { access, appendFile, constants, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { CommandFailed, EXIT, UsageError } from './exit.ts';
 import type { InputFile } from './input-files.ts';
 import type { Refusals, Rejection } from './refusals.ts';
 
@@ -85,7 +86,10 @@ export class ResumeMemory {
   }
 
   async #append(line: Line): Promise<void> {
-    if (this.#path !== undefined) await appendFile(this.#path, `${JSON.stringify(line)}\n`);
+    if (this.#path === undefined) return;
+    await appendFile(this.#path, `${JSON.stringify(line)}\n`).catch((error: Error) => {
+      throw new CommandFailed(EXIT.failed, `\`--resume ${this.#path}\` cannot be written: ${error.message}; make room and run this again`);
+    });
   }
 
   #read(text: string): void {
@@ -101,9 +105,14 @@ export class ResumeMemory {
 /** @throws UsageError when the file cannot be read, or is another kind of file: nothing is ever written into that. */
 async function readResumeFile(path: string): Promise<string> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '';
+    if (error.code === 'ENOENT') return undefined;
     throw new UsageError(`\`--resume ${path}\` cannot be read: ${error.message}`);
   });
+  // Told now, not after the first file was sent.
+  await access(text === undefined ? dirname(path) : path, constants.W_OK).catch((error: Error) => {
+    throw new UsageError(`\`--resume ${path}\` cannot be written: ${error.message}`);
+  });
+  if (text === undefined) return '';
   const isOurs = (line: string) => LINES.some((begin) => line.startsWith(begin) || begin.startsWith(line));
   if (text.split('\n').every(isOurs)) return text;
   throw new UsageError(`\`--resume ${path}\` holds something else than what an earlier run remembered; give a new file, which is made`);

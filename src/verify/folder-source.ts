@@ -68,7 +68,8 @@ async function rootOf(path: string): Promise<string> {
     const at = names.indexOf('AWSLogs');
     return at < 0 ? real : names.slice(0, at).join(sep) || sep;
   } catch (cause) {
-    throw new SourceUnreachable(`\`${path}\` cannot be read: ${reasonOf(cause)}`, { cause });
+    const advice = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? '; give the folder that holds AWSLogs' : '';
+    throw new SourceUnreachable(`\`${path}\` cannot be read: ${reasonOf(cause)}${advice}`, { cause });
   }
 }
 

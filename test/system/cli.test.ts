@@ -5,16 +5,19 @@
  * their times moved into the last hour, one record that tries to command the terminal, and a thousand of one second.
  * Source: experience.md §6; features.md RC1, RC5, EV12; reliability.md A56.
  */
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Client } from '../../src/cli/client.ts';
 import { findServer } from '../../src/cli/find-server.ts';
 import { readRecordTime, shiftRecordTime } from '../../src/event/shift-time.ts';
 import { type CliOptions, type CliRun, runCli } from '../support/run-cli.ts';
-import { type StartedServer, startServer } from '../support/start-server.ts';
+import { SNOWTRAIL, type StartedServer, startServer } from '../support/start-server.ts';
 
 const ADMINISTRATOR = '123837392027';
 const OTHER = '123456789012';
@@ -534,6 +537,33 @@ describe('words and help', () => {
     const [category, backwards] = values.map(({ stderr }) => stderr);
     expect(category).toMatch(/category `managment` is unknown; expected `management`, /);
     expect(backwards).toMatch(/`From` is later than `To`; expected the earlier time in `From`/);
+  });
+
+  test.each([
+    [['event'], 64, /^snowtrail: missing required argument 'id'\n+ *`--help` tells what is expected\n$/],
+    [['events', '--region', 'EU West'], 64, /`--region EU West` is not a Region; expected one such as us-east-1/],
+    [['event', 'no-such-id'], 5, /EventNotFoundException: .*\n {2}look for it with `snowtrail events/],
+    [['record', '-', '--resume', '/dev/null/state'], 64, /`--resume \/dev\/null\/state` cannot be read: /],
+    [['record', '-', '--resume', '/no-such-folder/state'], 64, /`--resume \/no-such-folder\/state` cannot be written: /],
+    [['export', '--out', tmpdir()], 64, /is a folder; give the name of a file in it/],
+    [['verify', 'no-such-trail', '--from', 'soon'], 64, /`--from soon` is not a time/],
+    [['verify', 'no-such-trail', '--public-key', './no-such-file'], 64, /`--public-key \.\/no-such-file` cannot be used: /],
+    [['verify', './no-such-folder', '--offline'], 2, /cannot be read: .*; give the folder that holds AWSLogs/],
+  ] as const)('%j is answered with what to do next, and nothing is done', async (words, exitCode, said) => {
+    const run = await cli([...words]);
+    expect([run.exitCode, run.text, run.stderr]).toEqual([exitCode, '', expect.stringMatching(said)]);
+  });
+
+  test.each(['--help', 'events --help', 'env', 'events 2>&1'])('`snowtrail %s | true` ends quietly', async (words) => {
+    const env = { ...process.env, SNOWTRAIL_DATA_DIR: server.dataDir };
+    const run = `"${process.execPath}" "${SNOWTRAIL}" ${words} | true; exit \${PIPESTATUS[0]}`;
+    const child = spawn('bash', ['-c', run], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    let stderr = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    const [exitCode] = (await once(child, 'close')) as [number];
+    expect([exitCode, stderr]).toEqual([0, '']);
   });
 
   const COMMANDS = [

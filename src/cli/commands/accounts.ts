@@ -3,16 +3,13 @@
  */
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { isAccountId } from '../../event/values.ts';
 import type { AccessKey } from '../access-key.ts';
 import { Client } from '../client.ts';
 import { shortTime } from '../event-view.ts';
-import { UsageError } from '../exit.ts';
 import { findServer } from '../find-server.ts';
 import { type GlobalOptions, globalOptions } from '../global-options.ts';
 import { addExamples } from '../help.ts';
 import { outputForm, printFacts, printRows, say } from '../output.ts';
-import { safeText } from '../safe-text.ts';
 
 interface Account {
   readonly Account: string;
@@ -53,7 +50,6 @@ export function addAccounts(program: Command): void {
 }
 
 async function createAccount(options: GlobalOptions & { readonly name?: string }, account: string): Promise<void> {
-  if (!isAccountId(account)) throw new UsageError(`\`${safeText(account)}\` is no account; expected twelve digits`);
   outputForm(options);
   const access = await findServer(options);
   const input = { Account: account, ...(options.name !== undefined && { Name: options.name }) };

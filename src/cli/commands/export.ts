@@ -6,7 +6,7 @@
  * Source: features.md RC5.
  */
 import { createHash } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { Client } from '../client.ts';
 import { addFilterOptions, type FilterOptions, filterInput } from '../event-filter-options.ts';
@@ -74,6 +74,8 @@ async function exportEvents(options: ExportOptions, words: readonly string[]): P
 /** Writes beside `path`, and becomes `path` at the end. */
 async function openFile(path: string) {
   const partial = `${path}.partial`;
+  if ((await stat(path).catch(() => undefined))?.isDirectory())
+    throw new UsageError(`\`--out ${safeText(path)}\` is a folder; give the name of a file in it`);
   const file = await open(partial, 'w', 0o600).catch((error: Error) => {
     throw new UsageError(`\`--out ${safeText(path)}\` cannot be written: ${error.message}`);
   });

@@ -73,8 +73,10 @@ export function addVerify(program: Command): void {
 }
 
 async function run(target: string | undefined, options: Options, shared: GlobalOptions): Promise<void> {
+  // What was typed wrongly is told before anything is asked, also where there is nothing to verify.
+  const given = await givenOptions(options, shared);
   const { targets, findings } = await workOf(target, options, shared);
-  const reports = await runAll(targets, findings, options, shared);
+  const reports = await runAll(targets, findings, given, shared);
   // Tampered says more than incomplete, and both say more than consistent. Known before it is printed: a reader may leave early.
   const codes = reports.map(({ report }) => report.exitCode);
   process.exitCode = codes.includes(1) || findings.length > 0 ? 1 : codes.includes(INCOMPLETE) || codes.length === 0 ? INCOMPLETE : 0;
@@ -166,13 +168,26 @@ async function trailTargets(client: Client, wanted: string | undefined): Promise
   });
 }
 
+/** What the flags say to every verification. @throws UsageError */
+async function givenOptions(options: Options, shared: GlobalOptions): Promise<Partial<VerifyOptions>> {
+  const pinnedKeys = await readKeys(options.publicKey ?? []);
+  return {
+    ...(pinnedKeys === undefined ? {} : { pinnedKeys }),
+    ...(options.state === undefined ? {} : { statePath: options.state }),
+    ...(options.from === undefined ? {} : { from: timeOf(options.from, '--from') }),
+    ...(options.to === undefined ? {} : { to: timeOf(options.to, '--to') }),
+    ...(shared.region === undefined ? {} : { regions: [shared.region] }),
+    ...(options.relocated ? { isRelocated: true } : {}),
+    ...(options.jobs === undefined ? {} : { jobs: countOf(options.jobs) }),
+  };
+}
+
 async function runAll(
   targets: readonly Target[],
   findings: readonly Finding[],
-  options: Options,
+  given: Partial<VerifyOptions>,
   shared: GlobalOptions,
 ): Promise<readonly { readonly title: string; readonly report: VerifyReport }[]> {
-  const pinnedKeys = await readKeys(options.publicKey ?? []);
   const isShown = process.stderr.isTTY === true && shared.quiet !== true;
   const reports = [];
   for (const [place, target] of targets.entries()) {
@@ -180,13 +195,7 @@ async function runAll(
       ...target.options,
       // The journal is one: said once.
       ...(place === 0 ? { findings } : {}),
-      ...(pinnedKeys === undefined ? {} : { pinnedKeys }),
-      ...(options.state === undefined ? {} : { statePath: options.state }),
-      ...(options.from === undefined ? {} : { from: timeOf(options.from, '--from') }),
-      ...(options.to === undefined ? {} : { to: timeOf(options.to, '--to') }),
-      ...(shared.region === undefined ? {} : { regions: [shared.region] }),
-      ...(options.relocated ? { isRelocated: true } : {}),
-      ...(options.jobs === undefined ? {} : { jobs: countOf(options.jobs) }),
+      ...given,
       ...(isShown
         ? {
             onProgress: ({ phase, done, total }) =>
@@ -226,7 +235,7 @@ async function readKeys(paths: readonly string[]): Promise<PinnedKeys | undefine
       try {
         return parsePinnedKeys(await readFile(path, 'utf8'));
       } catch (cause) {
-        throw new UsageError(`\`${path}\`: ${(cause as Error).message}`);
+        throw new UsageError(`\`--public-key ${path}\` cannot be used: ${(cause as Error).message}`);
       }
     }),
   );
