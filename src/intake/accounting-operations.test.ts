@@ -54,9 +54,9 @@ describe('accountingOperations', () => {
       ],
       passedOver: () => [{ follower: 'history', from: 2n, to: 2n, file: 'journal/1.log', reason: 'wrong CRC' }],
     });
-    return async (name: string, call: Call) => {
+    return async (name: string, call: Call, input: object = {}) => {
       const operation = operations.find((each) => each.name === name) as Operation<object, unknown>;
-      return (await operation.decide(call, {})).output;
+      return (await operation.decide(call, input)).output;
     };
   }
 
@@ -98,7 +98,52 @@ describe('accountingOperations', () => {
       return [Followers.map(({ Follower }) => Follower), Unexplained];
     };
     expect(await shown(OWNER)).toEqual([names.slice(0, 2), 0]);
-    expect(await shown(ADMINISTRATOR)).toEqual([names, 1]);
+    expect(await shown(ADMINISTRATOR)).toEqual([names.toSorted(), 1]);
+  });
+
+  test('GetAccounting gives pages of rows in one order, and on each of them what holds for the whole', async () => {
+    const rig = await rigWith(2);
+    await rig.clock.advance(3_600_000);
+    await submit(rig, recordText('later'));
+    const names = [`trail/${OWNER}/us-east-1/main`, 'history', `trail/${ADMINISTRATOR}/us-east-1/secret`];
+    const counts = [{ delivered: 2 }, { hour: HOUR + 1, delivered: 0 }];
+    const ask = await operationsOf(
+      rig,
+      names.map((name) => ({ ...follower({ cursor: 5n, counts }), name })),
+    );
+    type Page = { Received: object[]; Followers: { Follower: string; Hour: string }[]; Unexplained: number; NextToken?: string };
+    const pagesOf = async (by: AccountId, MaxResults: number) => {
+      const pages: Page[] = [];
+      for (let NextToken: string | undefined; pages.length === 0 || NextToken !== undefined; NextToken = pages.at(-1)!.NextToken)
+        pages.push((await ask('GetAccounting', callOf(by), { MaxResults, ...(NextToken && { NextToken }) })) as Page);
+      return pages;
+    };
+    const [whole] = await pagesOf(OWNER, 100);
+    expect(whole!.Followers.map(({ Follower, Hour }) => [Follower, Hour.slice(11, 13)])).toEqual([
+      ['history', '03'],
+      ['history', '04'],
+      [names[0], '03'],
+      [names[0], '04'],
+    ]);
+    for (const size of [1, 2, 4, 5, 6]) {
+      const pages = await pagesOf(OWNER, size);
+      expect(pages).toHaveLength(Math.ceil(6 / size));
+      expect(pages.flatMap(({ Received }) => Received)).toEqual(whole!.Received);
+      expect(pages.flatMap(({ Followers }) => Followers)).toEqual(whole!.Followers);
+      expect(new Set(pages.map(({ Unexplained }) => Unexplained))).toEqual(new Set([2]));
+    }
+    // A token is a place, and no right: with that of an administrator's page an account sees its own rows alone.
+    const [first] = await pagesOf(ADMINISTRATOR, 1);
+    const own = (await ask('GetAccounting', callOf(OWNER), { NextToken: first!.NextToken })) as Page;
+    expect(own.Followers).toEqual(whole!.Followers);
+    for (const [input, code] of [
+      [{ MaxResults: 0 }, 'ValidationException'],
+      [{ MaxResults: 5_001 }, 'ValidationException'],
+      [{ MaxResults: '9' }, 'ValidationException'],
+      [{ NextToken: 'x' }, 'InvalidNextTokenException'],
+      [{ NextToken: 7 }, 'InvalidNextTokenException'],
+    ] as const)
+      expect(await ask('GetAccounting', callOf(OWNER), input).catch((error: unknown) => error)).toMatchObject({ code });
   });
 
   test('what one follower lost and another doubled does not cancel out', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CommandFailed, EXIT } from '../exit.ts';
-import { findGone, findLosses, findProblems, findUnanswered } from './doctor.ts';
+import { findGone, findLosses, findProblems, findUnanswered, readBooks } from './doctor.ts';
 
 const IN = { Account: '111122223333', Hour: '2026-11-20T14:00:00.000Z', Accepted: 2, Open: 0, Repeated: 1, Rejected: 0 };
 const RECEIVED = [{ ...IN, Received: 3, Unexplained: 0 }];
@@ -73,6 +73,22 @@ test('a journal that ends too early is told first: what is gone, since when, wha
   const older = { ...health, Journal: { ...health.Journal, Head: '9', Missing: { From: '10', To: '12', LeftTo: '2026-11-20T13:00:00Z' } } };
   expect(findProblems(older, undefined)[0]!.Problem).toContain('those that are left end with entry 9, of 2026-11-20T13:00:00Z.');
   expect([...findings, ...findProblems(older, books)].every(({ Advice }) => !Advice.includes('nothing is lost'))).toBe(true);
+});
+
+test('all pages of the books are read', async () => {
+  const rows = [{ ...BOOK, Pending: 0, Unexplained: 0 }];
+  const pages = [
+    { ...BALANCED, Followers: [], NextToken: 'a' },
+    { ...BALANCED, Received: [], Followers: rows, NextToken: 'b' },
+    { ...BALANCED, Received: [], Followers: rows, Unexplained: 3 },
+  ];
+  const asked: unknown[] = [];
+  const call = async (_: string, input?: object) => {
+    asked.push(input);
+    return pages[asked.length - 1];
+  };
+  expect(await readBooks({ call: call as never })).toEqual({ ...BALANCED, Followers: [...rows, ...rows], Unexplained: 3 });
+  expect(asked).toEqual([{ MaxResults: 5_000 }, ...['a', 'b'].map((NextToken) => ({ MaxResults: 5_000, NextToken }))]);
 });
 
 test('a part that the server does not answer is a finding, and the others are looked at all the same (F11)', async () => {

@@ -62,6 +62,9 @@ interface Accounting {
   readonly Unreadable: number;
 }
 
+/** Rows asked for at once. */
+const BOOKS_PAGE = 5_000;
+
 /** What is shown of a trail's evidence. */
 interface TrailEvidence {
   readonly TrailARN: string;
@@ -144,7 +147,7 @@ async function askReady(client: Client): Promise<void> {
 async function examine(client: Client, options: GlobalOptions): Promise<void> {
   const [healthAnswer, booksAnswer, trailsAnswer] = await Promise.allSettled([
     client.call<Health>('GetHealth'),
-    client.call<Accounting>('GetAccounting'),
+    readBooks(client),
     client.call<{ readonly Trails: readonly TrailEvidence[] }>('GetTrailEvidence', { AllAccounts: true }),
   ]);
   // Refused, or no server is there: nothing to show.
@@ -184,6 +187,20 @@ async function examine(client: Client, options: GlobalOptions): Promise<void> {
   for (const { Problem, Advice } of findings) process.stderr.write(`snowtrail: ${safeText(Problem)}\n  ${Advice}\n`);
   if (findings.length > 0) process.exitCode = findings.every(({ IsDenied }) => IsDenied) ? EXIT.denied : EXIT.failed;
   else say(options, 'everything is well');
+}
+
+/** All pages of the books. What is said of the whole is as of the last one. */
+export async function readBooks(client: Pick<Client, 'call'>): Promise<Accounting> {
+  const Received: Accounting['Received'][number][] = [];
+  const Followers: FollowerBook[] = [];
+  for (let token: string | undefined; ; ) {
+    const input = { MaxResults: BOOKS_PAGE, ...(token !== undefined && { NextToken: token }) };
+    const page = await client.call<Accounting & { readonly NextToken?: string }>('GetAccounting', input);
+    Received.push(...page.Received);
+    Followers.push(...page.Followers);
+    if (page.NextToken === undefined) return { Received, Followers, Unexplained: page.Unexplained, Unreadable: page.Unreadable };
+    token = page.NextToken;
+  }
 }
 
 /** The followers that keep books of the account: all that is known of them to who may not see the health. */
