@@ -42,10 +42,10 @@ export interface Stores {
 }
 
 /**
- * Version of the data directory's layout. A server refuses to open another one: 1 was written by builds before the first
- * release, whose trails kept their state, and wrote their receipts, otherwise.
+ * Version of the data directory's layout. A server refuses to open another one: 1 and 2 were written by builds before the first
+ * release, whose trails kept their state, or wrote their receipts, otherwise.
  */
-const LAYOUT_VERSION = 2;
+const LAYOUT_VERSION = 3;
 
 /**
  * Opens all stores of a data directory, making what is missing.
