@@ -75,6 +75,15 @@ export async function openSealedSegment(options: SealedSegmentOptions, patience:
   return segment;
 }
 
+/** Blocks that a read of many entries asks for at once, of 16 KiB each. */
+const AHEAD_BLOCKS = 16;
+
+/** A block that is being read, and the sequence that it was asked for. */
+interface AskedBlock {
+  readonly from: number;
+  readonly block: Promise<UnpackedBlock>;
+}
+
 export class SealedSegment implements Segment {
   readonly first: number;
   readonly path: string;
@@ -138,8 +147,10 @@ export class SealedSegment implements Segment {
     const entries: JournalEntry[] = [];
     let bytes = 0;
     let next = from;
+    let ahead: AskedBlock[] = [];
     while (next <= this.#last && entries.length < limit && (entries.length === 0 || bytes < bytesMax)) {
-      const block = await this.#blockOf(next).catch((error: unknown) => {
+      if (ahead.length === 0 || ahead[0]!.from > next) ahead = this.#askAhead(next, Math.min(this.#last, from + limit - 1));
+      const block = await ahead.shift()!.block.catch((error: unknown) => {
         if (entries.length > 0 && error instanceof JournalDamaged) return undefined;
         throw error;
       });
@@ -157,6 +168,22 @@ export class SealedSegment implements Segment {
       }
     }
     return entries;
+  }
+
+  /** Asks at once for the block of `from` and those after it, as far as `last`: the thread that reads them gets one message. */
+  #askAhead(from: number, last: number): AskedBlock[] {
+    const { blockRows } = this.#index;
+    const sequences = [from];
+    for (let next = lastAtMost(blockRows, from - this.first) + 1; next < blockRows.length && sequences.length < AHEAD_BLOCKS; next++) {
+      if (this.first + blockRows[next]! > last) break;
+      sequences.push(this.first + blockRows[next]!);
+    }
+    return sequences.map((sequence) => {
+      const block = this.#blockOf(sequence);
+      // A failure is told when it is this block's turn, if it comes.
+      block.catch(() => undefined);
+      return { from: sequence, block };
+    });
   }
 
   /** Whether an id may be in this segment; without looking at the disk. */
