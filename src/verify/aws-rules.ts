@@ -151,8 +151,11 @@ function verifyDigest(
   const { report, trust } = run;
   run.progress();
   if (fetched.kind !== 'object' || facts === undefined) {
-    const reason = fetched.kind === 'unreadable' ? `it cannot be read: ${fetched.reason}` : 'it is not there any more';
-    report.file({ key, kind, verdict: fetched.kind === 'missing' ? 'missing' : 'unreadable', reason });
+    if (fetched.kind === 'missing') report.file({ key, kind, verdict: 'missing', reason: 'it is not there any more' });
+    else {
+      const reason = fetched.kind === 'unreadable' ? `it cannot be read: ${fetched.reason}` : 'it is larger than is read';
+      report.file({ key, kind, verdict: 'unreadable', reason });
+    }
     return 'unknown';
   }
   const { digest } = facts;

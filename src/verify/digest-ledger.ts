@@ -84,11 +84,14 @@ interface Dangling {
   isElsewhere: boolean;
 }
 
+/** A digest, and the later one that links to it. */
+export type LinkedDigest = DigestBefore & { readonly from: string };
+
 /** What digests say of files whose receipts cannot be read. */
 export interface OnlyDigests {
   readonly logFiles: readonly { readonly file: DigestLogFile; readonly digestKey: string }[];
   /** Digests to which a later one links. */
-  readonly digests: readonly (DigestBefore & { readonly from: string })[];
+  readonly digests: readonly LinkedDigest[];
 }
 
 export class DigestLedger {
@@ -218,14 +221,10 @@ export class DigestLedger {
     for (const { digest, content, isExcused, isElsewhere: isOut } of this.#dangling.values()) {
       if (isOut && (isCut || isExcused)) continue;
       if (!isExcused) this.#fault('link', digest, 'it links to a digest that no receipt names');
-      else if (content !== undefined && content.previousDigestS3Object !== null)
-        onlyDigests.digests.push({
-          from: digest.key,
-          bucket: content.previousDigestS3Bucket!,
-          key: content.previousDigestS3Object,
-          contentSha256: content.previousDigestHashValue!,
-          signature: content.previousDigestSignature!,
-        });
+      else {
+        const before = content === undefined ? undefined : digestBefore(content);
+        if (before !== undefined) onlyDigests.digests.push(before);
+      }
     }
     for (const { file, digestKey, digest, isExcused, isElsewhere: isOut } of this.#unnamed.values()) {
       if (isOut && (isCut || isExcused)) continue;
@@ -351,6 +350,18 @@ export class DigestLedger {
   #fault(code: string, digest: ReceiptDigest, message: string): void {
     this.#faults.push({ code, key: digest.key, kind: digest.isBackfill ? 'backfill-digest' : 'digest', message });
   }
+}
+
+/** The digest to which this one links; `undefined` when it begins its chain. */
+export function digestBefore(digest: Digest): LinkedDigest | undefined {
+  if (digest.previousDigestS3Object === null) return undefined;
+  return {
+    from: digest.digestS3Object,
+    bucket: digest.previousDigestS3Bucket!,
+    key: digest.previousDigestS3Object,
+    contentSha256: digest.previousDigestHashValue!,
+    signature: digest.previousDigestSignature!,
+  };
 }
 
 function isElsewhere({ bucket, digest }: Receipt & { readonly kind: 'digest' }, otherBucket: string, otherKey: string): boolean {

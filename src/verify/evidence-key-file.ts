@@ -33,7 +33,8 @@ export function readEvidenceKey(name: string, bytes: Uint8Array): EvidenceKey {
   const members = parseMembers(bytes);
   if (members === undefined) return { kind: 'malformed', reason: 'is not a JSON object' };
   const { version, use, publicKey: base64, origin } = members;
-  if (typeof version !== 'number') return { kind: 'malformed', reason: 'has no `version`' };
+  if (typeof version !== 'number' || !Number.isSafeInteger(version) || version < 1)
+    return { kind: 'malformed', reason: 'has no `version`, a whole number from 1 on' };
   const unknown = unknownVersion(version, KEY_FILE_VERSION);
   if (unknown !== undefined) return unknown;
   const publicKey = typeof base64 === 'string' ? fromBase64(base64) : undefined;

@@ -7,6 +7,7 @@
 import { parseKeyStatement } from '../tlog/key-statement.ts';
 import { keyHash, type Note, type NoteKey, parseNote } from '../tlog/note.ts';
 import type { Parsed, UnknownVersion } from '../tlog/parsed.ts';
+import { parseReceipt } from '../tlog/receipt.ts';
 import { sha256 } from './trust.ts';
 
 export interface KeyLink {
@@ -27,7 +28,11 @@ export function readKeyLink(text: string): Parsed<KeyLink> | UnknownStatement {
   if (note.kind === 'malformed') return note;
   const statement = parseKeyStatement(note.value.text);
   if (statement.kind === 'malformed') return statement;
-  if (statement.kind === 'unknown-version') return { ...statement, note: note.value };
+  if (statement.kind === 'unknown-version') {
+    // A receipt that a trusted key signed, and anybody beside it, vouches for nobody.
+    if (parseReceipt(note.value.text).kind === 'ok') return { kind: 'malformed', reason: 'it is a receipt' };
+    return { ...statement, note: note.value };
+  }
   const link = statement.value.use === 'checkpoint' ? keyLink(note.value, statement.value) : undefined;
   return link === undefined ? { kind: 'malformed', reason: 'it states no checkpoint key that signed it' } : { kind: 'ok', value: link };
 }

@@ -8,6 +8,7 @@
 import { hash } from 'node:crypto';
 import { type Checkpoint, parseCheckpoint } from '../tlog/checkpoint.ts';
 import { isSameHash } from '../tlog/hash.ts';
+import { parseKeyStatement } from '../tlog/key-statement.ts';
 import { type Note, parseNote } from '../tlog/note.ts';
 import type { Parsed, UnknownVersion } from '../tlog/parsed.ts';
 import { parseReceipt, type Receipt } from '../tlog/receipt.ts';
@@ -53,6 +54,9 @@ export function readReceipt(bytes: Uint8Array): Parsed<ReadReceipt> | UnknownRec
   if (note.kind === 'malformed') return note;
   const receipt = parseReceipt(note.value.text);
   if (receipt.kind === 'malformed') return receipt;
+  // What a trusted key signed is everywhere to be had: another kind of text that is known is no receipt of whatever version.
+  if (receipt.kind === 'unknown-version' && parseKeyStatement(note.value.text).kind === 'ok')
+    return { kind: 'malformed', reason: 'a key statement stands in its place' };
   const signed = { note: note.value, sha256: hash('sha256', bytes, 'hex') };
   return receipt.kind === 'ok' ? { kind: 'ok', value: { ...signed, receipt: receipt.value } } : { ...receipt, ...signed };
 }

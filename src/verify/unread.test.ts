@@ -7,6 +7,7 @@ import {
   MemoryBucket,
   signNote,
 } from '../../test/support/evidence-builder.ts';
+import { encodeKeyStatement } from '../tlog/key-statement.ts';
 import type { VerifyReport } from './report.ts';
 import { parsePinnedKeys } from './trust.ts';
 import { type VerifyOptions, verify } from './verify.ts';
@@ -69,9 +70,13 @@ async function richEvidence(): Promise<EvidenceBuilder> {
 
 /** The objects that a receipt names. */
 function namedBy(builder: EvidenceBuilder, receipt: string): readonly string[] {
-  const text = new TextDecoder().decode(builder.bucket.objects.get(receipt)!.body).split('\n', 1)[0]!;
-  const { objects = [], digest } = JSON.parse(text) as { objects?: { key: string }[]; digest?: { key: string } };
+  const { objects = [], digest } = JSON.parse(textOf(builder, receipt)) as { objects?: { key: string }[]; digest?: { key: string } };
   return [...objects, ...(digest === undefined ? [] : [digest])].map(({ key }) => key);
+}
+
+/** The text of a receipt's note. */
+function textOf({ bucket }: EvidenceBuilder, receipt: string): string {
+  return `${new TextDecoder().decode(bucket.objects.get(receipt)!.body).split('\n', 1)[0]!}\n`;
 }
 
 describe('verify, on files that cannot be read', () => {
@@ -110,6 +115,21 @@ describe('verify, on files that cannot be read', () => {
         expect({ receipt, key, exit: report.exitCode }).toEqual({ receipt, key, exit: 1 });
         expect(report.files).toContainEqual(expect.objectContaining({ key, verdict: 'tampered' }));
       }
+    }
+  });
+
+  test('nor do several, of digests that link to one another', async () => {
+    const builder = await buildEvidence({ digests: 5 });
+    const receipts = builder.bucket.keys('/receipts/').slice(3, -2);
+    const named = receipts.flatMap((receipt) => namedBy(builder, receipt));
+    expect(named).toHaveLength(8);
+    for (const key of named) {
+      const changed = builder.bucket.copy();
+      changed.put(key, new TextEncoder().encode('changed'), changed.objects.get(key)!.metadata);
+      expect(found(await verifyRefused(builder, receipts, { bucket: changed }), 'tampered')).toEqual([`content ${key}`]);
+      const removed = builder.bucket.copy();
+      removed.objects.delete(key);
+      expect(found(await verifyRefused(builder, receipts, { bucket: removed }), 'tampered')).toEqual([`missing ${key}`]);
     }
   });
 
@@ -274,7 +294,27 @@ describe('verify, on receipts of a version that it does not know', () => {
       expect({ number, exit: report.exitCode }).toEqual({ number, exit: number === builder.receipts ? 2 : 1 });
     }
   });
+
+  test('a key statement, which a trusted key signed as well, is none of them', async () => {
+    const builder = await buildEvidence({ digests: 2 });
+    builder.bucket.put(builder.receiptKey(), new TextEncoder().encode(statementOf(builder)));
+    expect(found(await verifyRefused(builder, []), 'tampered')).toContain(`receipt-form ${builder.receiptKey()}`);
+  });
 });
+
+/** The statement of the newest checkpoint key, as the first one would be. */
+function statementOf({ installation: { checkpointKey } }: EvidenceBuilder): string {
+  const { publicKey, keyHash: fingerprint } = checkpointKey.noteKey;
+  const text = encodeKeyStatement({
+    use: 'checkpoint',
+    fingerprint,
+    publicKey,
+    validFrom: '2026-01-01T00:00:00Z',
+    previousFingerprint: null,
+    rsaSignatures: [],
+  });
+  return signNote(text, [checkpointKey]);
+}
 
 describe('verify, on key files and statements of a version that it does not know', () => {
   /** Evidence whose receipts are signed by a key that only `file`, at the place of its key file, leads to. */
@@ -320,6 +360,19 @@ describe('verify, on key files and statements of a version that it does not know
 
     const own = await underNewKey((each) => ({ ...fileOf(each), statements: [statement(each, [1])] }));
     expect(found(await verifyRefused(own, []), 'tampered')).toContain(`untrusted-key ${own.receiptKey()}`);
+
+    // A receipt, under which anybody may sign, is no statement; and no version is less than 1.
+    const receipt = (each: EvidenceBuilder) =>
+      signNote(
+        textOf(each, each.receiptKey()),
+        [0, 1].map((index) => each.installation.checkpointKeys[index]!),
+      );
+    const cosigned = await underNewKey((each) => ({ ...fileOf(each), statements: [receipt(each)] }));
+    expect(found(await verifyRefused(cosigned, []), 'tampered')).toContain(`untrusted-key ${cosigned.receiptKey()}`);
+    for (const version of [0, -1, 1.5]) {
+      const never = await underNewKey((each) => ({ ...fileOf(each), version }));
+      expect(found(await verifyRefused(never, []), 'tampered')).toContain(`untrusted-key ${never.receiptKey()}`);
+    }
 
     const plain = await underNewKey(fileOf);
     expect((await verifyRefused(plain, [])).exitCode).toBe(1);

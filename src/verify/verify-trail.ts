@@ -12,7 +12,7 @@ import { RECEIPT_BYTES_MAX, type Receipt, type ReceiptDigest, type ReceiptObject
 import { AbsentReceiptList, type AbsentReceipts } from './absent-receipts.ts';
 import { verifyLinkedDigest, verifyListedLog } from './aws-rules.ts';
 import { checkObject, faultsOfDigest, type ObjectOutcome } from './check-object.ts';
-import { DigestLedger, type OnlyDigests } from './digest-ledger.ts';
+import { DigestLedger, digestBefore, type LinkedDigest, type OnlyDigests } from './digest-ledger.ts';
 import { KEY_FILE_BYTES_MAX, readEvidenceKey } from './evidence-key-file.ts';
 import { inOrder } from './job-limit.ts';
 import { type KeyLink, keyLink } from './key-link.ts';
@@ -618,15 +618,20 @@ class TrailVerification {
   async #checkByDigests({ logFiles, digests }: OnlyDigests): Promise<void> {
     const { jobs, inventory, report } = this.#run;
     const lists = [...logFiles];
-    for (const { bucket, contentSha256: hash, ...link } of digests) {
-      const key = this.#placeOf(link.key, bucket);
-      if (key === undefined || report.has(key)) continue;
-      inventory.unnamed.delete(key);
-      await jobs.add(0, async () => {
+    // Back to the first one that is known anyway, lies elsewhere, or is not what the link says.
+    const followLinks = async (newest: LinkedDigest): Promise<void> => {
+      for (let next: LinkedDigest | undefined = newest; next !== undefined; ) {
+        const { bucket, contentSha256: hash, ...link }: LinkedDigest = next;
+        const key = this.#placeOf(link.key, bucket);
+        if (key === undefined || report.has(key)) return;
+        inventory.unnamed.delete(key);
         const digest = await verifyLinkedDigest(this.#run, { ...link, key, hash });
         for (const file of digest?.logFiles ?? []) lists.push({ file, digestKey: key });
-      });
-    }
+        next = digest === undefined ? undefined : digestBefore(digest);
+        if (next !== undefined && (next.bucket !== bucket || prefixOf(next.key) !== prefixOf(link.key))) return;
+      }
+    };
+    for (const newest of digests) await jobs.add(0, () => followLinks(newest));
     await jobs.done();
     const absent = new Set(this.#absent.map(({ file }) => file.key));
     for (const { file, digestKey } of lists) {
