@@ -1,13 +1,13 @@
 /**
  * Task processes as they are shipped: from `dist/`, so that it needs a build.
  */
-import { type ChildProcess, fork } from 'node:child_process';
+import { ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import { performInProcess } from './task-process.ts';
 
 const MERGE = 'dist/merge-runs.process.js';
@@ -34,6 +34,30 @@ test.runIf(isBuilt)('a task that is given up ends with an error', async () => {
   const task = performInProcess('merge-runs', { kind: 'merge', folder: root, inputs: ['run-of-none'] }, ending.signal);
   ending.abort();
   await expect(task).rejects.toThrow('before its task was done');
+});
+
+test.runIf(isBuilt)('a process that does not start (F15) says why, and no signal goes to whatever is in its place', async () => {
+  const kill = vi.spyOn(ChildProcess.prototype, 'kill').mockReturnValue(true);
+  const { execPath } = process;
+  const ending = new AbortController();
+  process.execPath = join(root, 'no-such-file');
+  const task = performInProcess('merge-runs', { kind: 'merge', folder: root, inputs: ['run-of-none'] }, ending.signal);
+  process.execPath = execPath;
+  ending.abort();
+  await expect(task).rejects.toThrow('ENOENT');
+  expect(kill).not.toHaveBeenCalled();
+  kill.mockRestore();
+});
+
+test.runIf(isBuilt && process.platform === 'linux')('a process stands aside no less than its server does', async () => {
+  const child = spawn('nice', ['-n', '15', process.execPath, MERGE, String(process.pid)], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  child.send({ kind: 'merge', folder: root, inputs: ['run-of-none'] });
+  await once(child, 'message');
+  expect(getPriority(child.pid!)).toBe(15);
+  child.kill('SIGKILL');
 });
 
 test.runIf(isBuilt)('a process whose server has gone (F04) changes no file', async () => {

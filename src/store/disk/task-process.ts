@@ -10,10 +10,10 @@
  * one such step.
  */
 import { fork } from 'node:child_process';
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { builtFile } from '../built-file.ts';
 
-/** Nice value of task processes: beside a busy main thread, one gets about a tenth of a core. */
+/** Lowest nice value of task processes: beside a busy main thread, one gets about a tenth of a core. */
 const NICE = 10;
 
 /**
@@ -29,7 +29,10 @@ export async function performInProcess<Outcome>(name: string, task: object, sign
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
-  const stop = (): void => void child.kill('SIGKILL');
+  const isStarted = child.pid !== undefined;
+  // INVARIANT: what did not start is not killed. Node would send the signal to whatever number is in the handle: to a stranger, or to
+  // every process of the server's group.
+  const stop = (): void => void (isStarted && child.kill('SIGKILL'));
   signal?.addEventListener('abort', stop, { once: true });
   try {
     return await new Promise<Outcome>((resolve, reject) => {
@@ -38,7 +41,8 @@ export async function performInProcess<Outcome>(name: string, task: object, sign
       child.once('exit', (code, killedBy) =>
         reject(new Error(`process \`${name}\` ended with ${killedBy ?? code} before its task was done`)),
       );
-      child.send(task, (error) => error && reject(error));
+      // What did not start says why by the event.
+      if (isStarted) child.send(task, (error) => error && reject(error));
     });
   } finally {
     signal?.removeEventListener('abort', stop);
@@ -52,7 +56,8 @@ let server: number | undefined;
 /** The other side: takes the one task of this process, and sends what `perform` makes of it. */
 export function answerTask<Task, Outcome extends object>(perform: (task: Task) => Promise<Outcome> | Outcome): void {
   server = Number(process.argv[2]);
-  setPriority(NICE);
+  // A server that stands aside itself may not let its processes go before it.
+  setPriority(Math.max(getPriority(), NICE));
   // Of a whole group, as from a terminal: the server decides when this process ends.
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => undefined);
   process.once('disconnect', () => process.exit());
