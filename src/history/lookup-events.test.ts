@@ -232,6 +232,8 @@ describe('LookupEvents', () => {
       ['two attributes', two, 'InvalidLookupAttributesException'],
       ['an unknown key', by('SourceIpAddress', 'x'), 'InvalidLookupAttributesException'],
       ['an empty value', by('EventName', ''), 'InvalidLookupAttributesException'],
+      ['no value', { LookupAttributes: [{ AttributeKey: 'EventName' }] }, 'InvalidLookupAttributesException'],
+      ['no key', { LookupAttributes: [{ AttributeValue: 'CreateBucket' }] }, 'InvalidLookupAttributesException'],
       ['a long value', by('EventName', 'x'.repeat(2_001)), 'InvalidLookupAttributesException'],
       ['a value of double characters', by('EventName', '_'.repeat(1_001)), 'InvalidLookupAttributesException'],
       ['MaxResults -1', { MaxResults: -1 }, 'InvalidMaxResultsException'],

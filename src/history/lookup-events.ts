@@ -19,7 +19,7 @@ import type { PagePlace } from './page-token.ts';
 import { historyDamaged } from './unreadable.ts';
 
 export interface LookupEventsInput {
-  readonly LookupAttributes?: readonly { readonly AttributeKey: string; readonly AttributeValue: string }[];
+  readonly LookupAttributes?: readonly { readonly AttributeKey?: string; readonly AttributeValue?: string }[];
   readonly StartTime?: Date;
   readonly EndTime?: Date;
   readonly EventCategory?: string;
@@ -126,7 +126,7 @@ function readAttribute(input: LookupEventsInput): { readonly attribute: LookupAt
   }
   const [attribute] = attributes;
   if (attribute === undefined) return undefined;
-  const { AttributeKey: key, AttributeValue: value } = attribute;
+  const { AttributeKey: key = '', AttributeValue: value = '' } = attribute;
   if (!ATTRIBUTES.has(key)) throw new ApiError('InvalidLookupAttributesException', `Unknown lookup attribute key: ${key}`);
   // The service counts these four characters twice.
   const length = value.length + (value.match(/[_ ,\n]/g)?.length ?? 0);
@@ -164,7 +164,7 @@ function readWindow(input: LookupEventsInput, nowMs: EpochMs): { readonly fromMs
 /** What a token is bound to. A member that a client adds without meaning changes nothing. */
 function parametersOf(input: LookupEventsInput): JsonObject {
   return {
-    LookupAttributes: input.LookupAttributes?.map(({ AttributeKey, AttributeValue }) => [AttributeKey, AttributeValue]),
+    LookupAttributes: input.LookupAttributes?.map(({ AttributeKey, AttributeValue }) => [AttributeKey ?? null, AttributeValue ?? null]),
     StartTime: input.StartTime?.getTime(),
     EndTime: input.EndTime?.getTime(),
     EventCategory: input.EventCategory,
