@@ -56,9 +56,10 @@ export class Client {
   /** Sends records and returns the verdict lines. @throws CommandFailed when nothing was taken. */
   async submit(
     records: Uint8Array,
-    options: { readonly source: 'record' | 'import'; readonly createAccounts: boolean },
+    options: { readonly source: 'record' | 'import'; readonly createAccounts: boolean; readonly form?: 'lines' },
   ): Promise<readonly Verdict[]> {
-    const path = `/v1/events?createAccounts=${options.createAccounts}&source=${options.source}`;
+    const form = options.form === undefined ? '' : `&form=${options.form}`;
+    const path = `/v1/events?createAccounts=${options.createAccounts}${form}&source=${options.source}`;
     const answer = await this.send('snowtrail', 'POST', path, { headers: { 'content-type': 'application/json' }, body: records });
     if (answer.status !== 200) throw refusalOf(answer);
     return new TextDecoder()

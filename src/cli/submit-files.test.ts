@@ -97,6 +97,19 @@ describe('submitFiles', () => {
     expect(report.rejections.map(({ file, number }) => [file, number])).toEqual([2, 3, 4].map((number) => [path, number]));
   });
 
+  test('nor do lines that are half a record stop records of several lines in other files', async () => {
+    await put('a.ndjson', `{"eventID":\n${recordText('one')}\n]}\n`);
+    await put('b.json', `{"Records": [\n${recordText('two').replace('{', '{\n')}\n]}`);
+    await put('c.ndjson', `${recordText('three')}\n{{{\n`);
+    expect(await submit([folder])).toMatchObject({ accepted: 3, rejected: 3, reasons: { InvalidJson: 3 } });
+    expect(await idsInJournal()).toEqual(expect.arrayContaining(['one', 'two', 'three']));
+  });
+
+  test('nor does a line that looks like the beginning of a document, where a request begins with it', async () => {
+    const path = await put('lines.ndjson', `${'nonsense\n'.repeat(1_000)}{"Records":[\n${recordText('one')}\n${recordText('two')}\n`);
+    expect(await submit([path])).toMatchObject({ accepted: 2, rejected: 1_001 });
+  });
+
   test('each of more than a hundred refused lines is named', async () => {
     const path = await put('lines.ndjson', `${'nonsense\n'.repeat(250)}${recordText('one')}\n`);
     const report = await submit([path]);

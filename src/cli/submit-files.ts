@@ -188,6 +188,7 @@ class Batches {
   readonly #take: (batch: readonly Item[], verdicts: readonly FinalVerdict[]) => Promise<void>;
   #batch: Item[] = [];
   #batchBytes = 0;
+  #batchSpansLines = false;
   readonly #underWay = new Set<Promise<void>>();
   #failure: { readonly error: unknown } | undefined;
 
@@ -207,7 +208,9 @@ class Batches {
   /** Resolves when there is room for more. */
   async add(item: Item): Promise<void> {
     const isFull = this.#batch.length >= BATCH_RECORDS || this.#batchBytes + item.bytes.length > BATCH_BYTES;
-    if (this.#batch.length > 0 && isFull) await this.flush();
+    const itemSpansLines = spansLines(item);
+    if (this.#batch.length > 0 && (isFull || itemSpansLines !== this.#batchSpansLines)) await this.flush();
+    this.#batchSpansLines = itemSpansLines;
     this.#batch.push(item);
     this.#batchBytes += item.bytes.length;
   }
@@ -253,13 +256,13 @@ async function submitBatch(
   options: SubmitOptions,
   progress: Progress,
 ): Promise<readonly FinalVerdict[]> {
-  const body = bodyOf(batch);
+  const { body, form } = bodyOf(batch);
   const startedMs = performance.now();
   for (let attempt = 0; ; attempt += 1) {
     const waitMs = Math.min(5_000, 100 * 2 ** attempt);
     let reason = 'the server takes no events at the moment';
     try {
-      const verdicts = await client.submit(body, options);
+      const verdicts = await client.submit(body, { ...options, ...form });
       const whole = verdicts.filter((verdict) => verdict.status !== 'unavailable');
       if (whole.length === batch.length) return whole;
       const isCutShort = verdicts.at(-1)?.status === 'unavailable';
@@ -284,19 +287,25 @@ function isPassing(error: unknown): error is CommandFailed {
   return error instanceof CommandFailed && /^(ThrottlingException|ServiceUnavailable|SlowDown|HTTP 503)|^no answer/.test(error.message);
 }
 
+/** Such a record was cut at its brackets, never at the end of a line: they close, whatever is between them. */
+function spansLines({ bytes }: Item): boolean {
+  return bytes.includes(NEWLINE);
+}
+
 /**
- * Lines where no record spans lines: each then stands for itself, whatever is in it. Else one document.
+ * Records that span lines as one document, others as lines: a line stands for itself, whatever is in it. A batch has but one
+ * kind, for one line that is half a record would tear a document.
  */
-function bodyOf(batch: readonly Item[]): Uint8Array {
-  const spansLines = batch.some(({ bytes }) => bytes.includes(NEWLINE));
-  const [first, between, last] = spansLines ? ['{"Records":[', ',', ']}'] : ['', '\n', '\n'];
+function bodyOf(batch: readonly Item[]): { readonly body: Uint8Array; readonly form: { readonly form?: 'lines' } } {
+  const isDocument = spansLines(batch[0]!);
+  const [first, between, last] = isDocument ? ['{"Records":[', ',', ']}'] : ['', '\n', '\n'];
   const parts: Uint8Array[] = [Buffer.from(first)];
   batch.forEach(({ bytes }, index) => {
     if (index > 0) parts.push(Buffer.from(between));
     parts.push(bytes);
   });
   parts.push(Buffer.from(last));
-  return Buffer.concat(parts);
+  return { body: Buffer.concat(parts), form: isDocument ? {} : { form: 'lines' } };
 }
 
 /** What is to be added to each event time, so that the newest becomes `toMs`. Reads all files once. */

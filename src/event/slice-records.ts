@@ -26,6 +26,11 @@ export class RecordSlicer {
   readonly #mark = new MarkFilter();
   readonly #detector = new FormDetector();
 
+  /** @param form `lines`: each line is a record, whatever the first ones look like, a byte order mark included. */
+  constructor(form?: 'lines') {
+    if (form === 'lines') this.#slicer = new LineSlicer();
+  }
+
   /**
    * Takes the next chunk and returns the pieces that it completes, in order.
    * Slices are views of the chunks: a chunk must not be changed afterwards.

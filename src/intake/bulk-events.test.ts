@@ -37,6 +37,11 @@ describe('bulkOptions', () => {
     }
   });
 
+  test('lines can be asked for; any other form is told by the body', () => {
+    expect(bulkOptions(new Map([['form', 'lines']]), callOf(OWNER))).toEqual({ ...RECORD, form: 'lines' });
+    expect(() => bulkOptions(new Map([['form', 'document']]), callOf(OWNER))).toThrow('not `document`');
+  });
+
   test('only administrators create accounts', () => {
     const query = new Map([['createAccounts', 'true']]);
     expect(bulkOptions(query, callOf(ADMINISTRATOR)).createAccounts).toBe(true);

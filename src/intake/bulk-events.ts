@@ -1,8 +1,8 @@
 /**
  * The bulk endpoint: a stream of records in, a verdict line for each out.
  *
- * `POST /v1/events?source=record|import&createAccounts=true` takes lines of one record each, or `{"Records":[…]}`. Records are
- * accepted in batches as they arrive, so a submission of any length needs memory for one batch only, and the sender is
+ * `POST /v1/events?source=record|import&createAccounts=true` takes lines of one record each, or `{"Records":[…]}`, told apart by
+ * their beginning; with `form=lines` each line is a record, whatever the first one looks like. Records are accepted in batches as they arrive, so a submission of any length needs memory for one batch only, and the sender is
  * slowed down by the connection while a batch is made durable.
  *
  * A verdict line is `{"number":1,"status":"accepted","eventID":"…","sequence":"17"}`, with `"conflicting":true` where the id was
@@ -21,8 +21,13 @@ const BATCH_RECORDS = 500;
 /** Bytes of one journal append. */
 const BATCH_BYTES = 1024 * 1024;
 
+export interface BulkOptions extends AcceptOptions {
+  /** Absent: told by the beginning of the body. */
+  readonly form?: 'lines';
+}
+
 /** Reads the options of a bulk request from its query. @throws ApiError `ValidationException`. */
-export function bulkOptions(query: ReadonlyMap<string, string>, call: Call): AcceptOptions {
+export function bulkOptions(query: ReadonlyMap<string, string>, call: Call): BulkOptions {
   const source = query.get('source') ?? 'record';
   if (source !== 'record' && source !== 'import') {
     throw new ApiError('ValidationException', `source must be \`record\` or \`import\`, not \`${source.slice(0, 40)}\``);
@@ -31,7 +36,11 @@ export function bulkOptions(query: ReadonlyMap<string, string>, call: Call): Acc
   if (createAccounts && !call.principal.isAdministrator) {
     throw new ApiError('AccessDeniedException', 'only the first account creates accounts; leave createAccounts away', { status: 403 });
   }
-  return { source, createAccounts };
+  const form = query.get('form');
+  if (form !== undefined && form !== 'lines') {
+    throw new ApiError('ValidationException', `form must be \`lines\`, or be left away, not \`${form.slice(0, 40)}\``);
+  }
+  return { source, createAccounts, ...(form && { form }) };
 }
 
 /**
@@ -42,9 +51,9 @@ export async function* acceptBulk(
   stores: IntakeStores,
   call: Call,
   body: AsyncIterable<Uint8Array>,
-  options: AcceptOptions,
+  options: BulkOptions,
 ): AsyncGenerator<string, void, undefined> {
-  const slicer = new RecordSlicer();
+  const slicer = new RecordSlicer(options.form);
   let hasAnswered = false;
   const flush = async (pieces: readonly RecordPiece[]): Promise<string> => {
     const verdicts = await acceptEvents(stores, call, pieces, options);
