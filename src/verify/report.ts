@@ -135,6 +135,12 @@ export class ReportBuilder {
     return this.#files.has(key);
   }
 
+  /** Whether there are log files and digests, and none of them was to be looked at. */
+  get allUnchecked(): boolean {
+    const files = [...this.#files.values()].filter(({ kind }) => kind === 'log' || kind === 'digest' || kind === 'backfill-digest');
+    return files.length > 0 && files.every(({ verdict }) => verdict === 'unchecked');
+  }
+
   get isTampered(): boolean {
     return this.#findings.some(({ level }) => level === 'tampered');
   }

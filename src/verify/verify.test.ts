@@ -639,6 +639,20 @@ describe('verify, on a bucket', () => {
     expect(faults(later)).toEqual([]);
     expect(later.counts.log.unchecked).toBeGreaterThan(0);
   });
+
+  test('where nothing is of the Regions or the time that were asked for, the verdict is 2, unless logging has stopped before', async () => {
+    const builder = await buildEvidence({ digests: 2 });
+    const hourAgo = new Date(builder.nowMs - 3_600_000);
+    for (const nothing of [{ regions: ['eu-centrl-1'] }, { from: new Date(builder.nowMs), to: hourAgo }]) {
+      const report = await verifyBucket(builder, undefined, nothing);
+      expect(faults(report)).toEqual([expect.stringMatching(/^nothing-selected /)]);
+      expect(report.exitCode).toBe(2);
+    }
+    expect((await verifyBucket(builder, undefined, { from: hourAgo, to: new Date(builder.nowMs) })).exitCode).toBe(0);
+    await builder.stop();
+    const later = await verifyBucket(builder, undefined, { from: new Date(builder.nowMs + 1_000) });
+    expect(later).toMatchObject({ exitCode: 0, findings: expect.arrayContaining([expect.objectContaining({ code: 'nothing-selected' })]) });
+  });
 });
 
 function builder404(): VerifyOptions['source'] {

@@ -316,6 +316,13 @@ async function conclude(run: Run, options: VerifyOptions, { results, aside, stat
   if (results.every(({ digests }) => digests === 0) && !report.isIncomplete) {
     report.add({ level: 'incomplete', code: 'no-digests', message: 'no digests found' });
   }
+  const isBackwards = selection.from !== undefined && selection.to !== undefined && selection.to < selection.from;
+  if (isBackwards || (isPartial && report.allUnchecked)) {
+    // A mistyped Region or time must not read as a trail that is well. One that is stopped has nothing of later times.
+    const isDue = isBackwards || selection.regions !== undefined || results.some(({ chain }) => chain.isLogging);
+    const message = 'no log file or digest is of the time and the Regions that were asked for: nothing of them was checked';
+    report.add({ level: isDue ? 'incomplete' : 'note', code: 'nothing-selected', message });
+  }
   const finished = report.finish({
     source: source.name,
     range: {
