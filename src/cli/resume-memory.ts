@@ -5,10 +5,11 @@
  * later one, so that no number of runs hides it. It stays small: of a file it keeps the counts and the first reasons, and of
  * all files together no more than `NAMED_MAX` reasons.
  *
- * A file that changed since it was done is not done, and what was refused in it is forgotten once it is sent again.
+ * A file that changed since it was done is not done, and what was refused in it is forgotten once it is sent again. Files are known
+ * by their whole path: `a.json` of another folder is another file.
  */
 import { access, appendFile, constants, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { CommandFailed, EXIT, UsageError } from './exit.ts';
 import type { InputFile } from './input-files.ts';
 import type { Refusals, Rejection } from './refusals.ts';
@@ -22,6 +23,7 @@ const LINES = ['{"done":', '{"offsetMs":'];
 
 /** A file that is done. */
 interface DoneFile {
+  /** Its whole path. */
   readonly done: string;
   readonly sizeBytes: number;
   readonly changedMs: number;
@@ -62,14 +64,15 @@ export class ResumeMemory {
   }
 
   isDone({ path, sizeBytes, changedMs }: InputFile): boolean {
-    const before = this.#done.get(path);
+    const before = this.#done.get(resolve(path));
     return before?.sizeBytes === sizeBytes && before.changedMs === changedMs;
   }
 
   /** What is remembered of files that were done in earlier runs with records refused, but for those at `sentAgain`. */
   refusedBefore(sentAgain: ReadonlySet<string>): readonly Required<Pick<DoneFile, 'done' | 'reasons' | 'rejections'>>[] {
+    const again = new Set(Array.from(sentAgain, (path) => resolve(path)));
     return [...this.#done.values()].flatMap(({ done, reasons, rejections = [] }) =>
-      reasons === undefined || sentAgain.has(done) ? [] : [{ done, reasons, rejections }],
+      reasons === undefined || again.has(done) ? [] : [{ done, reasons, rejections }],
     );
   }
 
@@ -78,7 +81,7 @@ export class ResumeMemory {
     const rejections = refused.named.slice(0, Math.max(0, NAMED_MAX - this.#named));
     this.#named += rejections.length;
     const why = refused.count === 0 ? {} : { reasons: refused.reasons, rejections };
-    await this.#append({ done: path, sizeBytes, changedMs, ...why });
+    await this.#append({ done: resolve(path), sizeBytes, changedMs, ...why });
   }
 
   async saveOffset(offsetMs: number): Promise<void> {

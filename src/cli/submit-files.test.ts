@@ -2,7 +2,7 @@ import { appendFile, mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ADMINISTRATOR, callOf, IntakeRig, OWNER, recordText, STRANGER } from '../../test/support/intake-rig.ts';
@@ -244,6 +244,16 @@ describe('submitFiles', () => {
     expect(requests).toBe(1);
     expect(await submit(paths, { resume })).toMatchObject({ skipped: 30, accepted: 0 });
     expect(await idsInJournal()).toEqual(names);
+  });
+
+  test('a resume file knows a file by its place, however that is written', async () => {
+    const resume = join(folder, 'resume.txt');
+    const path = await put('some.ndjson', `${recordText('one')}\nnonsense\n`);
+    const written = `${folder}/../${basename(folder)}/./some.ndjson`;
+    await submit([path], { resume });
+    expect(await submit([written], { resume })).toMatchObject({ skipped: 1, rejected: 1 });
+    await writeFile(path, `${recordText('one')}\n${recordText('two')}\n`);
+    expect(await submit([written], { resume })).toMatchObject({ skipped: 0, accepted: 1, rejected: 0 });
   });
 
   test('half a line in the resume file costs only itself', async () => {
