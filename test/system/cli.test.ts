@@ -589,6 +589,12 @@ describe('words and help', () => {
     expect(run.stderr).toMatch(/^snowtrail: the health may not be looked at with this key: .*\n.* a key of the first account\n$/);
   });
 
+  test('a reader that leaves early changes nothing of what doctor found', async () => {
+    const child = spawn(process.execPath, [SNOWTRAIL, 'doctor', '--account', OTHER, '-o', 'table', '--data-dir', server.dataDir]);
+    child.stdout.destroy();
+    expect(await once(child, 'close')).toEqual([6, null]);
+  });
+
   test('without a server the answer says how to start one', async () => {
     const [noFolder, noAnswer] = await Promise.all([
       runCli(['events', '--data-dir', join(server.dataDir, 'nothing-here')]),

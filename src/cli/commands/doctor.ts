@@ -140,8 +140,8 @@ export function addDoctor(program: Command): void {
 
 async function askReady(client: Client): Promise<void> {
   const { status, body } = await client.page('/readyz');
-  await writeOut(`${new TextDecoder().decode(body).split('\n').map(safeText).join('\n')}`);
   if (status !== 200) process.exitCode = EXIT.failed;
+  await writeOut(`${new TextDecoder().decode(body).split('\n').map(safeText).join('\n')}`);
 }
 
 async function examine(client: Client, options: GlobalOptions): Promise<void> {
@@ -163,6 +163,8 @@ async function examine(client: Client, options: GlobalOptions): Promise<void> {
     ...findGone(trails),
     ...findLosses(trails, Date.now()),
   ];
+  // Known before it is printed: a reader may leave early.
+  if (findings.length > 0) process.exitCode = findings.every(({ IsDenied }) => IsDenied) ? EXIT.denied : EXIT.failed;
   if (outputForm(options) === 'table') {
     const facts = formatFacts([
       ['Server', client.access.url],
@@ -185,8 +187,7 @@ async function examine(client: Client, options: GlobalOptions): Promise<void> {
     });
   }
   for (const { Problem, Advice } of findings) process.stderr.write(`snowtrail: ${safeText(Problem)}\n  ${Advice}\n`);
-  if (findings.length > 0) process.exitCode = findings.every(({ IsDenied }) => IsDenied) ? EXIT.denied : EXIT.failed;
-  else say(options, 'everything is well');
+  if (findings.length === 0) say(options, 'everything is well');
 }
 
 /** All pages of the books. What is said of the whole is as of the last one. */

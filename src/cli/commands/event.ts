@@ -79,6 +79,8 @@ async function showEvent(options: EventOptions, id: string): Promise<void> {
     return;
   }
   const check = await proveInclusion(client, event, options.publicKey);
+  // Before it is printed: a reader may leave early.
+  if (!check.IsVerified) process.exitCode = EXIT.failed;
   if (outputForm(options) === 'table') await writeOut(`${safeText(event.Sentence)}\n\n`);
   await printFacts(options, factsOfProof(check), { EventId: event.EventId, Sha256: event.Sha256, ...check });
   if (check.IsVerified) {
@@ -91,7 +93,6 @@ async function showEvent(options: EventOptions, id: string): Promise<void> {
     {},
     `snowtrail: the proof does not hold: ${safeText(check.Problem ?? '')}; keep a copy of the data directory and run \`snowtrail verify\``,
   );
-  process.exitCode = EXIT.failed;
 }
 
 function factsOf(event: EventDetail): readonly Fact[] {

@@ -80,13 +80,14 @@ async function printSearch(options: ListOptions, request: SearchRequest, columns
   const fields = options.fields === undefined ? undefined : parseFields(options.fields);
   const client = new Client(await findServer(options));
   const { events, hasMore, unreadable } = await firstEvents(client, request, limit);
+  // Before it is printed: a reader may leave early.
+  if (unreadable.size > 0) process.exitCode = EXIT.partial;
   if (fields === undefined) await printRows(options, columns, events);
   else {
     const picked = events.map((event) => pickFields(fields, event));
     await printRows(options, fieldColumns(fields), picked);
   }
   const isPartial = warnOfUnreadable(unreadable);
-  if (isPartial) process.exitCode = EXIT.partial;
   if (events.length === 0 && !isPartial) {
     const message = 'no event matches; widen the filters or the time (--from -90d), or wait a second if it happened just now';
     if (options.failEmpty) throw new CommandFailed(EXIT.notFound, message);

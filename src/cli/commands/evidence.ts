@@ -68,11 +68,12 @@ async function showEvidence(options: GlobalOptions): Promise<void> {
     ['Signed by', signedBy.join(', ') || undefined],
     ['Signature', problem ?? 'right, by a key that this server lists'],
   ];
+  // Before it is printed: a reader may leave early.
+  if (problem !== undefined) process.exitCode = EXIT.failed;
   if (form === 'table') await writeOut(`${formatFacts(facts)}\n${formatTable(KEY_COLUMNS, keys.Keys)}`);
   else await printFacts(options, facts, { Checkpoint: checkpoint, ...keys, IsSignatureRight: problem === undefined });
   if (problem === undefined) return;
   process.stderr.write(`snowtrail: ${safeText(problem)}; keep a copy of the data directory and run \`snowtrail verify\`\n`);
-  process.exitCode = EXIT.failed;
 }
 
 async function rotateKey(options: GlobalOptions, use: string): Promise<void> {

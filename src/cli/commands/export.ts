@@ -54,19 +54,21 @@ async function exportEvents(options: ExportOptions, words: readonly string[]): P
   const unreadable = new Set<string>();
   try {
     for await (const page of searchPages(client, { operation: 'ExportEvents', input })) {
+      addUnreadable(unreadable, page);
+      // Before it is written: a reader may leave early.
+      if (unreadable.size > 0) process.exitCode = EXIT.partial;
       const lines = page.Events.map(jsonLine).join('');
       hash.update(lines);
       await target.write(lines);
       count += page.Events.length;
       toSequence = page.ToSequence;
-      addUnreadable(unreadable, page);
     }
     await target.finish();
   } catch (error) {
     await target.abandon();
     throw error;
   }
-  if (warnOfUnreadable(unreadable)) process.exitCode = EXIT.partial;
+  warnOfUnreadable(unreadable);
   say(options, `${count} events in the order of event time, then sequence; SHA-256 ${hash.digest('hex')}`);
   say(options, `everything accepted up to sequence ${toSequence} was looked at; --to-sequence ${toSequence} gives the same again`);
 }
