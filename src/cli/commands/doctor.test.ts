@@ -51,6 +51,12 @@ describe('findProblems', () => {
   });
 });
 
+test('what is unexplained on the whole is told also where none of the rows that were read says so', () => {
+  const [finding, ...others] = findProblems(HEALTHY, { ...BALANCED, Unexplained: 3 });
+  expect(finding?.Problem).toBe('3 events are unexplained in books that changed while they were read');
+  expect(others).toEqual([]);
+});
+
 test('a journal that ends too early is told first: what is gone, since when, what to do; and nowhere that nothing is lost (F46)', () => {
   const health = {
     ...HEALTHY,

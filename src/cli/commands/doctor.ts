@@ -394,5 +394,12 @@ function findInBooks(books: Accounting, missing: Missing | undefined): readonly 
           : 'run `snowtrail verify` to name what is missing; keep a copy of the data directory and report it',
     });
   }
+  // Several pages are of several moments: what went wrong in a row after its page was read is in the sum alone.
+  if (findings.length === 0 && books.Unexplained !== 0) {
+    findings.push({
+      Problem: `${books.Unexplained} events are unexplained in books that changed while they were read`,
+      Advice: 'run `snowtrail doctor` again, which names them if they are unexplained still',
+    });
+  }
   return findings;
 }
