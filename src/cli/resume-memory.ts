@@ -1,7 +1,7 @@
 /**
  * The resume file of `record` and `import`: which files are done, what was refused in them, and by how much times were moved.
  *
- * A line of JSON each, written when a file is done. One resume file is one job: what earlier runs refused is told again by each
+ * A line of JSON each, written when a file is done. One resume file is one job, at one server: what earlier runs refused is told again by each
  * later one, so that no number of runs hides it. It stays small: of a file it keeps the counts and the first reasons, and of
  * all files together no more than `NAMED_MAX` reasons.
  *
@@ -13,13 +13,14 @@ import { dirname, resolve } from 'node:path';
 import { CommandFailed, EXIT, UsageError } from './exit.ts';
 import type { InputFile } from './input-files.ts';
 import type { Refusals, Rejection } from './refusals.ts';
+import { safeText } from './safe-text.ts';
 
 /** Refused records of one file whose reasons are kept. */
 export const NAMED_PER_FILE_MAX = 20;
 /** Refused records of all files whose reasons are kept. */
 const NAMED_MAX = 10_000;
 /** How the lines of a resume file begin. */
-const LINES = ['{"done":', '{"offsetMs":'];
+const LINES = ['{"done":', '{"offsetMs":', '{"log":'];
 
 /** A file that is done. */
 interface DoneFile {
@@ -33,7 +34,11 @@ interface DoneFile {
   readonly rejections?: readonly Rejection[];
 }
 
-type Line = Partial<DoneFile> & { readonly offsetMs?: number };
+type Line = Partial<DoneFile> & {
+  readonly offsetMs?: number;
+  /** Name of the log of the server that files were sent to. */
+  readonly log?: string;
+};
 
 export class ResumeMemory {
   readonly #path: string | undefined;
@@ -41,20 +46,33 @@ export class ResumeMemory {
   readonly #done = new Map<string, DoneFile>();
   #named = 0;
   #offsetMs: number | undefined;
+  /** Of the server that files are sent to. */
+  readonly #log: string | undefined;
+  /** As the file has it. */
+  #savedLog: string | undefined;
 
-  private constructor(path: string | undefined) {
+  private constructor(path: string | undefined, log: string | undefined) {
     this.#path = path;
+    this.#log = log;
   }
 
-  /** @throws UsageError when the file cannot be read, or is another kind of file. */
-  static async open(path: string | undefined): Promise<ResumeMemory> {
-    const memory = new ResumeMemory(path);
+  /**
+   * @param log Name of the log of the server that files are sent to.
+   * @throws UsageError when the file cannot be read, is another kind of file, or remembers what was sent to another server.
+   */
+  static async open(path: string | undefined, log?: string): Promise<ResumeMemory> {
+    const memory = new ResumeMemory(path, log);
     const text = path === undefined ? '' : await readResumeFile(path);
     // A run that was killed may have left half a line behind: that file is sent again, and its rest is ended here.
     const lines = text.split('\n');
     const half = lines.pop() ?? '';
-    if (path !== undefined && half !== '') await appendFile(path, '\n');
     for (const line of lines) memory.#read(line);
+    const saved = memory.#savedLog;
+    if (log !== undefined && saved !== undefined && saved !== log)
+      throw new UsageError(
+        `\`--resume ${path}\` remembers what was sent to another server (\`${safeText(saved)}\`; this one is \`${log}\`); give a new file, which is made`,
+      );
+    if (path !== undefined && half !== '') await appendFile(path, '\n');
     return memory;
   }
 
@@ -90,14 +108,17 @@ export class ResumeMemory {
 
   async #append(line: Line): Promise<void> {
     if (this.#path === undefined) return;
-    await appendFile(this.#path, `${JSON.stringify(line)}\n`).catch((error: Error) => {
+    const lines: readonly Line[] = this.#savedLog === undefined && this.#log !== undefined ? [{ log: this.#log }, line] : [line];
+    await appendFile(this.#path, lines.map((each) => `${JSON.stringify(each)}\n`).join('')).catch((error: Error) => {
       throw new CommandFailed(EXIT.failed, `\`--resume ${this.#path}\` cannot be written: ${error.message}; make room and run this again`);
     });
+    this.#savedLog ??= this.#log;
   }
 
   #read(text: string): void {
     const line = readLine(text);
     this.#offsetMs = line.offsetMs ?? this.#offsetMs;
+    this.#savedLog = line.log ?? this.#savedLog;
     const { done, sizeBytes, changedMs } = line;
     if (done === undefined || sizeBytes === undefined || changedMs === undefined) return;
     this.#named += line.rejections?.length ?? 0;

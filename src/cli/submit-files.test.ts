@@ -256,6 +256,16 @@ describe('submitFiles', () => {
     expect(await submit([written], { resume })).toMatchObject({ skipped: 0, accepted: 1, rejected: 0 });
   });
 
+  test('a resume file of another server is refused, and stays as it is: what that one took is not here', async () => {
+    const resume = join(folder, 'resume.txt');
+    const path = await put('some.ndjson', `${recordText('one')}\n`);
+    await submit([path], { resume, log: 'snowtrail/one' });
+    expect(await submit([path], { resume, log: 'snowtrail/one' })).toMatchObject({ skipped: 1 });
+    const before = await readFile(resume, 'utf8');
+    await expect(submit([path], { resume, log: 'snowtrail/two' })).rejects.toThrow(/sent to another server .* give a new file/);
+    expect(await readFile(resume, 'utf8')).toBe(before);
+  });
+
   test('half a line in the resume file costs only itself', async () => {
     const resume = join(folder, 'resume.txt');
     const [first, second] = [await put('a.json', documentOf('one')), await put('b.json', documentOf('two'))];

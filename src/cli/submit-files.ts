@@ -37,6 +37,8 @@ export interface SubmitOptions {
   readonly shiftToMs?: number;
   /** File that remembers what is done. */
   readonly resume?: string;
+  /** The server's log, by name: of which server that file remembers it. */
+  readonly log?: string;
   readonly isQuiet: boolean;
   readonly signal: AbortSignal;
 }
@@ -93,7 +95,7 @@ interface Item {
 /** @throws CommandFailed when the server refuses or cannot be reached. */
 export async function submitFiles(client: Client, paths: readonly string[], options: SubmitOptions): Promise<SubmitReport> {
   const { files, passedOver, unreadable } = await findInputFiles(paths);
-  const memory = await ResumeMemory.open(options.resume);
+  const memory = await ResumeMemory.open(options.resume, options.log);
   const offsetMs = options.shiftToMs === undefined ? 0 : (memory.offsetMs ?? (await offsetTo(files, options.shiftToMs)));
   if (options.shiftToMs !== undefined) await memory.saveOffset(offsetMs);
 

@@ -50,6 +50,7 @@ async function submit(source: 'record' | 'import', paths: readonly string[], opt
   const shared = globalOptions(command);
   const form = outputForm(shared);
   const client = new Client(await findServer(shared));
+  const log = options.resume === undefined ? undefined : (await client.call<{ readonly Origin: string }>('ListEvidenceKeys')).Origin;
   const interrupted = new AbortController();
   const interrupt = () => interrupted.abort();
   process.once('SIGINT', interrupt);
@@ -61,6 +62,7 @@ async function submit(source: 'record' | 'import', paths: readonly string[], opt
       signal: interrupted.signal,
       ...(options.shiftTo === undefined ? {} : { shiftToMs: Date.now() }),
       ...(options.resume === undefined ? {} : { resume: options.resume }),
+      ...(log === undefined ? {} : { log }),
     });
     if (report.rejected > 0 || report.failedFiles.length > 0) process.exitCode = EXIT.partial;
     await print(report, form);
