@@ -21,7 +21,10 @@ export interface TrailLoss {
   readonly key: ObjectKey;
   /** Number of the receipt that announced it, or that it is. */
   readonly receipt: number;
-  /** `put-again`: it was gone, and is put again with the announced bytes. `gone`: it is gone. `differs`: it has another size. */
+  /**
+   * `put-again`: it was gone, and is put again with the announced bytes as soon as the bucket takes them. `gone`: it is gone, and
+   * cannot be made again. `differs`: it has another size.
+   */
   readonly outcome: 'put-again' | 'gone' | 'differs';
   /** When that was found; while it could not be put again, when it was found first. */
   readonly foundAtMs: EpochMs;

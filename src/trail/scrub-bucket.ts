@@ -150,11 +150,11 @@ class BucketLook {
     const nowMs = this.#deps.clock.nowMs();
     const again = await make();
     if (again === undefined) return this.#note(wanted, { outcome: 'gone', foundAtMs: nowMs });
-    if (!this.#hasAccess) await requireAccess(this.#deps, this.#trail, this.#target);
-    this.#hasAccess = true;
     const { bucket } = this.#target;
     const foundAtMs = await this.#open.begin(bucket, wanted.key, nowMs);
     await this.#note(wanted, { outcome: 'put-again', foundAtMs }, async () => {
+      if (!this.#hasAccess) await requireAccess(this.#deps, this.#trail, this.#target);
+      this.#hasAccess = true;
       await putObject(this.#deps, { bucket, key: wanted.key, ...again });
       await this.#open.end(bucket, wanted.key);
     });

@@ -229,7 +229,7 @@ function addLosses(run: Run, trails: readonly ServerTrail[], isWanted: (trail: T
     for (const { key, outcome, foundAt } of lost) {
       const message =
         outcome === 'put-again'
-          ? `the server found it gone at ${foundAt} and put it again: find out who or what took it out of the bucket`
+          ? `the server found it gone at ${foundAt}, and puts it again as soon as the bucket takes it: find out who or what took it out of the bucket`
           : `the server found it ${outcome === 'gone' ? 'gone' : 'changed'} at ${foundAt}`;
       run.report.add({ level: 'note', code: 'lost-object', message, key, trailARN });
     }

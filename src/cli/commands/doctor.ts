@@ -303,7 +303,7 @@ export function findLosses(
     const number = mayBeMore ? `${recent.length} or more` : `${recent.length}`;
     return [
       {
-        Problem: `${number} objects of ${TrailARN} were found gone or changed in the last day, ${again} of those listed were put again; the last: ${last.S3BucketName}/${last.Key} at ${last.FoundAt}`,
+        Problem: `${number} objects of ${TrailARN} were found gone or changed in the last day, ${again} of those listed are put again as soon as the bucket takes them; the last: ${last.S3BucketName}/${last.Key} at ${last.FoundAt}`,
         Advice: 'find out who or what took them out of the bucket; run `snowtrail verify` to name them',
       },
     ];
