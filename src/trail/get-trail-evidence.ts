@@ -8,7 +8,7 @@ import { formatEventTime } from '../event/times.ts';
 import type { OperationDeps } from './change-trail.ts';
 import { type FindGoneDeps, findGone } from './find-gone.ts';
 import { findTrail, listAllTrails, listTrails } from './find-trail.ts';
-import { newestPlaced } from './receipt-places.ts';
+import { newestPlaced, placesUpTo } from './receipt-places.ts';
 import { type LostObjectOutput, lostObjectOutput, readLosses } from './record-loss.ts';
 import { evidenceFolder, type Trail, trailArn } from './trail.ts';
 import { type PendingStep, pendingKey, stateKey, type TrailState } from './trail-state.ts';
@@ -24,6 +24,8 @@ export interface TrailEvidenceOutput {
   readonly S3KeyPrefix?: string;
   /** Prefix of keys under which receipts and public keys lie, with a slash at its end. */
   readonly EvidencePrefix: string;
+  /** Every place where receipts went, up to and with the newest one that is put, oldest first; those of too many moves ago are not known. */
+  readonly Places: readonly { readonly S3BucketName: string; readonly S3KeyPrefix?: string }[];
   readonly IsLogging: boolean;
   readonly IsMultiRegionTrail: boolean;
   readonly LogFileValidationEnabled: boolean;
@@ -82,6 +84,10 @@ async function evidenceOf(deps: EvidenceDeps, trail: Trail): Promise<TrailEviden
     S3BucketName: bucket,
     ...(prefix === undefined ? {} : { S3KeyPrefix: prefix }),
     EvidencePrefix: evidenceFolder(trail, prefix),
+    Places: placesUpTo(receipts.spans, newest?.number ?? 0).map((place) => ({
+      S3BucketName: place.bucket,
+      ...(place.prefix === null ? {} : { S3KeyPrefix: place.prefix }),
+    })),
     IsLogging: trail.isLogging,
     IsMultiRegionTrail: trail.isMultiRegionTrail,
     LogFileValidationEnabled: trail.logFileValidationEnabled,

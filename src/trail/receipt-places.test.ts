@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { BucketName } from '../event/types.ts';
 import { RECEIPT_RANGES_MAX } from '../tlog/receipt.ts';
-import { newestPlaced, placeOfReceipt, placeReceipt, tellPlaces, withdrawReceipt } from './receipt-places.ts';
+import { newestPlaced, placeOfReceipt, placeReceipt, placesUpTo, tellPlaces, withdrawReceipt } from './receipt-places.ts';
 import type { ReceiptSpan, TrailTarget } from './trail-state.ts';
 
 const place = (bucket: string, prefix: string | null = null): TrailTarget => ({ bucket: bucket as BucketName, prefix });
@@ -50,6 +50,22 @@ describe('the places of receipts', () => {
     expect(newestPlaced(spansOf(A, A, C), 2)).toEqual({ number: 2, target: A });
     expect(newestPlaced(spansOf('withdrawn'), 1)).toBeUndefined();
     expect(placeOfReceipt(spansOf(A, 'withdrawn', C), 2)).toBe('withdrawn');
+  });
+
+  test('every place up to a receipt is named once, the oldest first; where nobody knows any more, and what was given up, is none', () => {
+    const spans = spansOf(A, B, 'withdrawn', A, C);
+    expect(placesUpTo(spans, 5)).toEqual([A, B, C]);
+    expect(placesUpTo(spans, 4)).toEqual([A, B]);
+    expect(placesUpTo(spans, 0)).toEqual([]);
+    expect(
+      placesUpTo(
+        [
+          { from: 1, to: 7, place: 'forgotten' },
+          { from: 8, to: 8, place: C },
+        ],
+        8,
+      ),
+    ).toEqual([C]);
   });
 
   test('no more ranges are kept than a receipt can name; of the oldest only that they were is known', () => {

@@ -27,6 +27,12 @@ export function newestPlaced(spans: Spans, number: number): { readonly number: n
   return { number: Math.min(newest.to, number), target: newest.place };
 }
 
+/** Every place of a receipt up to `number`, oldest first, each once. */
+export function placesUpTo(spans: Spans, number: number): readonly TrailTarget[] {
+  const targets = spans.flatMap(({ from, place }) => (from > number || typeof place === 'string' ? [] : place));
+  return targets.filter((target, index) => targets.findIndex((each) => isSameTarget(each, target)) === index);
+}
+
 /** The spans once the next receipt, `number`, has gone to `target`. */
 export function placeReceipt(spans: Spans, number: number, target: TrailTarget): Spans {
   const last = spans.at(-1);

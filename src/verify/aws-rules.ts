@@ -15,6 +15,7 @@ import { versionFault } from './check-object.ts';
 import type { FileFacts } from './inspect-file.ts';
 import { LOG_BYTES_MAX } from './inspect-file.ts';
 import { inOrder } from './job-limit.ts';
+import { bucketOf } from './join-buckets.ts';
 import { placeOf, prefixOf, regionOf, type ScopeId } from './layout.ts';
 import { type Run, wantsRegion, wantsTime } from './run.ts';
 import type { Fetched } from './source.ts';
@@ -166,9 +167,7 @@ function verifyDigest(
   const tampered = (code: string, reason: string) => report.file({ key, kind, verdict: 'tampered', code, reason });
   const place = { bucket: digest.digestS3Bucket, key: digest.digestS3Object };
   const isHere =
-    run.source.kind === 'folder' || run.isRelocated
-      ? sameBelowPrefix(place.key, key)
-      : place.bucket === run.source.bucket && place.key === key;
+    run.source.kind === 'folder' || run.isRelocated ? sameBelowPrefix(place.key, key) : isSamePlace(place, bucketOf(run.source, key));
   if (!isHere) tampered('location', `it says that it lies at \`s3://${place.bucket}/${place.key}\``);
   if (facts.fault !== undefined) tampered('content', `it ${facts.fault}`);
   if (fetched.metadata !== undefined && fetched.metadata['signature-algorithm'] !== DIGEST_SIGNATURE_ALGORITHM)
@@ -193,14 +192,13 @@ function verifyDigest(
   if (!report.has(key)) report.file({ key, kind, verdict: 'valid' });
   if (!isHere) return 'unknown';
   if (digest.previousDigestS3Object === null) return 'none';
-  const previous =
-    run.source.kind === 'folder' || run.isRelocated ? relocate(digest.previousDigestS3Object, key) : digest.previousDigestS3Object;
+  const previous = keyBeside(run, digest.previousDigestS3Object, key);
   return { from: key, key: previous, hash: digest.previousDigestHashValue!, signature: digest.previousDigestSignature! };
 }
 
 async function verifyListed(run: Run, from: string, digest: Digest, unlisted: Set<string>): Promise<void> {
   for (const file of digest.logFiles) {
-    const key = run.source.kind === 'folder' || run.isRelocated ? relocate(file.s3Object, from) : file.s3Object;
+    const key = keyBeside(run, file.s3Object, from);
     unlisted.delete(key);
     await run.jobs.add(0, async () => {
       const fetched = await run.source.get(key, LOG_BYTES_MAX);
@@ -223,6 +221,16 @@ async function verdictOnLog(
   if (facts.fault !== undefined) return { verdict: 'tampered', code: 'content', reason: `it ${facts.fault}` };
   if (facts.contentSha256 !== hash) return { verdict: 'tampered', code: 'content', reason: 'its content is not what its digest lists' };
   return { verdict: 'valid' };
+}
+
+function isSamePlace(one: { readonly bucket: string; readonly key: string }, other: ReturnType<typeof bucketOf>): boolean {
+  return one.bucket === other.bucket && one.key === other.key;
+}
+
+/** Where an object lies in the source: in the bucket of the file that speaks of it, or the copy of it. */
+function keyBeside({ source, isRelocated }: Run, key: string, from: string): string {
+  if (source.kind === 'folder' || isRelocated) return relocate(key, from);
+  return `${from.slice(0, from.length - bucketOf(source, from).key.length)}${key}`;
 }
 
 /** The key at which an object lies in a copy: below the prefix of the file that speaks of it. */

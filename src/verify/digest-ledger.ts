@@ -19,6 +19,8 @@ import type { UnreadReceipt, UnreadReceipts } from './unread-receipts.ts';
 /** Something that does not agree, and the file it is about. */
 export interface LedgerFault {
   readonly code: string;
+  /** Where receipts say that the file lies. */
+  readonly bucket: string;
   readonly key: string;
   readonly kind: 'log' | 'digest' | 'backfill-digest';
   readonly message: string;
@@ -104,7 +106,10 @@ export class DigestLedger {
   readonly #unlisted = new Map<string, Delivered>();
   /** Listed by a digest before any receipt named them, by key; and those that were listed and named, twice or more. */
   readonly #unnamed = new Map<string, Listed>();
-  readonly #faults: LedgerFault[] = [];
+  /** Without the bucket where the file is a digest. */
+  readonly #faults: (Omit<LedgerFault, 'bucket'> & { readonly bucket?: string })[] = [];
+  /** Of each digest, by its key. */
+  readonly #buckets = new Map<string, string>();
   readonly #dangling = new Map<string, Dangling>();
   /**
    * Files that a receipt names which one that cannot be read may withdraw, as long as no digest tells of them; by place, with
@@ -154,6 +159,7 @@ export class DigestLedger {
   /** Takes a digest's receipt. Returns the digest before it in its chain; `undefined` when it begins one. */
   digest(receipt: Receipt & { readonly kind: 'digest' }, doubtedBy?: string): DigestBefore | undefined {
     const { digest, number, bucket } = receipt;
+    this.#buckets.set(digest.key, bucket);
     const region = this.#region(digest.account, digest.region);
     const name = digest.isBackfill ? 'backfill' : 'standard';
     const chain = region[name];
@@ -219,7 +225,7 @@ export class DigestLedger {
       digests: [],
     };
     for (const { digest, content, isExcused, isElsewhere: isOut } of this.#dangling.values()) {
-      if (isOut && (isCut || isExcused)) continue;
+      if (isOut && isCut && !isExcused) continue;
       if (!isExcused) this.#fault('link', digest, 'it links to a digest that no receipt names');
       else {
         const before = content === undefined ? undefined : digestBefore(content);
@@ -227,11 +233,11 @@ export class DigestLedger {
       }
     }
     for (const { file, digestKey, digest, isExcused, isElsewhere: isOut } of this.#unnamed.values()) {
-      if (isOut && (isCut || isExcused)) continue;
       if (isExcused) {
         onlyDigests.logFiles.push({ file, digestKey });
         continue;
       }
+      if (isOut && isCut) continue;
       const kind = digestKey.endsWith('_backfill.json.gz') ? 'backfill-digest' : 'digest';
       const message = `it lists \`${file.s3Object}\`, which no receipt names, or another digest lists too (interval to ${digest.digestEndTime})`;
       this.#faults.push({ code: 'lists-unnamed', key: digestKey, kind, message });
@@ -239,7 +245,8 @@ export class DigestLedger {
     for (const region of this.#regions.values()) this.#checkIntervals(region);
     let unlisted = 0;
     for (const delivered of this.#unlisted.values()) if (!this.#checkListed(delivered)) unlisted++;
-    return { faults: this.#faults, unlisted, onlyDigests };
+    const faults = this.#faults.map((fault) => ({ bucket: this.#buckets.get(fault.key) ?? '', ...fault }));
+    return { faults, unlisted, onlyDigests };
   }
 
   /** Whether a receipt that cannot be read may name a log file that no digest lists: not when one lists all of the time when it was made, for it was not given up. */
@@ -327,7 +334,7 @@ export class DigestLedger {
     );
     if (due === undefined || this.#doubted.has(`${bucket}/${object.key}`)) return false;
     const message = `\`${due.key}\` does not list it, though it was delivered at ${createdAt}`;
-    this.#faults.push({ code: 'not-listed', key: object.key, kind: 'log', message });
+    this.#faults.push({ code: 'not-listed', bucket, key: object.key, kind: 'log', message });
     return true;
   }
 

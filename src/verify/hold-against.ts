@@ -8,7 +8,8 @@ import { type Checkpoint, parseCheckpoint } from '../tlog/checkpoint.ts';
 import { type Note, parseNote } from '../tlog/note.ts';
 import { toBase64 } from '../tlog/text.ts';
 import { verifyConsistency } from '../tlog/tree.ts';
-import type { KeyLink } from './key-link.ts';
+import { bucketOf } from './join-buckets.ts';
+import { followKeys, type KeyLink } from './key-link.ts';
 import type { CheckpointReport, FindingLevel } from './report.ts';
 import type { Run } from './run.ts';
 import type { ServerEvidence, ServerKeys } from './server-evidence.ts';
@@ -45,7 +46,7 @@ interface Signed {
 export async function holdAgainst(run: Run, { results, aside, state, server, serverKeys }: ToHold): Promise<Held> {
   const all = [...results, ...aside];
   const links = [...serverKeys.links, ...all.flatMap(({ keyLinks }) => keyLinks)];
-  followKeys(run, links);
+  followKeys(run.trust, links);
   doubtKeys(run, links, [...serverKeys.unknown, ...all.flatMap(({ unknownNotes }) => unknownNotes)]);
   // A trail whose receipts nobody signed could claim forged log files as its own: those aside are checked, too.
   for (const result of all) checkAnchors(run, result);
@@ -73,15 +74,6 @@ export async function holdAgainst(run: Run, { results, aside, state, server, ser
     })),
     nextState: nextState(run, results, state, newest),
   };
-}
-
-/** Goes from trusted keys to the keys that they vouch for, as far as it leads. */
-function followKeys({ trust }: Run, links: readonly KeyLink[]): void {
-  let isNews = true;
-  while (isNews) {
-    isNews = false;
-    for (const { note, key } of links) if (trust.follow(note, key)) isNews = true;
-  }
 }
 
 /** Finds the keys for which a trusted key vouches in something of a version that is not known here, and those that go on from there. */
@@ -298,7 +290,8 @@ function nextState(
     const { trailARN, newestReceipt } = report;
     if (newestReceipt === null) continue;
     const { number, sha256: sha } = newestReceipt;
-    trails.set(trailARN, { trailARN, number, sha256: sha, bucket: source.bucket ?? null, scope });
+    const { bucket = null, key } = bucketOf(source, scope);
+    trails.set(trailARN, { trailARN, number, sha256: sha, bucket, scope: key });
   }
   return { logs, trails: [...trails.values()] };
 }

@@ -8,7 +8,7 @@ import { parseKeyStatement } from '../tlog/key-statement.ts';
 import { keyHash, type Note, type NoteKey, parseNote } from '../tlog/note.ts';
 import type { Parsed, UnknownVersion } from '../tlog/parsed.ts';
 import { parseReceipt } from '../tlog/receipt.ts';
-import { sha256 } from './trust.ts';
+import { sha256, type Trust } from './trust.ts';
 
 export interface KeyLink {
   readonly note: Note;
@@ -45,4 +45,13 @@ export function keyLink(
   const name = note.signatures.find((signature) => signature.keyHash === fingerprint)?.name;
   if (name === undefined || publicKey.length !== 32 || keyHash(sha256, name, publicKey) !== fingerprint) return undefined;
   return { note, key: { name, keyHash: fingerprint, publicKey } };
+}
+
+/** Goes from trusted keys to the keys that they vouch for, as far as it leads. */
+export function followKeys(trust: Trust, links: readonly KeyLink[]): void {
+  let isNews = true;
+  while (isNews) {
+    isNews = false;
+    for (const { note, key } of links) if (trust.follow(note, key)) isNews = true;
+  }
 }

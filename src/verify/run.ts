@@ -5,8 +5,11 @@ import type { Inspector } from './inspector.ts';
 import type { JobLimit } from './job-limit.ts';
 import type { NumberSet, ScopeId, TrailName } from './layout.ts';
 import type { ReportBuilder } from './report.ts';
-import type { EvidenceSource } from './source.ts';
+import type { ListedSource } from './source.ts';
 import type { Trust } from './trust.ts';
+
+/** Public key files of one trail at one place that are read. */
+export const KEY_FILES_MAX = 1_000;
 
 /** What of the evidence is checked. The receipts are always read whole: they are what everything is held against. */
 export interface Selection {
@@ -18,7 +21,7 @@ export interface Selection {
 }
 
 export interface Run {
-  readonly source: EvidenceSource;
+  readonly source: ListedSource;
   readonly trust: Trust;
   readonly report: ReportBuilder;
   readonly jobs: JobLimit;

@@ -28,6 +28,8 @@ export interface ServerTrail {
   readonly bucket: string;
   /** Prefix of the keys of its evidence, with a slash at its end. */
   readonly evidencePrefix: string;
+  /** Every place where receipts of it went, up to and with the newest that is put. */
+  readonly places: readonly { readonly bucket: string; readonly prefix: string | null }[];
   /** Number of the newest receipt that is put with all that it names; 0 before the first. */
   readonly delivered: number;
   /** Number of the newest receipt that was made, and the hexadecimal hash of its bytes; absent before the first. */
@@ -46,6 +48,7 @@ export interface ServerKeys {
 
 /** An object that the server found not to be in its bucket as it should be. */
 export interface ServerLoss {
+  readonly bucket: string;
   readonly key: string;
   readonly outcome: string;
   /** As the server gives it. */
@@ -133,12 +136,27 @@ function readTrail(value: unknown): ServerTrail {
   if (!isNumber(delivered) || !isNumber(number)) throw new BadAnswer('GetTrailEvidence answered with receipt numbers that are none');
   const lost = (Array.isArray(trail['LostObjects']) ? (trail['LostObjects'] as readonly unknown[]) : []).map((item) => {
     const loss = asMembers(item, 'a lost object of GetTrailEvidence');
-    return { key: String(loss['Key']), outcome: String(loss['Outcome']), foundAt: String(loss['FoundAt']) };
+    return {
+      bucket: String(loss['S3BucketName']),
+      key: String(loss['Key']),
+      outcome: String(loss['Outcome']),
+      foundAt: String(loss['FoundAt']),
+    };
   });
-  const base = { trailARN, bucket, evidencePrefix, delivered, lost };
+  const base = { trailARN, bucket, evidencePrefix, places: readPlaces(trail['Places']), delivered, lost };
   if (number === 0) return base;
   if (typeof sha !== 'string') throw new BadAnswer('GetTrailEvidence answered without `LastReceiptSha256`');
   return { ...base, last: { number, sha256: sha } };
+}
+
+function readPlaces(value: unknown): ServerTrail['places'] {
+  if (!Array.isArray(value)) throw new BadAnswer('GetTrailEvidence answered without `Places`');
+  return (value as readonly unknown[]).map((item) => {
+    const { S3BucketName: bucket, S3KeyPrefix: prefix } = asMembers(item, 'a place of GetTrailEvidence');
+    if (typeof bucket !== 'string' || (prefix !== undefined && typeof prefix !== 'string'))
+      throw new BadAnswer('GetTrailEvidence answered with a place that is none');
+    return { bucket, prefix: prefix ?? null };
+  });
 }
 
 function isNumber(value: unknown): value is number {

@@ -54,6 +54,12 @@ export interface VersionsUnknown {
   readonly reason: string;
 }
 
+/** A source whose keys were listed: the one that was given, or several buckets together. */
+export interface ListedSource extends Omit<EvidenceSource, 'list'> {
+  /** The buckets that it joins: its keys begin with the bucket's name and a slash. Absent when it joins none. */
+  readonly parts?: readonly EvidenceSource[];
+}
+
 /** The source cannot be listed. The verdict is "incomplete", never "tampered". */
 export class SourceUnreachable extends Error {
   override readonly name = 'SourceUnreachable';

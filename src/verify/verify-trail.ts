@@ -15,11 +15,12 @@ import { checkObject, faultsOfDigest, type ObjectOutcome } from './check-object.
 import { DigestLedger, digestBefore, type LinkedDigest, type OnlyDigests } from './digest-ledger.ts';
 import { KEY_FILE_BYTES_MAX, readEvidenceKey } from './evidence-key-file.ts';
 import { inOrder } from './job-limit.ts';
+import { bucketOf, keyIn } from './join-buckets.ts';
 import { type KeyLink, keyLink } from './key-link.ts';
 import { prefixOf, receiptKey, type ScopeId, scopeBelow, type TrailName } from './layout.ts';
 import { isWithdrawn, type ReadReceipt, ReceiptChain, readReceipt, type UnknownReceipt } from './receipt-chain.ts';
 import type { FileKind, TrailReport } from './report.ts';
-import { type FoundReceipts, type Run, wantsRegion, wantsTime } from './run.ts';
+import { type FoundReceipts, KEY_FILES_MAX, type Run, wantsRegion, wantsTime } from './run.ts';
 import type { ServerTrail } from './server-evidence.ts';
 import type { Fetched } from './source.ts';
 import type { TrailState } from './state-file.ts';
@@ -42,6 +43,8 @@ const PENDING_MS = 15 * 60 * 1000;
 /** What is known of the trail from elsewhere. */
 export interface TrailKnowledge {
   readonly server?: ServerTrail;
+  /** Where the newest receipt is that the server has put, when that place is read. */
+  readonly serverScope?: ScopeId;
   readonly state?: TrailState;
   /** Whether all that each of them knows must be here. A copy may be older than what they know: then it is incomplete. */
   readonly isTailDue: { readonly server: boolean; readonly state: boolean };
@@ -104,6 +107,8 @@ class TrailVerification {
   readonly #ledger = new DigestLedger(this.#unread);
   /** The receipts that cannot be read and may name files, by prefix, account and Region. */
   readonly #namers = new Map<string, UnreadReceipt | undefined>();
+  /** Log files, by their keys below the prefix, that digests list at places of which no receipt can be read. */
+  readonly #unplaced = new Set<string>();
   readonly #unknownNotes: { readonly note: Note }[] = [];
   #unreadableFrom = Number.POSITIVE_INFINITY;
   /** By what they say: the file of each key repeats those of the keys before it. */
@@ -165,7 +170,7 @@ class TrailVerification {
 
   async #readKeyFiles(): Promise<void> {
     for (const { keyFiles } of this.#places.values()) {
-      for (const key of keyFiles.slice(0, 1_000)) {
+      for (const key of keyFiles.slice(0, KEY_FILES_MAX)) {
         const fetched = await this.#run.source.get(key, KEY_FILE_BYTES_MAX);
         const name = key.slice(key.lastIndexOf('/') + 1);
         if (fetched.kind === 'unreadable') {
@@ -310,7 +315,8 @@ class TrailVerification {
     const { source, isRelocated, report } = this.#run;
     this.#seenPlaces.set(`${bucket}/${prefix ?? ''}`, { bucket, prefix, scope });
     if (source.kind !== 'bucket' || isRelocated || this.#isMoved) return;
-    if (bucket === source.bucket && prefixOf(scope) === prefixOf(scopeBelow('', prefix, this.#trail.account))) return;
+    const here = bucketOf(source, scope);
+    if (bucket === here.bucket && prefixOf(here.key) === prefixOf(scopeBelow('', prefix, this.#trail.account))) return;
     this.#isMoved = true;
     const message = `the receipts speak of \`${nameOf({ bucket, prefix })}\`, this is \`${source.name}\`: a copy is checked with --relocated`;
     report.add({ level: 'tampered', code: 'moved', message, trailARN });
@@ -320,16 +326,8 @@ class TrailVerification {
     if (from > to) return;
     this.#chain.breakOff();
     for (let number = from; number <= to && number < from + MISSING_NAMED_MAX; number++) {
-      // The listing may be older than the receipt: it is missing when it is not there now, at any of the places.
-      let scope = this.#lastScope();
-      let found = await this.#fetch(number, scope);
-      for (const other of this.#places.keys()) {
-        if (found.fetched.kind !== 'missing') break;
-        if (other === this.#lastScope()) continue;
-        scope = other;
-        found = await this.#fetch(number, scope);
-      }
-      await this.#take(number, found.key, scope, found.fetched);
+      const { key, scope, fetched } = await this.#find(number);
+      await this.#take(number, key, scope, fetched);
     }
     if (to - from >= MISSING_NAMED_MAX) {
       this.#missing.add(from + MISSING_NAMED_MAX, to);
@@ -338,11 +336,23 @@ class TrailVerification {
     this.#next = to + 1;
   }
 
-  /** Receipts that were put after the listing came by. */
+  /** The listing may be older than the receipt: it is missing when it is not there now, at any of the places. */
+  async #find(number: number): Promise<{ key: string; scope: ScopeId; fetched: Fetched }> {
+    const last = this.#lastScope();
+    const newest = { ...(await this.#fetch(number, last)), scope: last };
+    if (newest.fetched.kind !== 'missing') return newest;
+    for (const scope of this.#places.keys()) {
+      const found = scope === last ? newest : await this.#fetch(number, scope);
+      if (found.fetched.kind !== 'missing') return { ...found, scope };
+    }
+    return newest;
+  }
+
+  /** Receipts that were put after the listing came by; the trail may have gone back to an earlier place meanwhile. */
   async #takeNewOnes(): Promise<void> {
-    const scope = this.#lastScope();
     for (let count = 0; count < NEW_RECEIPTS_MAX; count++) {
-      const { number, key, fetched } = await this.#fetch(this.#next, scope);
+      const number = this.#next;
+      const { key, scope, fetched } = await this.#find(number);
       if (fetched.kind === 'missing') return;
       // Behind one that cannot be read, nobody can tell whether there is another.
       if (fetched.kind === 'unreadable' && this.#unread.newest?.number === number - 1) return;
@@ -413,7 +423,7 @@ class TrailVerification {
 
   /**
    * Where the receipts of a place should be in this source; `undefined` when the source is not, or need not be, of that
-   * place. A bucket is all of its prefixes that are read. A copy is of the places whose receipts it holds, and of those
+   * place. A bucket is all of its prefixes that are read; so is each of several. A copy is of the places whose receipts it holds, and of those
    * beside them in the same bucket of which it holds any file of the account.
    */
   #givenScope(place: NamedPlace): ScopeId | undefined {
@@ -421,8 +431,9 @@ class TrailVerification {
     const { account } = this.#trail;
     if (source.kind === 'bucket' && !isRelocated) {
       const scope = scopeBelow('', place.prefix, account);
-      const isRead = receiptKey(scope, this.#trail, 1).startsWith(source.prefix ?? '');
-      return place.bucket === source.bucket && isRead ? scope : undefined;
+      const first = receiptKey(scope, this.#trail, 1);
+      const here = keyIn(source, place.bucket, first);
+      return here === undefined ? undefined : `${here.slice(0, here.length - first.length)}${scope}`;
     }
     const seen = this.#seenPlaces.get(`${place.bucket}/${place.prefix ?? ''}`);
     if (seen !== undefined) return seen.scope;
@@ -436,8 +447,12 @@ class TrailVerification {
     return undefined;
   }
 
+  /** Where the newest receipt is, or is due. */
   #lastScope(): ScopeId {
-    return this.#ranges().at(-1)?.scope ?? [...this.#places.keys()][0]!;
+    const last = this.#ranges().at(-1);
+    const { server, serverScope } = this.#known;
+    if (serverScope !== undefined && (last === undefined || last.to < (server?.delivered ?? 0))) return serverScope;
+    return last?.scope ?? [...this.#places.keys()][0]!;
   }
 
   // --- what receipts name -------------------------------------------------------------------------------------------
@@ -606,7 +621,8 @@ class TrailVerification {
 
   async #settleLedger(): Promise<void> {
     const { faults, unlisted, onlyDigests } = this.#ledger.finish();
-    for (const { code, key, kind, message } of faults) this.#file(this.#placeOf(key) ?? key, kind, 'tampered', code, message);
+    for (const { code, key, bucket, kind, message } of faults)
+      this.#file(this.#placeOf(key, bucket) ?? key, kind, 'tampered', code, message);
     await this.#checkByDigests(onlyDigests);
     if (unlisted > 0) {
       const message = `${unlisted} log files are listed by no digest so far: their interval is still open, or logged without digests; receipts name them`;
@@ -618,7 +634,7 @@ class TrailVerification {
   async #checkByDigests({ logFiles, digests }: OnlyDigests): Promise<void> {
     const { jobs, inventory, report } = this.#run;
     const lists = [...logFiles];
-    // Back to the first one that is known anyway, lies elsewhere, or is not what the link says.
+    // Back to the first one that is known anyway, lies at a place that is not here, or is not what the link says.
     const followLinks = async (newest: LinkedDigest): Promise<void> => {
       for (let next: LinkedDigest | undefined = newest; next !== undefined; ) {
         const { bucket, contentSha256: hash, ...link }: LinkedDigest = next;
@@ -628,7 +644,6 @@ class TrailVerification {
         const digest = await verifyLinkedDigest(this.#run, { ...link, key, hash });
         for (const file of digest?.logFiles ?? []) lists.push({ file, digestKey: key });
         next = digest === undefined ? undefined : digestBefore(digest);
-        if (next !== undefined && (next.bucket !== bucket || prefixOf(next.key) !== prefixOf(link.key))) return;
       }
     };
     for (const newest of digests) await jobs.add(0, () => followLinks(newest));
@@ -637,6 +652,7 @@ class TrailVerification {
     for (const { file, digestKey } of lists) {
       this.#ledger.confirm(file);
       const key = this.#placeOf(file.s3Object, file.s3Bucket);
+      if (key === undefined) this.#unplaced.add(belowPrefix(file.s3Object));
       // All others are judged by their receipts.
       if (key === undefined || report.has(key) || absent.has(key)) continue;
       inventory.unnamed.delete(key);
@@ -645,13 +661,13 @@ class TrailVerification {
     await jobs.done();
   }
 
-  /** Where a file that receipts or digests name lies in this source; `undefined` when no receipt that was read is of its place. */
-  #placeOf(key: string, bucket?: string): string | undefined {
+  /** Where a file that receipts or digests name lies in this source; `undefined` in a copy of which no receipt that was read is of its place. */
+  #placeOf(key: string, bucket: string): string | undefined {
     const prefix = prefixOf(key);
-    const isIts = (place: NamedPlace) =>
-      (place.prefix === null ? '' : `${place.prefix}/`) === prefix && (bucket === undefined || place.bucket === bucket);
+    const isIts = (place: NamedPlace) => (place.prefix === null ? '' : `${place.prefix}/`) === prefix && place.bucket === bucket;
     const place = [...this.#seenPlaces.values()].findLast(isIts);
-    return place === undefined || prefix === undefined ? undefined : `${prefixOf(place.scope) ?? ''}${key.slice(prefix.length)}`;
+    if (place !== undefined && prefix !== undefined) return `${prefixOf(place.scope) ?? ''}${key.slice(prefix.length)}`;
+    return this.#run.isRelocated ? undefined : keyIn(this.#run.source, bucket, key);
   }
 
   #mayName(key: string): UnreadReceipt | undefined {
@@ -659,6 +675,7 @@ class TrailVerification {
     const digest = log === undefined ? parseDigestKey(key) : undefined;
     if (log === undefined && (digest?.trailName !== this.#trail.name || digest.homeRegion !== this.#trail.homeRegion)) return undefined;
     const prefix = prefixOf(key);
+    if (this.#unplaced.has(belowPrefix(key))) return this.#unread.all().find(({ scope }) => prefixOf(scope) === prefix);
     const kind = `${prefix}/${log?.account}/${log?.region}`;
     if (!this.#namers.has(kind)) {
       const mayName = (receipt: UnreadReceipt) =>
@@ -705,6 +722,10 @@ function objectsOf(receipt: Receipt): readonly (ReceiptObject | ReceiptDigest)[]
 
 function nameOf({ bucket, prefix }: NamedPlace): string {
   return bucket === null ? '' : `s3://${bucket}/${prefix === null ? '' : `${prefix}/`}`;
+}
+
+function belowPrefix(key: string): string {
+  return key.slice(prefixOf(key)?.length ?? 0);
 }
 
 function rangeText({ from, to }: { readonly from: number; readonly to: number }): string {

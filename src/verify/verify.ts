@@ -11,11 +11,13 @@ import { isTrail } from './check-object.ts';
 import { holdAgainst, type ToHold } from './hold-against.ts';
 import { Inspector } from './inspector.ts';
 import { JobLimit } from './job-limit.ts';
+import { keyIn } from './join-buckets.ts';
 import { NumberSet, parseTrailArn, placeOf, regionOf, type ScopeId, type TrailName, trailId } from './layout.ts';
+import { type OpenPlace, openPlaces } from './open-places.ts';
 import { type Finding, ReportBuilder, type VerifyReport } from './report.ts';
 import { type FoundReceipts, type FoundTrail, type Inventory, type Run, type Selection, wantsRegion } from './run.ts';
 import { type CallServer, ServerEvidence, type ServerKeys, type ServerTrail } from './server-evidence.ts';
-import { type EvidenceSource, SourceUnreachable } from './source.ts';
+import { type EvidenceSource, type ListedObject, type ListedSource, SourceUnreachable } from './source.ts';
 import { checkpointOf, NO_STATE, readState, StateDamaged, type TrailState, type VerifyState, writeState } from './state-file.ts';
 import { NO_KEYS, type PinnedKeys, Trust } from './trust.ts';
 import { separateCopies, type TrailResult, verifyTrail } from './verify-trail.ts';
@@ -25,6 +27,8 @@ const BYTES_AT_ONCE = 128 * 1024 * 1024;
 
 export interface VerifyOptions {
   readonly source: EvidenceSource;
+  /** Opens the other places of trails that were moved; absent when the source alone is to be verified, as a copy always is. */
+  readonly openPlace?: OpenPlace;
   /** Calls operations of the running server; absent offline. */
   readonly callServer?: CallServer;
   /** Keys that the caller trusts, from `parsePinnedKeys`. */
@@ -64,44 +68,58 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   for (const finding of options.findings ?? []) report.add(finding);
   const state = await loadState(options.statePath, report);
   const server = options.callServer === undefined ? undefined : new ServerEvidence(options.callServer);
-  const serverWord = await askServer(server, options, report);
+  const serverWord = await askServer(server, report);
   const trust = new Trust({
     pinned: options.pinnedKeys ?? NO_KEYS,
     state: state.logs.flatMap(({ keys }) => keys),
     server: serverWord.keys,
   });
-  const inventory: Inventory = { unnamed: new Set(), deleted: new Set(), overwritten: new Map(), trails: new Map() };
   const inspector = new Inspector(options.threads);
   let done = 0;
   const total = { files: 0 };
-  const run: Run = {
-    source: options.source,
+  const run: Omit<Run, 'source'> = {
     trust,
     report,
     jobs: new JobLimit(options.jobs ?? options.source.jobs, BYTES_AT_ONCE),
     inspector,
-    inventory,
+    inventory: { unnamed: new Set(), deleted: new Set(), overwritten: new Map(), trails: new Map() },
     selection: selectionOf(options),
     isRelocated: options.isRelocated ?? false,
     nowMs: options.nowMs ?? Date.now(),
     progress: () => options.onProgress?.({ phase: 'checking', done: ++done, total: Math.max(done, total.files) }),
   };
+  let source: ListedSource = options.source;
   let results: TrailResults = { results: [], aside: [] };
   try {
-    await takeInventory(run, (listed) => {
-      total.files = listed;
-      inspector.expect(inventory.unnamed.size);
-      options.onProgress?.({ phase: 'listing', done: listed });
+    const opened = await openPlaces({
+      given: options.source,
+      openPlace: run.isRelocated ? undefined : options.openPlace,
+      isWanted: (trail) => isAskedFor(options, trail),
+      server: serverWord.trails,
+      links: serverWord.links,
+      trust,
+      report,
+      onListed: (listed) => options.onProgress?.({ phase: 'listing', done: listed }),
     });
-    results = await verifyTrails(run, options, { state, server: serverWord.trails });
-    await verifyUnnamed(run, [...results.results, ...results.aside]);
+    source = opened.source;
+    total.files = takeInventory({ ...run, source }, opened.objects);
+    inspector.expect(run.inventory.unnamed.size);
+    results = await verifyTrails({ ...run, source }, options, {
+      state,
+      server: serverWord.trails.filter((trail) => isHere(source, trail)),
+    });
+    await verifyUnnamed({ ...run, source }, [...results.results, ...results.aside]);
   } catch (error) {
     if (!(error instanceof SourceUnreachable)) throw error;
     report.add({ level: 'incomplete', code: 'unreachable', message: error.message });
   } finally {
     await inspector.close();
   }
-  return conclude(run, options, { ...results, state, server, serverKeys: serverWord });
+  return conclude({ ...run, source }, options, { ...results, state, server, serverKeys: serverWord });
+}
+
+function isAskedFor({ trails }: VerifyOptions, trail: TrailName): boolean {
+  return trails === undefined || trails.some((wanted) => isTrail(wanted, trail));
 }
 
 /** What the server says before anything is listed: what it has put by now must be found. */
@@ -111,17 +129,20 @@ interface ServerWord extends ServerKeys {
 
 const NO_WORD: ServerWord = { keys: NO_KEYS, links: [], unknown: [], trails: [] };
 
-async function askServer(server: ServerEvidence | undefined, { source }: VerifyOptions, report: ReportBuilder): Promise<ServerWord> {
+async function askServer(server: ServerEvidence | undefined, report: ReportBuilder): Promise<ServerWord> {
   if (server === undefined) return NO_WORD;
   try {
     const keys = await server.keys();
-    const trails = await server.trails();
-    const isHere = ({ bucket, evidencePrefix }: ServerTrail) => bucket === source.bucket && evidencePrefix.startsWith(source.prefix ?? '');
-    return { ...keys, trails: trails.filter((trail) => source.kind === 'folder' || isHere(trail)) };
+    return { ...keys, trails: await server.trails() };
   } catch (error) {
     report.add({ level: 'incomplete', code: 'server', message: `the server does not say what it delivered: ${(error as Error).message}` });
     return NO_WORD;
   }
+}
+
+/** Whether the newest receipt of the trail is to be found here, so that all is due which the server has put. */
+function isHere(source: ListedSource, { bucket, evidencePrefix }: ServerTrail): boolean {
+  return source.kind === 'folder' || keyIn(source, bucket, evidencePrefix) !== undefined;
 }
 
 async function loadState(path: string | undefined, report: ReportBuilder): Promise<VerifyState> {
@@ -144,14 +165,13 @@ function selectionOf({ from, to, regions }: VerifyOptions): Selection {
   };
 }
 
-async function takeInventory(run: Run, onListed: (count: number) => void): Promise<void> {
-  const { source, inventory, report } = run;
+/** @returns How many files there are. */
+function takeInventory({ source, inventory, report }: Run, objects: Iterable<ListedObject>): number {
   let count = 0;
-  for await (const { key, sizeBytes, isPresent, contents } of source.list()) {
+  for (const { key, sizeBytes, isPresent, contents } of objects) {
     const place = placeOf(key);
     if (place === undefined) continue;
     count++;
-    if (count % 1_000 === 0) onListed(count);
     if (!isPresent) inventory.deleted.add(key);
     if (contents > 1) inventory.overwritten.set(key, contents);
     switch (place.kind) {
@@ -171,10 +191,10 @@ async function takeInventory(run: Run, onListed: (count: number) => void): Promi
         report.add({ level: 'note', code: 'other-evidence', key, message: 'it lies beside the evidence and is none' });
     }
   }
-  onListed(count);
   const versions = source.versionsUnknown();
   if (versions?.kind === 'refused')
     report.add({ level: 'incomplete', code: 'versions', message: `versions cannot be checked: ${versions.reason}` });
+  return count;
 }
 
 function foundAt({ trails }: Inventory, trail: TrailName, scope: ScopeId): FoundReceipts {
@@ -197,7 +217,7 @@ async function verifyTrails(
   options: VerifyOptions,
   known: { readonly state: VerifyState; readonly server: readonly ServerTrail[] },
 ): Promise<TrailResults> {
-  const isWanted = (trail: TrailName) => options.trails === undefined || options.trails.some((wanted) => isTrail(wanted, trail));
+  const isWanted = (trail: TrailName) => isAskedFor(options, trail);
   addAbsentTrails(run, known, isWanted);
   addLosses(run, known.server, isWanted);
   const checkpoints = known.state.logs.map(checkpointOf);
@@ -208,9 +228,11 @@ async function verifyTrails(
     const server = known.server.find(of);
     const state = known.state.trails.find((each) => of(each) && (run.source.kind === 'folder' || isSamePlace(run.source, each)));
     const isTailDue = { server: run.source.kind === 'bucket', state: state !== undefined && isSamePlace(run.source, state) };
+    const serverScope = server && run.source.kind === 'bucket' ? newestScope(run.source, server) : undefined;
+    const word = { ...(server && { server }), ...(serverScope !== undefined && { serverScope }), ...(state && { state }) };
     for (const copy of separateCopies(places)) {
       if (isWanted(trail)) {
-        results.push(await verifyTrail(run, trail, copy, { ...(server && { server }), ...(state && { state }), isTailDue, checkpoints }));
+        results.push(await verifyTrail(run, trail, copy, { ...word, isTailDue, checkpoints }));
       } else {
         // Its receipts tell which files in the shared folders are its own; they are not the caller's question.
         const aside = { ...run, report: new ReportBuilder(), selection: { ...run.selection, regions: new Set<string>() } };
@@ -221,17 +243,23 @@ async function verifyTrails(
   return { results, aside: asides };
 }
 
+/** Where the newest receipt that the server has put is in this source; in a copy, where it was. */
+function newestScope(source: ListedSource, { bucket, evidencePrefix }: ServerTrail): ScopeId | undefined {
+  const first = `${evidencePrefix}receipts/000000000001.note`;
+  return placeOf(keyIn(source, bucket, first) ?? first)?.scope;
+}
+
 /** What the server put again would else be seen by nobody: that it was gone is news all the same. */
 function addLosses(run: Run, trails: readonly ServerTrail[], isWanted: (trail: TrailName) => boolean): void {
   for (const { trailARN, lost } of trails) {
     const trail = parseTrailArn(trailARN);
     if (trail === undefined || !isWanted(trail)) continue;
-    for (const { key, outcome, foundAt } of lost) {
+    for (const { bucket, key, outcome, foundAt } of lost) {
       const message =
         outcome === 'put-again'
           ? `the server found it gone at ${foundAt}, and puts it again as soon as the bucket takes it: find out who or what took it out of the bucket`
           : `the server found it ${outcome === 'gone' ? 'gone' : 'changed'} at ${foundAt}`;
-      run.report.add({ level: 'note', code: 'lost-object', message, key, trailARN });
+      run.report.add({ level: 'note', code: 'lost-object', message, key: keyIn(run.source, bucket, key) ?? key, trailARN });
     }
   }
 }
@@ -247,12 +275,12 @@ function addAbsentTrails(
 ): void {
   const fromServer = known.server
     .filter(({ delivered }) => delivered > 0)
-    .map(({ trailARN, evidencePrefix }) => ({
-      trailARN,
-      scope: placeOf(`${evidencePrefix}receipts/000000000001.note`)?.scope,
-      isDue: run.source.kind === 'bucket',
-    }));
-  const fromState = known.state.trails.map((state) => ({ ...state, isDue: isSamePlace(run.source, state) }));
+    .map((server) => ({ trailARN: server.trailARN, scope: newestScope(run.source, server), isDue: run.source.kind === 'bucket' }));
+  const fromState = known.state.trails.map((state) => ({
+    trailARN: state.trailARN,
+    scope: keyIn(run.source, state.bucket, state.scope) ?? state.scope,
+    isDue: isSamePlace(run.source, state),
+  }));
   const absent = new Set<string>();
   for (const { trailARN, scope, isDue } of [...fromServer, ...fromState]) {
     const trail = parseTrailArn(trailARN);
@@ -273,9 +301,8 @@ function addAbsentTrails(
 }
 
 /** Whether a run that saved this was of the same place: a state may be kept for several buckets. */
-function isSamePlace(source: EvidenceSource, { bucket, scope }: TrailState): boolean {
-  if (source.kind === 'folder') return bucket === null;
-  return bucket === source.bucket && scope.startsWith(source.prefix ?? '');
+function isSamePlace(source: ListedSource, { bucket, scope }: TrailState): boolean {
+  return source.kind === 'folder' ? bucket === null : keyIn(source, bucket, scope) !== undefined;
 }
 
 /** Log files and digests that no receipt named: forged where all receipts were read, else checked by AWS's rules where there are none. */

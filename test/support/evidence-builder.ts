@@ -37,6 +37,8 @@ export class MemoryBucket {
   readonly older = new Map<string, StoredObject[]>();
   /** Keys whose newest version is a delete marker; what was there is in `older`. */
   readonly deleted = new Set<string>();
+  /** Keys that nobody may read. */
+  readonly unreadable = new Set<string>();
 
   constructor(name: string, objects: Iterable<readonly [string, StoredObject]> = []) {
     this.name = name;
@@ -48,6 +50,7 @@ export class MemoryBucket {
     const bucket = new MemoryBucket(name, this.objects);
     for (const [key, versions] of this.older) bucket.older.set(key, [...versions]);
     for (const key of this.deleted) bucket.deleted.add(key);
+    for (const key of this.unreadable) bucket.unreadable.add(key);
     return bucket;
   }
 
@@ -72,16 +75,18 @@ export class MemoryBucket {
     return [...this.objects.keys()].filter((key) => key.includes(part)).sort();
   }
 
-  /** The bucket as a source that tells everything, metadata and versions too. */
-  source(): EvidenceSource {
+  /** The bucket as a source that tells everything, metadata and versions too. It lists what begins with the prefix. */
+  source(prefix = ''): EvidenceSource {
     const bucket = this;
     return {
-      name: `s3://${this.name}`,
+      name: `s3://${this.name}${prefix === '' ? '' : `/${prefix}`}`,
       kind: 'bucket',
       bucket: this.name,
+      prefix,
       jobs: 8,
       async *list(): AsyncGenerator<ListedObject> {
         for (const key of [...new Set([...bucket.objects.keys(), ...bucket.deleted])].sort()) {
+          if (!key.startsWith(prefix)) continue;
           const now = bucket.objects.get(key);
           const all = [...(bucket.older.get(key) ?? []), ...(now === undefined ? [] : [now])];
           const contents = new Set(all.map(({ body }) => hash('sha256', body, 'hex'))).size;
@@ -90,6 +95,7 @@ export class MemoryBucket {
       },
       versionsUnknown: () => undefined,
       get: async (key, bytesMax) => {
+        if (bucket.unreadable.has(key)) return { kind: 'unreadable', reason: 'status 403' };
         const object = bucket.objects.get(key);
         if (object === undefined) return { kind: 'missing' };
         if (object.body.length > bytesMax) return { kind: 'too-large' };
@@ -453,6 +459,11 @@ export class EvidenceBuilder {
     return ranges;
   }
 
+  #placesOnce(): { S3BucketName: string; S3KeyPrefix?: string }[] {
+    const once = new Map(this.#places.map((place) => [`${place.bucket}/${place.prefix}`, place]));
+    return [...once.values()].map(({ bucket, prefix }) => ({ S3BucketName: bucket, ...(prefix !== null && { S3KeyPrefix: prefix }) }));
+  }
+
   /** Answers as a running server does. */
   callServer(overrides: Partial<Record<string, (input: Readonly<Record<string, unknown>>) => unknown>> = {}): CallServer {
     const { installation } = this;
@@ -482,6 +493,7 @@ export class EvidenceBuilder {
             TrailARN: this.trailARN,
             S3BucketName: this.bucket.name,
             EvidencePrefix: this.#evidence,
+            Places: this.#placesOnce(),
             DeliveredReceiptNumber: this.#number,
             LastReceiptNumber: this.#number,
             LastReceiptSha256: this.#previousSha256,

@@ -19,6 +19,7 @@ import { formatNoteKey } from '../../src/tlog/note.ts';
 import type { Trails } from '../../src/trail/create-trails.ts';
 import { trailArn } from '../../src/trail/trail.ts';
 import { folderSource } from '../../src/verify/folder-source.ts';
+import type { OpenPlace } from '../../src/verify/open-places.ts';
 import type { VerifyReport } from '../../src/verify/report.ts';
 import type { CallServer } from '../../src/verify/server-evidence.ts';
 import type { EvidenceSource } from '../../src/verify/source.ts';
@@ -403,6 +404,52 @@ describe('a trail that was moved to another bucket and back', () => {
       }
     });
 
+    test(`${how}: both are read from whichever is named, and complete; any one file that is gone is missing`, async () => {
+      const it = await moveThereAndBack(isOff);
+      const both = [await readBucket(it), await readBucket(it, SECOND)];
+      const callServer: CallServer = (operation, input) => answerOf(it, operation, input);
+      for (const named of both) {
+        const report = await verifyPlaces(it, both, named, callServer);
+        expect(deciding(report)).toEqual([]);
+        expect(report.counts.digest.valid).toBeGreaterThanOrEqual(8);
+        expect(deciding(await verifyPlaces(it, both, named))).toEqual([]);
+      }
+      for (const [index, bucket] of both.entries()) {
+        for (const key of bucket.keys().filter((each) => !each.includes('/keys/') && !each.endsWith('/'))) {
+          const cut = both.map((each) => each.copy());
+          cut[index]!.objects.delete(key);
+          for (const named of cut) {
+            const report = await verifyPlaces(it, cut, named, callServer);
+            const missing = report.files.filter(({ verdict }) => verdict === 'missing').map((file) => file.key);
+            expect([report.exitCode, missing]).toEqual([1, [`${bucket.name}/${key}`]]);
+          }
+        }
+      }
+    });
+
+    test(`${how}: any one file of both that cannot be read makes it incomplete, and no other tampered`, async () => {
+      const it = await moveThereAndBack(isOff);
+      const both = [await readBucket(it), await readBucket(it, SECOND)];
+      await withCopies(both, (source, keys) =>
+        expectUndecided(
+          it,
+          source,
+          keys.filter((key) => !key.endsWith('/')),
+        ),
+      );
+      for (const [index, bucket] of both.entries()) {
+        for (const refused of bucket.keys().filter((each) => !each.endsWith('/'))) {
+          const unread = both.map((each) => each.copy());
+          unread[index]!.unreadable.add(refused);
+          for (const named of unread) {
+            const report = await verifyPlaces(it, unread, named);
+            const tampered = report.findings.filter(({ level }) => level === 'tampered');
+            expect({ refused, tampered, exit: report.exitCode }).toEqual({ refused, tampered: [], exit: 2 });
+          }
+        }
+      }
+    });
+
     test(`${how}: each of them alone is incomplete, and says that the rest lies elsewhere`, async () => {
       const it = await moveThereAndBack(isOff);
       for (const name of [BUCKET, SECOND]) {
@@ -461,6 +508,17 @@ async function expectUndecided(
 /** Copies of whole buckets in one folder, each under its name. */
 function verifyCopies(it: Installation, buckets: readonly MemoryBucket[]): Promise<VerifyReport> {
   return withCopies(buckets, (source) => verifyUnderFirstKey(it, source));
+}
+
+/** Verifies one bucket, with all that it leads to. */
+function verifyPlaces(
+  it: Installation,
+  buckets: readonly MemoryBucket[],
+  named: MemoryBucket,
+  callServer?: CallServer,
+): Promise<VerifyReport> {
+  const openPlace: OpenPlace = ({ bucket, prefix }) => buckets.find(({ name }) => name === bucket)!.source(prefix);
+  return verifyUnderFirstKey(it, named.source(), callServer, openPlace);
 }
 
 async function withCopies<T>(
@@ -532,6 +590,10 @@ describe('a trail that is moved away from a bucket that fails in the middle of a
         expect(report.findings.map(({ level, code }) => `${level} ${code}`)).toContain('note withdrawn');
         const alone = await verifyUnderFirstKey(it, second.source(), (operation, input) => answerOf(it, operation, input));
         expect([levels(alone), alone.exitCode]).toEqual([new Set(['incomplete elsewhere']), 2]);
+        for (const named of [first, second]) {
+          const whole = await verifyPlaces(it, [first, second], named, (operation, input) => answerOf(it, operation, input));
+          expect(deciding(whole)).toEqual([]);
+        }
       });
 
       test(`${kind}, ${what}: a receipt that cannot be read, also the one that withdraws, makes nothing tampered`, async () => {
@@ -552,8 +614,10 @@ describe('a trail that is moved away from a bucket that fails in the middle of a
 
       test(`${kind}, ${what}, to a bucket that fails as well, and on: copies of all are complete`, async () => {
         const it = await moveAway(refused, kind, [SECOND, THIRD]);
-        const report = await verifyCopies(it, await Promise.all([BUCKET, SECOND, THIRD].map((name) => readBucket(it, name))));
-        expect(deciding(report)).toEqual([]);
+        const all = await Promise.all([BUCKET, SECOND, THIRD].map((name) => readBucket(it, name)));
+        expect(deciding(await verifyCopies(it, all))).toEqual([]);
+        expect(deciding(await verifyPlaces(it, all, all[2]!))).toEqual([]);
+        expect(deciding(await verifyPlaces(it, all, all[0]!, (operation, input) => answerOf(it, operation, input)))).toEqual([]);
       });
 
       test(`${kind}, ${what}, and back at once: the first bucket alone is complete but for what lies in the second`, async () => {
@@ -722,7 +786,12 @@ function deciding({ findings }: VerifyReport): VerifyReport['findings'] {
 }
 
 /** Verifies with nothing pinned but the installation's first checkpoint key. */
-async function verifyUnderFirstKey({ rig }: Installation, source: EvidenceSource, callServer?: CallServer): Promise<VerifyReport> {
+async function verifyUnderFirstKey(
+  { rig }: Installation,
+  source: EvidenceSource,
+  callServer?: CallServer,
+  openPlace?: OpenPlace,
+): Promise<VerifyReport> {
   const [first] = await rig.keys.list('checkpoint');
   const key = { name: 'snowtrail/rig', keyHash: first!.fingerprint, publicKey: first!.publicKey };
   return verify({
@@ -731,6 +800,7 @@ async function verifyUnderFirstKey({ rig }: Installation, source: EvidenceSource
     nowMs: rig.clock.nowMs(),
     threads: 0,
     ...(callServer !== undefined && { callServer }),
+    ...(openPlace !== undefined && { openPlace }),
   });
 }
 

@@ -10,6 +10,7 @@ import type { Command } from 'commander';
 import { bucketSource } from '../../verify/bucket-source.ts';
 import { folderSource } from '../../verify/folder-source.ts';
 import { formatReport } from '../../verify/format-report.ts';
+import type { OpenPlace } from '../../verify/open-places.ts';
 import type { Finding, VerifyReport } from '../../verify/report.ts';
 import { type PinnedKeys, parsePinnedKeys } from '../../verify/trust.ts';
 import { type VerifyOptions, verify } from '../../verify/verify.ts';
@@ -35,10 +36,10 @@ interface Options {
   readonly verbose?: boolean;
 }
 
-/** One place to look at. */
+/** A folder, or a bucket with all that its trails lead to. */
 interface Target {
   readonly title: string;
-  readonly options: Pick<VerifyOptions, 'source' | 'callServer' | 'trails'>;
+  readonly options: Pick<VerifyOptions, 'source' | 'openPlace' | 'callServer' | 'trails'>;
 }
 
 /** The exit code of a check that could not be made whole. */
@@ -123,9 +124,15 @@ async function bucketTarget(target: string, options: Options, shared: GlobalOpti
   const [bucket = '', ...rest] = target.slice('s3://'.length).split('/');
   if (bucket === '') throw new UsageError(`\`${target}\` names no bucket; write s3://BUCKET or s3://BUCKET/PREFIX`);
   const client = new Client(await findServer(shared));
-  const source = bucketSource({ bucket, prefix: rest.join('/'), request: s3Request(client.access, bucket) });
+  const openPlace = placesOf(client);
+  const source = openPlace({ bucket, prefix: rest.join('/') });
   const callServer = options.offline ? {} : { callServer: (operation: string, input: object) => client.call(operation, input) };
-  return { title: target, options: { source, ...callServer } };
+  return { title: target, options: { source, openPlace, ...callServer } };
+}
+
+/** Buckets at the client's endpoint, read with its key. */
+function placesOf({ access }: Client): OpenPlace {
+  return ({ bucket, prefix }) => bucketSource({ bucket, prefix, request: s3Request(access, bucket) });
 }
 
 /** A client for each account whose key the data directory keeps; the one key of an endpoint otherwise. */
@@ -142,30 +149,40 @@ interface TrailEvidence {
   readonly Account: string;
   readonly S3BucketName: string;
   readonly S3KeyPrefix?: string;
+  readonly Places: readonly Pick<TrailEvidence, 'S3BucketName' | 'S3KeyPrefix'>[];
 }
 
-/** One target for each bucket and prefix that trails of the account deliver to: all of them, or those of this name or ARN. */
+/** The account's trails, all or those of this name or ARN: one target for each set of them that share a place, now or before a move. */
 async function trailTargets(client: Client, wanted: string | undefined): Promise<readonly Target[]> {
   const { Trails } = await client.call<{ Trails: readonly TrailEvidence[] }>('GetTrailEvidence');
   // Found here and not by the server, which refuses a name that the account has none of: the trail may be another account's.
   const trails = Trails.filter(({ TrailARN }) => wanted === undefined || TrailARN === wanted || TrailARN.endsWith(`:trail/${wanted}`));
-  const places = new Map<string, TrailEvidence[]>();
-  for (const trail of trails) {
-    const place = `${trail.S3BucketName}/${trail.S3KeyPrefix ?? ''}`;
-    places.set(place, [...(places.get(place) ?? []), trail]);
-  }
-  return [...places.values()].map((here) => {
-    const { S3BucketName: bucket, S3KeyPrefix, Account } = here[0]!;
+  const openPlace = placesOf(client);
+  return trailsByPlaces(trails).map((together) => {
+    const { S3BucketName: bucket, S3KeyPrefix, Account } = together[0]!;
     const prefix = `${S3KeyPrefix === undefined ? '' : `${S3KeyPrefix}/`}AWSLogs/${Account}/`;
     return {
       title: `s3://${bucket}/${prefix}`,
       options: {
-        source: bucketSource({ bucket, prefix, request: s3Request(client.access, bucket) }),
+        source: openPlace({ bucket, prefix }),
+        openPlace,
         callServer: (operation, input) => client.call(operation, input),
-        ...(wanted === undefined ? {} : { trails: here.map(({ TrailARN }) => TrailARN) }),
+        ...(wanted === undefined ? {} : { trails: together.map(({ TrailARN }) => TrailARN) }),
       },
     };
   });
+}
+
+function trailsByPlaces(trails: readonly TrailEvidence[]): readonly (readonly TrailEvidence[])[] {
+  let sets: readonly { readonly places: ReadonlySet<string>; readonly trails: readonly TrailEvidence[] }[] = [];
+  for (const trail of trails) {
+    const names = [trail, ...trail.Places].map(({ S3BucketName, S3KeyPrefix = '' }) => `${S3BucketName}/${S3KeyPrefix}`);
+    const shared = sets.filter(({ places }) => names.some((name) => places.has(name)));
+    const places = new Set([...names, ...shared.flatMap((set) => [...set.places])]);
+    const together = { places, trails: [...shared.flatMap((set) => set.trails), trail] };
+    sets = [...sets.filter((set) => !shared.includes(set)), together];
+  }
+  return sets.map((set) => set.trails);
 }
 
 /** What the flags say to every verification. @throws UsageError */
