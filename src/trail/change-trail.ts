@@ -113,6 +113,6 @@ function deliverySettings(trail: Trail): DeliverySettings {
 export function trailResources(trail: Trail) {
   return [
     { type: 'AWS::CloudTrail::Trail', name: trailArn(trail), account: trail.account },
-    { type: 'AWS::S3::Bucket', name: trail.s3BucketName },
+    { type: 'AWS::S3::Bucket', name: `arn:aws:s3:::${trail.s3BucketName}` },
   ];
 }

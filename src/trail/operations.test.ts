@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { BUCKET, bucketPolicy, HOME, START_MS, STRANGER, TRAIL_ACCOUNT, TrailRig } from '../../test/support/trail-rig.ts';
 import { ApiError } from '../api/api-error.ts';
+import type { Operation } from '../api/operation.ts';
 import type { AccountId, BucketName, ObjectKey, Region } from '../event/types.ts';
 import type { Trails } from './create-trails.ts';
 
@@ -332,6 +333,15 @@ describe('StartLogging, StopLogging, DeleteTrail', () => {
     await rig.send(trails, 'DeleteTrail', { Name: 'main' });
     expect(await refusal(status())).toMatch(/^TrailNotFoundException/);
     expect(await refusal(rig.send(trails, 'DeleteTrail', { Name: 'main' }))).toMatch(/^TrailNotFoundException/);
+  });
+
+  test('their events name what they touch by ARN, trail and bucket', async () => {
+    const { rig, trails } = await newTrail();
+    const operation = trails.operations.cloudtrail.find(({ name }) => name === 'StartLogging') as Operation<{ Name: string }, unknown>;
+    expect((await operation.decide(rig.call(), { Name: 'main' })).resources).toEqual([
+      { type: 'AWS::CloudTrail::Trail', name: ARN, account: TRAIL_ACCOUNT },
+      { type: 'AWS::S3::Bucket', name: `arn:aws:s3:::${BUCKET}` },
+    ]);
   });
 
   test('each change leaves a configuration fact with the hashes before and after', async () => {
