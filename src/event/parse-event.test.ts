@@ -514,6 +514,8 @@ describe('JSON (A46, A49, A50)', () => {
       'NotAnObject: a JSON object is expected, not `null`',
       'NotAnObject: a JSON object is expected, not `true`',
     ]);
+    // A log file within lines of records: as one record, its events would be found by nobody.
+    expect(refusalOf('{"Records":[{"eventID":"a"},{"eventID":"b"}]}')).toMatch(/^NotARecord: .* a file of its own/);
     expect(['', ' \n', '{}', ' { } '].map((text) => refusalOf(text).split(':')[0])).toEqual(Array(4).fill('EmptyRecord'));
   });
 

@@ -145,6 +145,10 @@ function readObject(bytes: Uint8Array, knownShape: JsonShape | undefined): Readi
     return refuse('InvalidJson', `the record is not valid JSON: ${(error as Error).message}`);
   }
   if (!isJsonObject(value)) return refuse('NotAnObject', `a JSON object is expected, not ${describe(value)}`);
+  // Cut out of lines, or of another document: taken as one record, the events in it would be found by nobody.
+  if (Array.isArray(memberOf(value, 'Records'))) {
+    return refuse('NotARecord', 'the record is a whole `Records` document; send it as a file of its own');
+  }
   const names = countNames(value);
   if (names === 0) return refuse('EmptyRecord', 'the record is an object without members');
   // `JSON.parse` keeps one of several members with the same name, so fewer names than colons means a repeated name.

@@ -122,6 +122,7 @@ export type RefusalCode =
   | 'InvalidUtf8'
   | 'InvalidJson'
   | 'NotAnObject'
+  | 'NotARecord'
   | 'TooDeep'
   | 'TooManyMembers'
   | 'InvalidAccount'
