@@ -13,6 +13,7 @@ import type { SnowtrailServer } from '../../server/start.ts';
 import { folderSource } from '../../verify/folder-source.ts';
 import { verify } from '../../verify/verify.ts';
 import { Client } from '../client.ts';
+import { programPath } from '../demo/program-path.ts';
 import { DEMO_ACCOUNTS, type SampleEvent, sampleEvents } from '../demo/sample-events.ts';
 import { CommandFailed, EXIT, UsageError } from '../exit.ts';
 import { findServer } from '../find-server.ts';
@@ -198,7 +199,7 @@ async function verifyTrail(client: Client, dataDir: string): Promise<number> {
 
 /** What to try. Without a `url` the server ends with the demo, and has to be started first. */
 function sayNext(say: (text: string) => void, options: Options, url: string | undefined): void {
-  const program = existsSync('bin/snowtrail') ? 'bin/snowtrail' : 'npx snowtrail';
+  const program = programPath(process.argv[1]!, process.cwd());
   const at = `--data-dir ${options.dataDir}`;
   if (url !== undefined) say(`\n  Server    ${url}        (q to quit)`);
   else say(`\n  Start     ${program} start ${at} --listen ${options.listen}        (first, in another terminal)`);
