@@ -16,6 +16,9 @@ import { builtFile } from '../built-file.ts';
 /** Lowest nice value of task processes: beside a busy main thread, one gets about a tenth of a core. */
 const NICE = 10;
 
+/** With little room for new objects, V8 looks often for buffers that nobody uses, which lie outside of its heap. */
+const LITTLE_ROOM = ['--max-semi-space-size=1'];
+
 /**
  * Has a task done by `NAME.process.ts`. Ends it early, with an error, when `signal` aborts.
  *
@@ -27,6 +30,7 @@ export async function performInProcess<Outcome>(name: string, task: object, sign
   signal?.throwIfAborted();
   const child = fork(builtFile(`${name}.process`), [String(process.pid)], {
     serialization: 'advanced',
+    execArgv: [...process.execArgv, ...LITTLE_ROOM],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const isStarted = child.pid !== undefined;
