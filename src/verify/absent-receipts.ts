@@ -29,6 +29,8 @@ export class AbsentReceiptList {
   readonly #explained: AbsentReceipts[] = [];
   /** What receipts that cannot be read may say. */
   readonly #unread: AbsentReceipts[] = [];
+  /** Those of which the receipt right after them is silent: it tells of all since the last one at its place, so they were at that place. */
+  readonly #due: AbsentReceipts[] = [];
 
   add(from: number, to = from): void {
     const last = this.#unexplained.at(-1);
@@ -40,14 +42,16 @@ export class AbsentReceiptList {
    * Takes what a receipt says of those before it.
    * @returns Whether one that is not there lies elsewhere.
    */
-  explain({ elsewhere = [], withdrawn = [] }: Receipt): boolean {
+  explain({ number, bucket, prefix, elsewhere = [], withdrawn = [] }: Receipt): boolean {
+    if (this.#unexplained.length === 0) return false;
     const words: AbsentReceipts[] = [
       ...withdrawn.map((range) => ({ ...range, why: 'withdrawn' as const })),
       ...elsewhere.map((range) => ({ from: range.from, to: range.to, why: range })),
     ];
-    if (words.length === 0 || this.#unexplained.length === 0) return false;
     const { met, rest } = meet(this.#unexplained, words);
     this.#unexplained = rest;
+    const before = { from: number - 1, to: number - 1 };
+    this.#due.push(...meet(rest, [{ ...before, why: { ...before, bucket, prefix } }]).met);
     this.#explained.push(...met);
     return met.some(({ why }) => why !== 'withdrawn');
   }
@@ -59,8 +63,9 @@ export class AbsentReceiptList {
 
   /** All of them. Complete when every receipt was taken. */
   all(): readonly AbsentReceipts[] {
-    const { met, rest } = meet(this.#unexplained, this.#unread);
-    return [...rest.map((range) => ({ ...range, why: 'unexplained' as const })), ...met, ...this.#explained];
+    const due = meet(this.#unexplained, this.#due);
+    const { met, rest } = meet(due.rest, this.#unread);
+    return [...rest.map((range) => ({ ...range, why: 'unexplained' as const })), ...due.met, ...met, ...this.#explained];
   }
 }
 

@@ -293,6 +293,42 @@ describe('a trail that was moved', () => {
     expect(second.keys('/receipts/').length).toBeGreaterThan(0);
     expect([faults(report), report.exitCode]).toEqual([[], 0]);
   });
+
+  test('nor is one that comes to a place of others while that is listed, or is new there; and what is forged besides is named', async () => {
+    const forged =
+      'AWSLogs/123837392027/CloudTrail/eu-central-1/2026/01/02/123837392027_CloudTrail_eu-central-1_20260102T0300Z_AAAAAAAAAAAAAAAA.json.gz';
+    for (const isForged of [false, true]) {
+      for (const from of ['bucket-b', undefined]) {
+        const installation = new Installation();
+        const { builder, endpoint } = await moved(['bucket-a'], { installation });
+        const { bucket } = builder;
+        if (isForged) bucket.put(forged, new TextEncoder().encode('forged'));
+        const comer = await buildEvidence({
+          installation,
+          digests: from === undefined ? 0 : 1,
+          name: 'comer',
+          bucket: new MemoryBucket('bucket-b'),
+        });
+        endpoint.buckets.set('bucket-b', comer.bucket);
+        let listings = 0;
+        const source: EvidenceSource = {
+          ...bucket.source(),
+          list: async function* () {
+            yield* bucket.source().list();
+            if (listings++ > 0) return;
+            const news = from === undefined ? await buildEvidence({ installation, digests: 0, name: 'newest', bucket }) : comer;
+            if (from !== undefined) await news.moveTo(bucket);
+            const [log] = await news.deliver();
+            yield { key: log!, sizeBytes: 1, isPresent: true, contents: 1 };
+            await goOn(news);
+          },
+        };
+        const report = await verifyFrom(builder, endpoint, 'bucket-a', { source, nowMs: comer.nowMs });
+        const at = from === undefined ? forged : `bucket-a/${forged}`;
+        expect([faults(report), report.exitCode]).toEqual(isForged ? [[`unlisted ${at}`], 1] : [[], 0]);
+      }
+    }
+  });
 });
 
 describe('a place whose only receipt cannot be read', () => {
@@ -337,6 +373,47 @@ describe('a place whose only receipt cannot be read', () => {
     const report = await verifyFrom(builder, endpoint, '', { source });
     expect(report.findings.filter(({ level }) => level === 'tampered')).toEqual([]);
     expect(report.exitCode).toBe(2);
+  });
+});
+
+describe('a receipt that cannot be read at a new place', () => {
+  test('does not explain one that is gone from an earlier place, of which the receipt right after it is silent', async () => {
+    const { builder, endpoint } = await moved(['bucket-a']);
+    await builder.deliver();
+    const gone = builder.receiptKey();
+    await builder.deliver();
+    const [first, second] = [builder.bucket, new MemoryBucket('bucket-b')];
+    endpoint.buckets.set('bucket-b', second);
+    await builder.moveTo(second);
+    await goOn(builder);
+    first.objects.delete(gone);
+    second.unreadable.add(second.keys('/receipts/')[0]!);
+    for (const [what, name, options] of ways(builder).slice(0, 2)) {
+      const report = await verifyFrom(builder, endpoint, name, options);
+      expect([what, report.exitCode, faults(report).includes(`receipt-missing bucket-a/${gone}`)]).toEqual([what, 1, true]);
+    }
+  });
+
+  test('does not explain a copy of a file of an earlier place, once a digest lists all of the time when it was made', async () => {
+    const { builder, endpoint } = await moved(['bucket-a']);
+    const [first, second] = [builder.bucket, new MemoryBucket('bucket-b')];
+    const deliver = async () => {
+      builder.nowMs += 60_000;
+      return (await builder.deliver())[0]!;
+    };
+    const log = await deliver();
+    await builder.moveTo(second);
+    await deliver();
+    await deliver();
+    second.unreadable.add(builder.receiptKey());
+    await deliver();
+    await builder.closeInterval();
+    second.put(log, first.objects.get(log)!.body);
+    // The earlier place is not opened.
+    endpoint.buckets.clear();
+    endpoint.buckets.set('bucket-b', second);
+    const report = await verifyFrom(builder, endpoint, 'bucket-b');
+    expect([report.exitCode, faults(report).includes(`unlisted ${log}`)]).toEqual([1, true]);
   });
 });
 

@@ -34,6 +34,12 @@ export type OpenPlace = (place: { readonly bucket: string; readonly prefix: stri
 export interface Opened {
   readonly source: ListedSource;
   readonly objects: Iterable<ListedObject>;
+  /**
+   * Lists all of it once more: whether a run of receipts has begun since, because a trail is new at a place. Receipts that go
+   * on from listed ones do not count.
+   * @throws SourceUnreachable
+   */
+  readonly hasNewRun: () => Promise<boolean>;
 }
 
 export interface PlacesToOpen {
@@ -181,13 +187,29 @@ async function readLinks(source: EvidenceSource, keyFiles: readonly string[]): P
 }
 
 function join(opened: readonly OpenedPlace[]): Opened {
+  const listed = opened.map(({ source, objects }) => ({ source, runs: runsOf(objects) }));
+  const hasNewRun = async () => {
+    for (const { source, runs } of listed) {
+      const now = runsOf(await listEvidence(source, () => undefined));
+      if ([...now].some((run) => !runs.has(run))) return true;
+    }
+    return false;
+  };
   const [first] = opened;
-  if (first !== undefined && opened.length === 1) return first;
+  if (first !== undefined && opened.length === 1) return { ...first, hasNewRun };
   const objects = new Map<string, ListedObject>();
   for (const place of opened)
     for (const object of place.objects) {
       const key = `${place.source.bucket}/${object.key}`;
       objects.set(key, { ...object, key });
     }
-  return { source: joinBuckets(opened.map(({ source }) => source)), objects: objects.values() };
+  return { source: joinBuckets(opened.map(({ source }) => source)), objects: objects.values(), hasNewRun };
+}
+
+/** The first receipt of each unbroken run. */
+function runsOf(objects: readonly ListedObject[]): ReadonlySet<string> {
+  const runs = new Set<string>();
+  for (const { trail, scope, numbers } of receiptsOf(objects))
+    for (const { from } of numbers.ranges()) runs.add(receiptKey(scope, trail, from));
+  return runs;
 }

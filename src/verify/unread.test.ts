@@ -184,6 +184,18 @@ describe('verify, on files that cannot be read', () => {
     }
   });
 
+  test('nor what the newest receipt names, once the server says that all of it was put', async () => {
+    const builder = await buildEvidence({ digests: 2 });
+    const [log] = await builder.deliver();
+    const bucket = builder.bucket.copy();
+    bucket.objects.delete(log!);
+    const next = builder.receiptKey(builder.receipts + 1);
+    const report = await verifyRefused(builder, [next], { bucket, callServer: builder.callServer() });
+    expect([report.exitCode, found(report, 'tampered')]).toEqual([1, [`missing ${log}`]]);
+    // Nobody else knows that it was not given up.
+    expect((await verifyRefused(builder, [next], { bucket })).exitCode).toBe(2);
+  });
+
   test('the first receipt at a new place, which says where the others lie', async () => {
     const builder = await buildEvidence({ digests: 2 });
     await builder.moveTo(new MemoryBucket('second'));

@@ -107,7 +107,7 @@ class TrailVerification {
   readonly #ledger = new DigestLedger(this.#unread);
   /** The receipts that cannot be read and may name files, by prefix, account and Region. */
   readonly #namers = new Map<string, UnreadReceipt | undefined>();
-  /** Log files, by their keys below the prefix, that digests list at places of which no receipt can be read. */
+  /** In copies: log files, by their keys below the prefix, that digests list at places of which no receipt can be read. */
   readonly #unplaced = new Set<string>();
   readonly #unknownNotes: { readonly note: Note }[] = [];
   #unreadableFrom = Number.POSITIVE_INFINITY;
@@ -369,7 +369,7 @@ class TrailVerification {
     const due = Math.max(isTailDue.server ? delivered : 0, isTailDue.state ? seen : 0);
     if (due >= this.#next) await this.#takeMissing(this.#next, due);
     if (Math.max(delivered, seen) >= this.#next) {
-      const message = `this copy ends before receipt ${this.#next}; ${Math.max(delivered, seen)} are known`;
+      const message = `what is here ends before receipt ${this.#next}; ${Math.max(delivered, seen)} are known`;
       this.#run.report.add({ level: 'incomplete', code: 'behind', message, ...this.#arnMember() });
     } else if (server?.last !== undefined && server.last.number >= this.#next) {
       const key = receiptKey(this.#lastScope(), this.#trail, server.last.number);
@@ -603,14 +603,15 @@ class TrailVerification {
     const newest = this.#chain.newest?.receipt;
     const isLate = source.kind === 'bucket' && newest !== undefined && nowMs - Date.parse(newest.createdAt) > PENDING_MS;
     for (const { file, number, outcome, named } of this.#absent) {
+      const { delivered = 0 } = this.#known.isTailDue.server ? (this.#known.server ?? {}) : {};
       const doubtedBy = this.#ledger.doubtedBy(named.bucket, named.key);
-      if (doubtedBy !== undefined) {
+      // The newest of which the server says that all it names was put is not withdrawn, whatever comes after it.
+      if (doubtedBy !== undefined && number !== delivered) {
         const reason = `it is not there, though receipt ${number} names it; \`${doubtedBy}\`, which may withdraw that, cannot be read`;
         this.#file(file.key, file.kind, 'unreadable', 'undecided', reason);
         continue;
       }
-      const isDelivered = this.#known.isTailDue.server && (this.#known.server?.delivered ?? 0) >= number;
-      const isDue = number !== newest?.number || isDelivered;
+      const isDue = number !== newest?.number || delivered >= number;
       if (isDue) this.#file(file.key, file.kind, 'missing', outcome.code ?? 'missing', outcome.reason);
       else if (isLate) {
         const reason = `the newest receipt, of ${newest.createdAt}, names it, and it is not there: put late, or deleted`;
@@ -652,7 +653,9 @@ class TrailVerification {
     for (const { file, digestKey } of lists) {
       this.#ledger.confirm(file);
       const key = this.#placeOf(file.s3Object, file.s3Bucket);
-      if (key === undefined) this.#unplaced.add(belowPrefix(file.s3Object));
+      // A bucket says itself what it is.
+      if (key === undefined && (this.#run.source.kind === 'folder' || this.#run.isRelocated))
+        this.#unplaced.add(belowPrefix(file.s3Object));
       // All others are judged by their receipts.
       if (key === undefined || report.has(key) || absent.has(key)) continue;
       inventory.unnamed.delete(key);

@@ -366,6 +366,44 @@ describe('verify, on one place of several', () => {
     const other = await verify({ source: await folderSource(await newFolder()), callServer: builder.callServer(), threads: 0 });
     expect(faults(other)).toEqual([expect.stringMatching(/^trail-absent /)]);
   });
+
+  test('so is a copy in another bucket, for the server and for a state', async () => {
+    const builder = await buildEvidence({ digests: 2 });
+    const [copy, empty] = [builder.bucket.copy('copied'), new MemoryBucket('empty')];
+    // The checkpoint that the state knows is in the copy, too.
+    builder.installation.grow = () => undefined;
+    await builder.deliver();
+    const statePath = join(await newFolder(), 'state.json');
+    const pinnedKeys = parsePinnedKeys(builder.installation.verifierKey);
+    const options = { pinnedKeys, nowMs: builder.nowMs, threads: 0 };
+    expect((await verify({ ...options, source: builder.bucket.source(), statePath })).exitCode).toBe(0);
+    for (const known of [{ callServer: builder.callServer() }, { statePath }]) {
+      const report = await verify({ ...options, source: copy.source(), isRelocated: true, ...known });
+      expect([report.exitCode, faults(report)]).toEqual([2, [expect.stringMatching(/^behind /)]]);
+      const other = await verify({ ...options, source: empty.source(), isRelocated: true, ...known });
+      expect([other.exitCode, faults(other)[0]]).toEqual([2, expect.stringMatching(/^trail-absent /)]);
+    }
+  });
+
+  test('and an earlier place alone, for a state that knows the newer one', async () => {
+    const builder = await buildEvidence({ digests: 2 });
+    const first = builder.bucket;
+    await builder.stop();
+    builder.installation.grow = () => undefined;
+    await builder.moveTo(new MemoryBucket('second'));
+    await builder.start();
+    const statePath = join(await newFolder(), 'state.json');
+    const both = {
+      pinnedKeys: parsePinnedKeys(builder.installation.verifierKey),
+      openPlace: ({ prefix }: { readonly prefix: string }) => first.source(prefix),
+      nowMs: builder.nowMs,
+      threads: 0,
+      statePath,
+    };
+    expect((await verify({ ...both, source: builder.bucket.source() })).exitCode).toBe(0);
+    const report = await verify({ ...both, source: first.source() });
+    expect([report.exitCode, faults(report)]).toEqual([2, [expect.stringMatching(/^behind /)]]);
+  });
 });
 
 describe('verify, on the receipts', () => {

@@ -2,8 +2,9 @@
  * Verifies evidence: every file that a trail's receipts name, every file that none names, every link between them, and
  * the whole against what is known from elsewhere: pinned keys, a running server, an earlier run.
  *
- * Works offline and with no code of the server. The source is listed once, first; receipts are read after it, so that a
- * file which was put meanwhile is never taken for one that nobody announced. Nothing is written but the state file.
+ * Works offline and with no code of the server. The source is listed first; receipts are read after it, so that a file
+ * which was put meanwhile is never taken for one that nobody announced. Where a file is left over all the same, and a trail
+ * turns out to have begun while the source was being listed, all is done again. Nothing is written but the state file.
  * Specified in reliability.md P13, §6.1–6.4; docs/verify.md.
  */
 import { verifyByAwsRules } from './aws-rules.ts';
@@ -24,6 +25,8 @@ import { separateCopies, type TrailResult, verifyTrail } from './verify-trail.ts
 
 /** Bytes of files that are in memory at once, beside one that is larger than that. */
 const BYTES_AT_ONCE = 128 * 1024 * 1024;
+/** Times that a source is listed because trails begin in it meanwhile; then it is judged as it was listed last. */
+const LISTINGS_MAX = 3;
 
 export interface VerifyOptions {
   readonly source: EvidenceSource;
@@ -64,6 +67,14 @@ export interface VerifyProgress {
 
 /** @returns A report for every outcome; what the source, the server or a file does wrong is in it, never thrown. */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
+  for (let listing = 1; ; listing++) {
+    const report = await verifyAsListed(options, listing === LISTINGS_MAX);
+    if (report !== 'outdated') return report;
+  }
+}
+
+/** @returns `outdated`, unless this is the last listing, when a trail began at one of the places while that was listed. */
+async function verifyAsListed(options: VerifyOptions, isLast: boolean): Promise<VerifyReport | 'outdated'> {
   const report = new ReportBuilder();
   for (const finding of options.findings ?? []) report.add(finding);
   const state = await loadState(options.statePath, report);
@@ -104,10 +115,9 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
     source = opened.source;
     total.files = takeInventory({ ...run, source }, opened.objects);
     inspector.expect(run.inventory.unnamed.size);
-    results = await verifyTrails({ ...run, source }, options, {
-      state,
-      server: serverWord.trails.filter((trail) => isHere(source, trail)),
-    });
+    results = await verifyTrails({ ...run, source }, options, { state, server: serverWord.trails });
+    // Its receipts may have been listed before they came, and its log files after.
+    if (run.inventory.unnamed.size > 0 && !isLast && (await opened.hasNewRun())) return 'outdated';
     await verifyUnnamed({ ...run, source }, [...results.results, ...results.aside]);
   } catch (error) {
     if (!(error instanceof SourceUnreachable)) throw error;
@@ -140,9 +150,14 @@ async function askServer(server: ServerEvidence | undefined, report: ReportBuild
   }
 }
 
-/** Whether the newest receipt of the trail is to be found here, so that all is due which the server has put. */
+/** Whether this is the place of the trail's newest receipt, so that all is due which the server has put. */
 function isHere(source: ListedSource, { bucket, evidencePrefix }: ServerTrail): boolean {
-  return source.kind === 'folder' || keyIn(source, bucket, evidencePrefix) !== undefined;
+  return keyIn(source, bucket, evidencePrefix) !== undefined;
+}
+
+/** Whether this is no place of evidence itself: it may be older than what is known. */
+function isCopy({ source, isRelocated }: Pick<Run, 'source' | 'isRelocated'>): boolean {
+  return source.kind === 'folder' || isRelocated;
 }
 
 async function loadState(path: string | undefined, report: ReportBuilder): Promise<VerifyState> {
@@ -226,9 +241,12 @@ async function verifyTrails(
   for (const { trail, places } of run.inventory.trails.values()) {
     const of = ({ trailARN }: { trailARN: string }) => isTrail(trailARN, trail);
     const server = known.server.find(of);
-    const state = known.state.trails.find((each) => of(each) && (run.source.kind === 'folder' || isSamePlace(run.source, each)));
-    const isTailDue = { server: run.source.kind === 'bucket', state: state !== undefined && isSamePlace(run.source, state) };
-    const serverScope = server && run.source.kind === 'bucket' ? newestScope(run.source, server) : undefined;
+    const state = known.state.trails.find(of);
+    const isTailDue = {
+      server: server !== undefined && isHere(run.source, server),
+      state: state !== undefined && isSamePlace(run.source, state),
+    };
+    const serverScope = server && isTailDue.server ? newestScope(run.source, server) : undefined;
     const word = { ...(server && { server }), ...(serverScope !== undefined && { serverScope }), ...(state && { state }) };
     for (const copy of separateCopies(places)) {
       if (isWanted(trail)) {
@@ -243,7 +261,7 @@ async function verifyTrails(
   return { results, aside: asides };
 }
 
-/** Where the newest receipt that the server has put is in this source; in a copy, where it was. */
+/** Where the newest receipt that the server has put is in this source; elsewhere, where it was. */
 function newestScope(source: ListedSource, { bucket, evidencePrefix }: ServerTrail): ScopeId | undefined {
   const first = `${evidencePrefix}receipts/000000000001.note`;
   return placeOf(keyIn(source, bucket, first) ?? first)?.scope;
@@ -251,9 +269,10 @@ function newestScope(source: ListedSource, { bucket, evidencePrefix }: ServerTra
 
 /** What the server put again would else be seen by nobody: that it was gone is news all the same. */
 function addLosses(run: Run, trails: readonly ServerTrail[], isWanted: (trail: TrailName) => boolean): void {
-  for (const { trailARN, lost } of trails) {
+  for (const server of trails) {
+    const { trailARN, lost } = server;
     const trail = parseTrailArn(trailARN);
-    if (trail === undefined || !isWanted(trail)) continue;
+    if (trail === undefined || !isWanted(trail) || !(isCopy(run) || isHere(run.source, server))) continue;
     for (const { bucket, key, outcome, foundAt } of lost) {
       const message =
         outcome === 'put-again'
@@ -275,7 +294,7 @@ function addAbsentTrails(
 ): void {
   const fromServer = known.server
     .filter(({ delivered }) => delivered > 0)
-    .map((server) => ({ trailARN: server.trailARN, scope: newestScope(run.source, server), isDue: run.source.kind === 'bucket' }));
+    .map((server) => ({ trailARN: server.trailARN, scope: newestScope(run.source, server), isDue: isHere(run.source, server) }));
   const fromState = known.state.trails.map((state) => ({
     trailARN: state.trailARN,
     scope: keyIn(run.source, state.bucket, state.scope) ?? state.scope,
@@ -293,7 +312,7 @@ function addAbsentTrails(
         message: 'nothing of this trail is there, though it delivered',
         trailARN,
       });
-    } else if (run.source.kind === 'folder' && !absent.has(trailARN)) {
+    } else if (isCopy(run) && !absent.has(trailARN)) {
       absent.add(trailARN);
       run.report.add({ level: 'incomplete', code: 'trail-absent', message: 'nothing of this trail is in this copy', trailARN });
     }
@@ -371,8 +390,8 @@ function cannotKnow({ source, isRelocated }: Run, options: VerifyOptions, isPart
   if (options.callServer === undefined)
     sentences.push(
       options.statePath === undefined
-        ? 'whether evidence newer than the newest receipt here was removed together with its receipts: ask the server, or keep a state file'
-        : 'whether evidence newer than both the newest receipt here and the last run was removed together with its receipts: ask the server',
+        ? 'whether evidence newer than the newest receipt here was removed together with its receipts, or lies where the trail was moved to since: ask the server, or keep a state file'
+        : 'whether evidence newer than both the newest receipt here and the last run was removed together with its receipts, or lies where the trail was moved to since: ask the server',
     );
   if (source.kind === 'folder')
     sentences.push('object metadata, versions and delete markers, and the place of the bucket: a copied folder keeps none');
