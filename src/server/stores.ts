@@ -95,7 +95,7 @@ export async function openStores(
       hashChildren: (left, right) => hashNode(hashSha256, left, right),
     });
     const termKey = await keys.derive('history-terms');
-    const historyIndex = await openDiskHistoryIndex({ folder: join(folder, 'history'), termKey, workers: true });
+    const historyIndex = await openDiskHistoryIndex({ folder: join(folder, 'history'), termKey, workers: true, report });
     // The names of the folders made above must be as durable as what is in them (F05).
     await syncFolder(folder);
     await syncFolder(dirname(resolve(folder)));

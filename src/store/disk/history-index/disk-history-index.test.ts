@@ -5,9 +5,11 @@
 import {
   copyFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   statSync,
   truncateSync,
@@ -61,7 +63,10 @@ async function found(index: HistoryIndex, query: Partial<HistoryQuery> = {}): Pr
 
 const descending = (to: number, after = 0): number[] => Array.from({ length: to - after }, (_, at) => to - at);
 
-function open(folder: string, change: { workers?: boolean; termKey?: Uint8Array } = {}): Promise<DiskHistoryIndex> {
+function open(
+  folder: string,
+  change: { workers?: boolean; termKey?: Uint8Array; report?: (problem: Error) => void } = {},
+): Promise<DiskHistoryIndex> {
   return openDiskHistoryIndex({ folder, termKey, workers: false, tableRows: TABLE, ...change });
 }
 
@@ -315,6 +320,25 @@ describe('damage', () => {
     expect(await found(index)).toEqual(descending(1060));
     await index.close();
     expect(existsSync(join(folder, `${name(800, 900)}.dir`))).toBe(true);
+  });
+
+  test('a merge that fails is told, hides nothing, and is done with the next table', async () => {
+    const folder = newFolder();
+    const problems: Error[] = [];
+    const index = await open(folder, { report: (problem) => problems.push(problem) });
+    const inTheWay = join(folder, `${name(0, 800)}.data`);
+    mkdirSync(inTheWay);
+    await index.add(rows(0, 800), 800n);
+    await index.settle();
+    expect(problems.map(({ message }) => message)).toEqual([expect.stringContaining('history runs are not merged')]);
+    expect(await found(index)).toEqual(descending(800));
+    rmdirSync(inTheWay);
+    await index.add(rows(800, 900), 900n);
+    await index.settle();
+    expect(index.runRows()).toEqual([800, 100]);
+    expect(await found(index)).toEqual(descending(900));
+    expect(problems.length).toBe(1);
+    await index.close();
   });
 
   test('damage found by a merge drops the damaged run and leaves the others', async () => {

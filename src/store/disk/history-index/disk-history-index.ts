@@ -45,6 +45,8 @@ export interface DiskHistoryIndexOptions {
   readonly termKey: Uint8Array;
   /** Whether runs are written beside this thread (the server) or in it (simulations). */
   readonly workers: boolean;
+  /** Told of merges that failed: nothing is lost, the next full table tries again, and look-ups get slower until one succeeds. */
+  readonly report?: (problem: Error) => void;
   /** Rows of a table, 1 to 65,536 (the default); tests make it small. */
   readonly tableRows?: number;
 }
@@ -75,7 +77,8 @@ export class DiskHistoryIndex implements HistoryIndex {
   #floorMs = Number.NEGATIVE_INFINITY;
   /** The writing of `#frozen`; rejects when it failed, and the next full table tries it again. */
   #building: Promise<void> | undefined;
-  /** Merges and removals of expired runs, one after the other. */
+  readonly #report: (problem: Error) => void;
+  /** Merges and removals of expired runs, one after the other. Never rejects. */
   #tidying: Promise<void> | undefined;
   /** A merge that a close cut short is done again after the next start. */
   readonly #stopMerging = new AbortController();
@@ -91,6 +94,7 @@ export class DiskHistoryIndex implements HistoryIndex {
     this.#folder = options.folder;
     this.#hasher = new TermHasher(options.termKey);
     this.#useWorkers = options.workers;
+    this.#report = options.report ?? (() => undefined);
     this.#tableRows = tableRows;
     this.#openRuns();
     this.#active = this.#newTable(0);
@@ -374,10 +378,15 @@ export class DiskHistoryIndex implements HistoryIndex {
   /** Starts what there is to tidy, unless it is under way. */
   #tidy(): void {
     if (this.#tidying !== undefined || this.#isClosed || this.#keepsFiles) return;
-    this.#tidying = this.#tidyAll().finally(() => {
-      this.#tidying = undefined;
-    });
-    this.#tidying.catch(() => undefined);
+    this.#tidying = this.#tidyAll()
+      .catch((cause: unknown) => {
+        if (this.#isClosed) return;
+        const problem = cause instanceof Error ? cause.message : String(cause);
+        this.#report(new Error(`history runs are not merged, which makes look-ups slower: ${problem}`, { cause }));
+      })
+      .finally(() => {
+        this.#tidying = undefined;
+      });
   }
 
   async #tidyAll(): Promise<void> {
