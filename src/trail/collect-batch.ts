@@ -90,8 +90,10 @@ export async function collectBatch(
       const isFull = sizeBytes > 0 && sizeBytes + entry.bytes.length > limits.batchBytesMax;
       if (isFull || (group === undefined && groups.size >= limits.batchFilesMax)) return false;
       sizeBytes += entry.bytes.length + 1;
-      if (group === undefined) groups.set(key, openGroup(entry, event.eventTimeMs));
-      else addTo(group, entry, event.eventTimeMs);
+      // What was read at one go lies in one buffer: as a part of that, a small record would keep all of it in memory.
+      const own = { ...entry, bytes: new Uint8Array(entry.bytes) };
+      if (group === undefined) groups.set(key, openGroup(own, event.eventTimeMs));
+      else addTo(group, own, event.eventTimeMs);
     }
     if (scope?.isMultiRegionTrail && entry.account === scope.account && !regions.has(entry.region))
       regions.set(entry.region, entry.receivedAtMs);
