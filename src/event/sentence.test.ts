@@ -209,6 +209,9 @@ describe('resolveActor', () => {
 });
 
 describe('the action', () => {
+  const TOPIC = { type: 'AWS::SNS::Topic', ARN: 'arn:aws:sns:us-east-1:111111111111:t' };
+  const KEY = { type: 'AWS::KMS::Key', ARN: 'arn:aws:kms:us-east-1:111111111111:key/k-1' };
+
   const action = (record: object) =>
     /alice(?:, with MFA,)? (.*?) at 2025/.exec(sentence({ userIdentity: { type: 'IAMUser', userName: 'alice' }, ...record }))?.[1];
 
@@ -266,14 +269,7 @@ describe('the action', () => {
       },
       'stopped logging of trail main',
     ],
-    [
-      {
-        eventSource: 'kms.amazonaws.com',
-        eventName: 'Decrypt',
-        resources: [{ type: 'AWS::KMS::Key', ARN: 'arn:aws:kms:us-east-1:111111111111:key/k-1' }],
-      },
-      'decrypted with key k-1',
-    ],
+    [{ eventSource: 'kms.amazonaws.com', eventName: 'Decrypt', resources: [KEY] }, 'decrypted with key k-1'],
     [
       { eventSource: 'lambda.amazonaws.com', eventName: 'UpdateFunctionCode20150331v2', requestParameters: { functionName: 'orders' } },
       'updated function code of function orders',
@@ -312,30 +308,9 @@ describe('the action', () => {
     [{ eventSource: 'signin.amazonaws.com', eventName: 'SwitchRole' }, 'switched role in the console'],
     [{ eventSource: 'kms.amazonaws.com', eventName: 'Decrypt' }, 'called Decrypt of kms.amazonaws.com'],
     [{ eventSource: 'sns.amazonaws.com', eventName: 'Publish' }, 'called Publish of sns.amazonaws.com'],
-    [
-      {
-        eventSource: 'sns.amazonaws.com',
-        eventName: 'Publish',
-        resources: [{ type: 'AWS::SNS::Topic', ARN: 'arn:aws:sns:us-east-1:111111111111:t' }],
-      },
-      'published to topic t',
-    ],
-    [
-      {
-        eventSource: 'sns.amazonaws.com',
-        eventName: 'Subscribe',
-        resources: [{ type: 'AWS::SNS::Topic', ARN: 'arn:aws:sns:us-east-1:111111111111:t' }],
-      },
-      'subscribed to topic t',
-    ],
-    [
-      {
-        eventSource: 'kms.amazonaws.com',
-        eventName: 'GenerateDataKey',
-        resources: [{ type: 'AWS::KMS::Key', ARN: 'arn:aws:kms:us-east-1:111111111111:key/k-1' }],
-      },
-      'generated data key with key k-1',
-    ],
+    [{ eventSource: 'sns.amazonaws.com', eventName: 'Publish', resources: [TOPIC] }, 'published to topic t'],
+    [{ eventSource: 'sns.amazonaws.com', eventName: 'Subscribe', resources: [TOPIC] }, 'subscribed to topic t'],
+    [{ eventSource: 'kms.amazonaws.com', eventName: 'GenerateDataKey', resources: [KEY] }, 'generated data key with key k-1'],
     [
       { eventSource: 'iam.amazonaws.com', eventName: 'AddUserToGroup', requestParameters: { userName: 'bob', groupName: 'Admin' } },
       'added user bob to group Admin',
@@ -345,22 +320,8 @@ describe('the action', () => {
       { eventSource: 'iam.amazonaws.com', eventName: 'ListGroupsForUser', requestParameters: { userName: 'bob' } },
       'listed groups for user bob',
     ],
-    [
-      {
-        eventSource: 'kms.amazonaws.com',
-        eventName: 'TagResource',
-        resources: [{ type: 'AWS::KMS::Key', ARN: 'arn:aws:kms:us-east-1:111111111111:key/k-1' }],
-      },
-      'tagged key k-1',
-    ],
-    [
-      {
-        eventSource: 'sns.amazonaws.com',
-        eventName: 'ListTagsForResource',
-        resources: [{ type: 'AWS::SNS::Topic', ARN: 'arn:aws:sns:us-east-1:111111111111:t' }],
-      },
-      'listed tags for topic t',
-    ],
+    [{ eventSource: 'kms.amazonaws.com', eventName: 'TagResource', resources: [KEY] }, 'tagged key k-1'],
+    [{ eventSource: 'sns.amazonaws.com', eventName: 'ListTagsForResource', resources: [TOPIC] }, 'listed tags for topic t'],
     [{ eventName: 'PutObject', requestParameters: { bucketName: 'b', key: 'k/x.csv' } }, 'wrote object k/x.csv to bucket b'],
     [{ eventName: 'PutBucketAcl', requestParameters: { bucketName: 'b' } }, 'set bucket ACL on bucket b'],
     [{ eventName: 'GetObject', resources: [{ type: 'AWS::S3::Object', ARN: 'arn:aws:s3:::/' }] }, 'read object arn:aws:s3:::/'],
