@@ -18,6 +18,7 @@ import { getTrail } from './get-trail.ts';
 import { getTrailEvidence } from './get-trail-evidence.ts';
 import { getTrailStatus } from './get-trail-status.ts';
 import { listTrails } from './list-trails.ts';
+import { readDelivery } from './read-delivery.ts';
 import { type LostObject, scrubBucket } from './scrub-bucket.ts';
 import { startLogging } from './start-logging.ts';
 import { stopLogging } from './stop-logging.ts';
@@ -76,7 +77,7 @@ export async function createTrails(deps: TrailDeps): Promise<Trails> {
     findGone: (signal, tell) =>
       lookAtEach(crew, signal, tell, async (id) => {
         const trail = await deps.catalog.get<Trail>(trailKey(id));
-        const gone = trail && (await findGone(deps, trail.value));
+        const gone = trail && (await findGone(deps, trail.value, await readDelivery(deps.catalog, trail.value)));
         if (gone !== undefined) tell(gone);
       }),
     followers: () => crew.followers(),

@@ -5,12 +5,10 @@
  * at every object (`scrub-bucket.ts`). A foreign bucket is not asked: what it does not answer holds up nobody here.
  */
 import type { BucketName, EpochMs, ObjectKey } from '../event/types.ts';
-import type { Catalog } from '../store/catalog.ts';
 import type { Objects } from '../store/objects.ts';
 import { receiptKey } from './make-receipt.ts';
-import { newestPlaced } from './receipt-places.ts';
+import { type Delivery, newestPut } from './read-delivery.ts';
 import { followerName, type Trail } from './trail.ts';
-import { type PendingStep, pendingKey, stateKey, type TrailState } from './trail-state.ts';
 
 /** What is not where the trail put it. */
 export interface GoneEvidence {
@@ -26,22 +24,22 @@ export interface GoneEvidence {
 }
 
 export interface FindGoneDeps {
-  readonly catalog: Pick<Catalog, 'get'>;
   readonly objects: Pick<Objects, 'getBucket' | 'head'>;
   /** Names of the buckets that lie at another S3. */
   readonly foreignBuckets?: ReadonlySet<BucketName>;
 }
 
 /** @returns `undefined` when both are there, nothing was put yet, the trail was moved since, or the store does not say. */
-export async function findGone({ catalog, objects, foreignBuckets }: FindGoneDeps, trail: Trail): Promise<GoneEvidence | undefined> {
-  // In this order: a receipt that is made between the two reads does not show as put.
-  const state = (await catalog.get<TrailState>(stateKey(trail)))?.value;
-  const pending = (await catalog.get<PendingStep>(pendingKey(trail)))?.value;
-  if (state === undefined) return undefined;
-  const { spans, number: last, createdAtMs } = state.receipts;
-  const newest = newestPlaced(spans, pending?.number === last ? last - 1 : last);
-  if (newest === undefined || newest.number < 1 || foreignBuckets?.has(newest.target.bucket)) return undefined;
+export async function findGone(
+  { objects, foreignBuckets }: FindGoneDeps,
+  trail: Trail,
+  delivery: Delivery,
+): Promise<GoneEvidence | undefined> {
+  const newest = newestPut(delivery);
+  if (delivery.state === undefined || newest === undefined || newest.number < 1 || foreignBuckets?.has(newest.target.bucket))
+    return undefined;
   const { number, target } = newest;
+  const { createdAtMs: thereAtMs } = delivery.state.receipts;
   if (target.bucket !== trail.s3BucketName || target.prefix !== (trail.s3KeyPrefix ?? null)) return undefined;
   const key = receiptKey(trail, target, number);
   const gone = (outcome: GoneEvidence['outcome']): GoneEvidence => ({
@@ -50,7 +48,7 @@ export async function findGone({ catalog, objects, foreignBuckets }: FindGoneDep
     bucket: target.bucket,
     key,
     number,
-    thereAtMs: createdAtMs,
+    thereAtMs,
   });
   try {
     if ((await objects.getBucket(target.bucket)) === undefined) return gone('bucket-gone');

@@ -8,10 +8,10 @@ import { formatEventTime } from '../event/times.ts';
 import type { OperationDeps } from './change-trail.ts';
 import { type FindGoneDeps, findGone } from './find-gone.ts';
 import { findTrail, listAllTrails, listTrails } from './find-trail.ts';
-import { newestPlaced, placesUpTo } from './receipt-places.ts';
+import { newestPut, readDelivery } from './read-delivery.ts';
+import { placesUpTo } from './receipt-places.ts';
 import { type LostObjectOutput, lostObjectOutput, readLosses } from './record-loss.ts';
 import { evidenceFolder, type Trail, trailArn } from './trail.ts';
-import { type PendingStep, pendingKey, stateKey, type TrailState } from './trail-state.ts';
 
 /** One trail's evidence. */
 export interface TrailEvidenceOutput {
@@ -67,13 +67,13 @@ export function getTrailEvidence(
 }
 
 async function evidenceOf(deps: EvidenceDeps, trail: Trail): Promise<TrailEvidenceOutput> {
-  // In this order: a receipt that is made between the two reads does not show as put.
-  const receipts = (await deps.catalog.get<TrailState>(stateKey(trail)))?.value.receipts ?? { number: 0, sha256: null, spans: [] };
-  const pending = (await deps.catalog.get<PendingStep>(pendingKey(trail)))?.value;
+  const delivery = await readDelivery(deps.catalog, trail);
+  const { state, pending } = delivery;
+  const receipts = state?.receipts ?? { number: 0, sha256: null, spans: [] };
   const losses = await readLosses(deps.catalog, trail);
-  const gone = await findGone(deps, trail);
+  const gone = await findGone(deps, trail, delivery);
   const isPending = pending !== undefined && pending.number === receipts.number;
-  const newest = newestPlaced(receipts.spans, isPending ? receipts.number - 1 : receipts.number);
+  const newest = newestPut(delivery);
   const [bucket, prefix] =
     newest === undefined ? [trail.s3BucketName, trail.s3KeyPrefix] : [newest.target.bucket, newest.target.prefix ?? undefined];
   return {

@@ -17,13 +17,14 @@ import { toHex } from '../tlog/text.ts';
 import { receiptKey } from './make-receipt.ts';
 import { OpenLosses } from './open-losses.ts';
 import { DeliveryFailed, GZIP_JSON, type PutDeps, putObject, RECEIPT_TEXT, untilAnswered } from './put-object.ts';
+import { readDelivery } from './read-delivery.ts';
 import { isSameTarget, newestPlaced, placeOfReceipt } from './receipt-places.ts';
 import { recordLoss, type TrailLoss } from './record-loss.ts';
 import { requireAccess } from './require-access.ts';
 import { selectEvent } from './select-event.ts';
 import { followerName, type TrailId, trailArn } from './trail.ts';
 import { TRAIL_SETTINGS, type TrailDeps } from './trail-deps.ts';
-import { type PendingStep, pendingKey, stateKey, type TrailState, type TrailTarget } from './trail-state.ts';
+import type { TrailTarget } from './trail-state.ts';
 
 /** Passes come twice a day: each object is looked at within a day after it was put. */
 const WINDOW_MS = 24 * 3_600_000;
@@ -47,8 +48,7 @@ type ScrubDeps = Pick<TrailDeps, 'catalog' | 'journal' | 'objects' | 'clock' | '
  * @throws JournalDamaged, JournalFull
  */
 export async function scrubBucket(deps: ScrubDeps, trail: TrailId, signal: AbortSignal, tell: (lost: LostObject) => void): Promise<void> {
-  const state = (await deps.catalog.get<TrailState>(stateKey(trail)))?.value;
-  const pending = (await deps.catalog.get<PendingStep>(pendingKey(trail)))?.value;
+  const { state, pending } = await readDelivery(deps.catalog, trail);
   if (state === undefined || state.phase === 'deleted') return;
   // Where the newest receipts are. A trail that was moved since has none at its new place yet, and its old one is let be.
   const { spans } = state.receipts;
