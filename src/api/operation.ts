@@ -8,6 +8,7 @@
  * Relies on nothing: protocols live in `http/`, storage behind the interfaces in `store/`.
  */
 import type { AccountId, EpochMs, EventResource, JsonObject, Region } from '../event/types.ts';
+import type { AccessRequest } from './access.ts';
 
 /** Who calls. Full identities (users, roles, sessions) follow with IAM; today every key is its account's root. */
 export interface Principal {
@@ -64,6 +65,11 @@ export interface Operation<Input = never, Output = unknown> {
    * call of a stock client is let through for `REPEATS_MS` after its first use, so that a lost answer can be asked for again.
    */
   readonly refusesReplay?: { readonly afterMs: number };
+  /**
+   * What the caller must be allowed; asked before `decide`. Absent: the action of the operation's name on `*`.
+   * @throws ApiError when the input cannot be read: a malformed name is refused as such, and not as forbidden.
+   */
+  readonly access?: (call: Call, input: Input) => readonly AccessRequest[] | Promise<readonly AccessRequest[]>;
   /** Decides the call. @throws ApiError with the service's code. */
   readonly decide: (call: Call, input: Input) => Promise<Decision<Output>>;
 }

@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HttpRig, OTHER_KEY, RIG_ACCOUNT, RIG_KEY, RIG_REGION, type SendOptions } from '../../test/support/http-rig.ts';
 import { type RigState, rigServices } from '../../test/support/rig-services.ts';
+import type { AccessRequest } from '../api/access.ts';
 import { ApiError } from '../api/api-error.ts';
 import type { StreamRequest } from './ports.ts';
 import { encodeSignedChunk, signRequest } from './sign-request.ts';
@@ -12,17 +13,28 @@ import { encodeSignedChunk, signRequest } from './sign-request.ts';
 let rig: HttpRig;
 let state: RigState;
 let handleStream: (request: StreamRequest) => Promise<void>;
+/** Actions that are refused. */
+let forbidden: Set<string>;
+let asked: AccessRequest[];
 
 beforeEach(async () => {
   state = { trails: [] };
+  forbidden = new Set();
+  asked = [];
   handleStream = async ({ body, answer, query }) => {
     answer.start(200, { 'content-type': 'text/plain' });
     for await (const piece of body) await answer.write(piece);
     await answer.write(` ${query.get('source') ?? ''}`);
   };
   rig = await HttpRig.start({
+    authorize: async (_call, requests) => {
+      asked.push(...requests);
+      const refused = requests.find(({ action }) => forbidden.has(action));
+      if (refused !== undefined)
+        throw new ApiError('AccessDeniedException', `not authorized to perform: ${refused.action}`, { status: 403 });
+    },
     services: rigServices(state),
-    streams: [['POST /v1/events', { bodyBytesMax: 100_000, handle: (request) => handleStream(request) }]],
+    streams: [['POST /v1/events', { eventName: 'SubmitEvents', bodyBytesMax: 100_000, handle: (request) => handleStream(request) }]],
     pages: new Map([['/healthz', async () => ({ status: 200, contentType: 'text/plain', body: 'ok' })]]),
     limits: { controlBodyBytes: 10_000, bufferedBytes: 200_000 },
   });
@@ -110,6 +122,56 @@ describe('the order of a call', () => {
       },
     ]);
     expect(JSON.stringify(rig.records)).not.toContain('canary');
+  });
+});
+
+describe('the choke point', () => {
+  const create = () => json('CreateTrail', '{"Name":"trail-one","S3BucketName":"bucket-one"}');
+
+  test('is asked for the action of each call', async () => {
+    await create();
+    await rig.send('POST', '/v1/CreateAccessKey', { service: 'snowtrail', body: '{}' });
+    await rig.send('GET', '/?Action=GetCallerIdentity&Version=2011-06-15', { service: 'sts' });
+    await rig.send('POST', '/v1/events', { service: 'snowtrail', body: 'x' });
+    expect(asked.map(({ action, resource }) => [action, resource])).toEqual([
+      ['cloudtrail:CreateTrail', '*'],
+      ['snowtrail:CreateAccessKey', '*'],
+      ['sts:GetCallerIdentity', '*'],
+      ['snowtrail:SubmitEvents', '*'],
+    ]);
+  });
+
+  test('a call that is not allowed is recorded with the reason, and changes nothing', async () => {
+    forbidden.add('cloudtrail:CreateTrail');
+    const { status, text } = await create();
+    expect([status, typeOf(text)]).toEqual([403, 'AccessDeniedException']);
+    expect(state.trails).toEqual([]);
+    expect(rig.records).toMatchObject([
+      {
+        eventName: 'CreateTrail',
+        requestParameters: { name: 'trail-one' },
+        error: { code: 'AccessDeniedException', message: 'not authorized to perform: cloudtrail:CreateTrail' },
+      },
+    ]);
+  });
+
+  test('malformed input is refused before it, what is not built after it', async () => {
+    forbidden.add('cloudtrail:StartQuery').add('cloudtrail:CreateTrail');
+    const codes = [];
+    for (const [name, body] of [
+      ['CreateTrail', '{"Name":7}'],
+      ['StartQuery', '{"QueryStatement":7}'],
+      ['StartQuery', '{"QueryStatement":"select 1"}'],
+      ['ListQueries', '{"EventDataStore":"EXAMPLE-f852-4e8f-8bd1-bcf6cEXAMPLE"}'],
+    ] as const)
+      codes.push(typeOf((await json(name, body)).text));
+    expect(codes).toEqual(['SerializationException', 'SerializationException', 'AccessDeniedException', 'UnsupportedOperationException']);
+  });
+
+  test('a stream that is not allowed is refused before its first event, and recorded', async () => {
+    forbidden.add('snowtrail:SubmitEvents');
+    const { status } = await rig.send('POST', '/v1/events', { service: 'snowtrail', body: 'x' });
+    expect([status, rig.names()]).toEqual([403, ['SubmitEvents:AccessDeniedException']]);
   });
 });
 

@@ -14,7 +14,7 @@ import type { Region } from '../event/types.ts';
 import { isRegion } from '../event/values.ts';
 import { parseQuery, type RawHeader, type RequestParts, sha256Hex } from './canonical-request.ts';
 import { decodeChunkedBody, decodedLengthOf } from './chunked-body.ts';
-import { familyOf, nameOperation, runOperation } from './dispatch.ts';
+import { actionOf, familyOf, nameOperation, runOperation } from './dispatch.ts';
 import { ByteBudget } from './limits.ts';
 import type { HttpPorts, Service, StreamRoute } from './ports.ts';
 import { type Authorization, claimsSignature, readAuthorization } from './read-authorization.ts';
@@ -29,7 +29,7 @@ import {
   streamBody,
 } from './read-body.ts';
 import { type AnswerContext, encodeError, idHeaders, newHostId, publicError, sendWhole } from './respond.ts';
-import type { Recording } from './run-call.ts';
+import { type Recording, recordRefusal } from './run-call.ts';
 import { handleS3 } from './s3/handle-s3.ts';
 import { MultipartUploads } from './s3/multipart-uploads.ts';
 import { type Family, SignatureRefusal, signatureError } from './signature-refusal.ts';
@@ -247,6 +247,7 @@ class Exchange {
 
   async #handOver(route: StreamRoute, call: Call, body: AsyncIterable<Uint8Array>): Promise<void> {
     const { request, response, limits } = this.#source;
+    await this.#authorizeStream(route, call);
     const query = new Map(readParameters(this.#parts.query));
     const answer = {
       start: (status: number, headers: Readonly<Record<string, string>>) => {
@@ -257,6 +258,19 @@ class Exchange {
     };
     await route.handle({ call, query, headers: request.headers, body, answer });
     response.end();
+  }
+
+  /** What is let through records itself (see `StreamRoute.handle`); what is not is recorded here. */
+  async #authorizeStream({ eventName }: StreamRoute, call: Call): Promise<void> {
+    const eventSource = 'snowtrail.amazonaws.com';
+    try {
+      await this.#ports.authorize(call, [{ action: actionOf(eventSource, eventName), resource: '*' }]);
+    } catch (error) {
+      const { code, message } = publicError(error, this.#context.family);
+      const what = { eventSource, eventName, isReadOnly: false, category: 'Management' as const };
+      await recordRefusal(this.#ports, { call, ...what, requestParameters: null, responseElements: null, error: { code, message } });
+      throw error;
+    }
   }
 
   async #runS3(authorization: Authorization): Promise<void> {
@@ -324,7 +338,8 @@ class Exchange {
   }
 
   #recording(): Recording {
-    return { recordCall: this.#ports.recordCall, report: this.#ports.report };
+    const { authorize, recordCall, report } = this.#ports;
+    return { authorize, recordCall, report };
   }
 
   #contextOf(family: Family): AnswerContext {

@@ -5,10 +5,11 @@
  * operation of the service's model that is not built yet is refused by its name, after its input was checked; an
  * unknown one is unknown.
  */
+import type { AccessRequest } from '../api/access.ts';
 import { ApiError } from '../api/api-error.ts';
 import type { CallRecord } from '../api/call-record.ts';
 import { toRequestParameters, toResponseElements } from '../api/lower-camel.ts';
-import type { Call, Decision } from '../api/operation.ts';
+import type { Call, Decision, Operation } from '../api/operation.ts';
 import type { Json, JsonObject } from '../event/types.ts';
 import { parseQuery, type RequestParts } from './canonical-request.ts';
 import type { Service } from './ports.ts';
@@ -138,6 +139,7 @@ export async function runOperation(
       const json = named.readInput(sent.body);
       const input = (service.decodeInput?.(name, json) ?? json) as object;
       requestParameters = redact(toRequestParameters(name, input));
+      await recording.authorize(call, await accessOf(service, call, { name, operation, input }));
       if (operation === undefined) throw unsupported(name);
       if (operation.refusesReplay !== undefined) {
         use = sent.signed.use(operation.refusesReplay.afterMs);
@@ -170,6 +172,21 @@ export async function runOperation(
     if (use === 'first') sent.signed.giveBack();
     throw error;
   });
+}
+
+/** What the call must be allowed. An operation that is not built yet is asked for by its name. */
+function accessOf(
+  { eventSource }: Service,
+  call: Call,
+  { name, operation, input }: { readonly name: string; readonly operation: Operation | undefined; readonly input: object },
+): Promise<readonly AccessRequest[]> | readonly AccessRequest[] {
+  if (operation?.access !== undefined) return operation.access(call, input as never);
+  return [{ action: actionOf(eventSource, name), resource: '*' }];
+}
+
+/** `cloudtrail:StopLogging` of `cloudtrail.amazonaws.com`. */
+export function actionOf(eventSource: string, name: string): string {
+  return `${eventSource.slice(0, eventSource.indexOf('.'))}:${name}`;
 }
 
 function replayed(name: string): ApiError {

@@ -1,6 +1,7 @@
 /**
  * What the HTTP side needs from the rest; `server/` fills it in.
  */
+import type { Authorize } from '../api/access.ts';
 import type { RecordCall } from '../api/call-record.ts';
 import type { FindCredentials } from '../api/credentials.ts';
 import type { Call, OperationTable } from '../api/operation.ts';
@@ -54,6 +55,8 @@ export interface StreamRequest {
 export interface StreamRoute {
   /** Most bytes of the body, before and after decompression. */
   readonly bodyBytesMax: number;
+  /** The name that a refused call is recorded under, which is its action's, too: such as `SubmitEvents`. */
+  readonly eventName: string;
   /** Records the call itself in what it appends. Resolves when the answer is complete. @throws ApiError before `start`. */
   readonly handle: (request: StreamRequest) => Promise<void>;
 }
@@ -94,6 +97,8 @@ export type HttpProblem =
 
 export interface HttpPorts {
   readonly findCredentials: FindCredentials;
+  /** The choke point: every call of every service passes it. */
+  readonly authorize: Authorize;
   readonly recordCall: RecordCall;
   readonly clock: Clock;
   readonly chance: Chance;

@@ -19,8 +19,8 @@ export interface Decided<Answer> {
   readonly discard?: () => Promise<void>;
 }
 
-/** Who records, and where to say that it went wrong. */
-export type Recording = Pick<HttpPorts, 'recordCall' | 'report'>;
+/** Who decides whether a call is allowed, who records it, and where to say that it went wrong. */
+export type Recording = Pick<HttpPorts, 'authorize' | 'recordCall' | 'report'>;
 
 /**
  * @param decide Checks the call; throws `ApiError` when it is refused.
@@ -28,17 +28,13 @@ export type Recording = Pick<HttpPorts, 'recordCall' | 'report'>;
  * @throws ApiError of the refusal, after it was recorded.
  */
 export async function runCall<Answer>(
-  { recordCall, report }: Recording,
+  recording: Recording,
   decide: () => Promise<Decided<Answer>>,
   recordOfRefusal: (error: unknown) => CallRecord,
 ): Promise<Answer> {
+  const { recordCall, report } = recording;
   const refuse = async (error: unknown): Promise<never> => {
-    const record = recordOfRefusal(error);
-    try {
-      await recordCall(record);
-    } catch (failure) {
-      report({ kind: 'refusal-not-recorded', requestId: record.call.requestId, eventName: record.eventName, error: failure });
-    }
+    await recordRefusal(recording, recordOfRefusal(error));
     throw error;
   };
 
@@ -68,5 +64,14 @@ export async function runCall<Answer>(
   } catch (error) {
     await discard?.();
     return refuse(error);
+  }
+}
+
+/** Records a call that was refused. A record that cannot be made durable is reported: the call is refused all the same. */
+export async function recordRefusal({ recordCall, report }: Omit<Recording, 'authorize'>, record: CallRecord): Promise<void> {
+  try {
+    await recordCall(record);
+  } catch (error) {
+    report({ kind: 'refusal-not-recorded', requestId: record.call.requestId, eventName: record.eventName, error });
   }
 }

@@ -280,7 +280,7 @@ describe('the end of a server', () => {
     };
     const rig = await start({
       services: SNOWTRAIL,
-      streams: [['POST /v1/events', { bodyBytesMax: 100, handle }]],
+      streams: [['POST /v1/events', { eventName: 'SubmitEvents', bodyBytesMax: 100, handle }]],
     });
     const idle = await open(rig);
     const underWay = rig.send('POST', '/v1/events', { service: 'snowtrail', body: 'x' });
@@ -303,7 +303,10 @@ describe('the end of a server', () => {
       begun();
       return new Promise(() => undefined);
     };
-    const rig = await start({ services: SNOWTRAIL, streams: [['POST /v1/events', { bodyBytesMax: 100, handle }]] });
+    const rig = await start({
+      services: SNOWTRAIL,
+      streams: [['POST /v1/events', { eventName: 'SubmitEvents', bodyBytesMax: 100, handle }]],
+    });
     const underWay = rig.send('POST', '/v1/events', { service: 'snowtrail', body: 'x' });
     const cut = expect(underWay).rejects.toThrow();
     await started;

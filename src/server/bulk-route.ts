@@ -8,6 +8,7 @@ import { JournalFull, JournalReadOnly } from '../store/journal.ts';
 
 export function bulkRoute(intake: Parameters<typeof acceptBulk>[0]): StreamRoute {
   return {
+    eventName: 'SubmitEvents',
     bodyBytesMax: 64 * 1024 * 1024,
     handle: async ({ call, query, body, answer }) => {
       const lines = acceptBulk(intake, call, body, bulkOptions(query, call));

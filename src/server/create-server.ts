@@ -6,6 +6,7 @@
  */
 
 import { Accounts, type KeepKey, type NewAccessKey } from '../access/accounts.ts';
+import { authorizeRoot } from '../access/authorize.ts';
 import { accessOperations } from '../access/operations.ts';
 import type { RecordCall } from '../api/call-record.ts';
 import { operationNames } from '../api/model.ts';
@@ -275,10 +276,11 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     ['snowtrail', snowtrail],
   ]);
   const report = (problem: HttpProblem) => reportHttp(log, problem);
-  const intake = { ...intakeStores, accounts: createIntakeAccounts(accounts, snowtrail, { recordCall, report }) };
+  const intake = { ...intakeStores, accounts: createIntakeAccounts(accounts, snowtrail, { authorize: authorizeRoot, recordCall, report }) };
 
   const ports: HttpPorts = {
     findCredentials: accounts.findCredentials,
+    authorize: authorizeRoot,
     recordCall,
     clock,
     chance,

@@ -9,7 +9,7 @@ import { changeTrail, type OperationDeps, trailResources } from './change-trail.
 import { putProbe, requireBucketName, requirePrefix, requireWritableBucket } from './check-bucket.ts';
 import { requireFreeName, requireGlobalEvents, requirePlace } from './check-trail.ts';
 import { listTrails } from './find-trail.ts';
-import { settingsOutput, type Trail, type TrailSettingsOutput } from './trail.ts';
+import { settingsOutput, type Trail, type TrailSettingsOutput, trailArn } from './trail.ts';
 import { requireTrailName } from './trail-name.ts';
 import { stateKey, type TrailState } from './trail-state.ts';
 import { refuseUnsupportedMembers, type UnsupportedMembers } from './unsupported-members.ts';
@@ -28,6 +28,11 @@ export function createTrail(deps: OperationDeps): Operation<CreateTrailInput, Tr
   return {
     name: 'CreateTrail',
     isReadOnly: false,
+    access: (call, input) => {
+      const name = input.Name ?? '';
+      requireTrailName(name);
+      return [{ action: 'cloudtrail:CreateTrail', resource: trailArn({ account: call.account, homeRegion: call.region, name }) }];
+    },
     decide: async (call, input) => {
       requireTrailName(input.Name ?? '');
       refuseUnsupportedMembers(input);

@@ -12,6 +12,7 @@ import { newestPut, readDelivery } from './read-delivery.ts';
 import { placesUpTo } from './receipt-places.ts';
 import { type LostObjectOutput, lostObjectOutput, readLosses } from './record-loss.ts';
 import { evidenceFolder, type Trail, trailArn } from './trail.ts';
+import { trailAccess } from './trail-access.ts';
 
 /** One trail's evidence. */
 export interface TrailEvidenceOutput {
@@ -57,6 +58,10 @@ export function getTrailEvidence(
   return {
     name: 'GetTrailEvidence',
     isReadOnly: true,
+    access: (call, { TrailARN }) =>
+      TrailARN === undefined
+        ? [{ action: 'snowtrail:GetTrailEvidence', resource: '*' }]
+        : trailAccess(deps.catalog, call, { action: 'snowtrail:GetTrailEvidence', nameOrArn: TrailARN }),
     decide: async (call, input) => {
       const list = () =>
         input.AllAccounts === true && call.principal.isAdministrator ? listAllTrails(deps.catalog) : listTrails(deps.catalog, call.account);

@@ -10,6 +10,7 @@ import { formatEventTime } from '../event/times.ts';
 import type { EpochMs } from '../event/types.ts';
 import type { OperationDeps } from './change-trail.ts';
 import { findTrail } from './find-trail.ts';
+import { trailAccess } from './trail-access.ts';
 import { stateKey, type TrailState } from './trail-state.ts';
 
 interface GetTrailStatusOutput {
@@ -32,6 +33,7 @@ export function getTrailStatus(deps: Pick<OperationDeps, 'catalog'>): Operation<
   return {
     name: 'GetTrailStatus',
     isReadOnly: true,
+    access: (call, input) => trailAccess(deps.catalog, call, { action: 'cloudtrail:GetTrailStatus', nameOrArn: input.Name }),
     decide: async (call, input) => {
       const { value: trail } = await findTrail(deps.catalog, call, input.Name ?? '');
       const state = await deps.catalog.get<TrailState>(stateKey(trail));

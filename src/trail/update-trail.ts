@@ -12,6 +12,7 @@ import { requireFreeName, requireGlobalEvents, requirePlace } from './check-trai
 import type { CreateTrailInput } from './create-trail.ts';
 import { findTrailAtHome, listTrails } from './find-trail.ts';
 import { settingsOutput, type Trail, type TrailSettingsOutput, trailArn } from './trail.ts';
+import { trailAccess } from './trail-access.ts';
 import { stateKey, type TrailState } from './trail-state.ts';
 import { refuseUnsupportedMembers } from './unsupported-members.ts';
 
@@ -19,6 +20,7 @@ export function updateTrail(deps: OperationDeps): Operation<CreateTrailInput, Tr
   return {
     name: 'UpdateTrail',
     isReadOnly: false,
+    access: (call, input) => trailAccess(deps.catalog, call, { action: 'cloudtrail:UpdateTrail', nameOrArn: input.Name }),
     refusesReplay: { afterMs: REPEATS_MS },
     decide: async (call, input) => {
       const before = await findTrailAtHome(deps.catalog, call, input.Name ?? '');

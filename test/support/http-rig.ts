@@ -3,6 +3,7 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
+import type { Authorize } from '../../src/api/access.ts';
 import type { CallRecord } from '../../src/api/call-record.ts';
 import type { Credentials } from '../../src/api/credentials.ts';
 import type { Operation, OperationTable } from '../../src/api/operation.ts';
@@ -71,6 +72,8 @@ export interface RigOptions {
   readonly pages?: HttpPorts['pages'];
   readonly limits?: Partial<HttpLimits>;
   readonly objects?: Objects;
+  /** Absent: everything is allowed. */
+  readonly authorize?: Authorize;
 }
 
 /** A running server; close it at the end of the test. */
@@ -99,6 +102,7 @@ export class HttpRig {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
     const ports: HttpPorts = {
       findCredentials: async (id) => known.get(id),
+      authorize: options.authorize ?? (async () => {}),
       recordCall: async (record) => {
         if (rig.isRecordingBroken) throw new Error('the disk reserve is reached');
         rig.records.push(record);

@@ -62,6 +62,7 @@ export class IntakeRig {
   /** The accounts as submissions have them. @param recorder Takes the place of the rig's own stores. */
   intakeAccounts(accounts = this.accounts, recorder = this.recorder): IntakeAccounts {
     return createIntakeAccounts(accounts, this.snowtrail(accounts), {
+      authorize: async () => {},
       recordCall: createCallRecorder(recorder),
       report: (problem) => this.problems.push(problem),
     });

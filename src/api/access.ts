@@ -1,0 +1,34 @@
+/**
+ * What a call needs to be allowed, and the one place that is asked.
+ *
+ * `http/` asks once for each call, after its input was read and before its operation decides anything; what is refused
+ * there has changed nothing and looked nothing up for the caller.
+ * Source: IAM User Guide, "Policy evaluation logic"; cloudtrail.md §14.
+ */
+import type { AccountId } from '../event/types.ts';
+import type { Call } from './operation.ts';
+
+/** One action on one resource. A call with several requests needs all of them. */
+export interface AccessRequest {
+  /** IAM action, such as `cloudtrail:StopLogging`. */
+  readonly action: string;
+  /** ARN, or `*` where the action knows no resource. It may name what does not exist: the answer is the same. */
+  readonly resource: string;
+  /**
+   * The account that owns the resource, where another account's may be reached. Absent: the caller's; what belongs to others is
+   * then out of reach whatever policies say, for operations look everything up under the caller's account.
+   */
+  readonly owner?: AccountId;
+  /** The policy on the resource itself, as JSON; absent where it has none. */
+  readonly resourcePolicy?: string;
+  /** Nothing but the resource's own policy opens it, such as a KMS key or a role that is to be assumed. */
+  readonly isPolicyRequired?: boolean;
+  /** Condition keys beside those of every call, in lower case, such as `aws:requesttag/team`. */
+  readonly context?: ReadonlyMap<string, readonly string[]>;
+}
+
+/**
+ * Lets a call through.
+ * @throws ApiError `AccessDeniedException` (or `AccessDenied`, where the protocol says so) when one of the requests is not allowed.
+ */
+export type Authorize = (call: Call, requests: readonly AccessRequest[]) => Promise<void>;
