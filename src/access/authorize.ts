@@ -4,8 +4,9 @@
  * Every key belongs to the root of its account today: it may do everything there, and nothing elsewhere.
  * Source: IAM User Guide, "AWS account root user".
  */
-import type { Authorize } from '../api/access.ts';
+
 import { ApiError } from '../api/api-error.ts';
+import type { Authorize } from '../api/operation.ts';
 
 /** @throws ApiError AccessDeniedException */
 export const authorizeRoot: Authorize = async (call, requests) => {

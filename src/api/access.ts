@@ -1,12 +1,11 @@
 /**
- * What a call needs to be allowed, and the one place that is asked.
+ * What a call needs to be allowed.
  *
- * `http/` asks once for each call, after its input was read and before its operation decides anything; what is refused
+ * `http/` asks (`Authorize` in `operation.ts`) once for each call, after its input was read and before its operation decides anything; what is refused
  * there has changed nothing and looked nothing up for the caller.
  * Source: IAM User Guide, "Policy evaluation logic"; cloudtrail.md §14.
  */
 import type { AccountId } from '../event/types.ts';
-import type { Call } from './operation.ts';
 
 /** One action on one resource. A call with several requests needs all of them. */
 export interface AccessRequest {
@@ -26,9 +25,3 @@ export interface AccessRequest {
   /** Condition keys beside those of every call, in lower case, such as `aws:requesttag/team`. */
   readonly context?: ReadonlyMap<string, readonly string[]>;
 }
-
-/**
- * Lets a call through.
- * @throws ApiError `AccessDeniedException` (or `AccessDenied`, where the protocol says so) when one of the requests is not allowed.
- */
-export type Authorize = (call: Call, requests: readonly AccessRequest[]) => Promise<void>;

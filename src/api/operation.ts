@@ -36,6 +36,12 @@ export interface Call {
   readonly receivedAtMs: EpochMs;
 }
 
+/**
+ * Lets a call through.
+ * @throws ApiError `AccessDeniedException` (or `AccessDenied`, where the protocol says so) when one of the requests is not allowed.
+ */
+export type Authorize = (call: Call, requests: readonly AccessRequest[]) => Promise<void>;
+
 /** What an operation decided. */
 export interface Decision<Output> {
   /** The answer, in the shape of the service's model. */

@@ -1,10 +1,10 @@
 /**
  * What the HTTP side needs from the rest; `server/` fills it in.
  */
-import type { Authorize } from '../api/access.ts';
+
 import type { RecordCall } from '../api/call-record.ts';
 import type { FindCredentials } from '../api/credentials.ts';
-import type { Call, OperationTable } from '../api/operation.ts';
+import type { Authorize, Call, OperationTable } from '../api/operation.ts';
 import type { EpochMs, Json } from '../event/types.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import type { Objects } from '../store/objects.ts';

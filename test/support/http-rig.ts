@@ -3,10 +3,9 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
-import type { Authorize } from '../../src/api/access.ts';
 import type { CallRecord } from '../../src/api/call-record.ts';
 import type { Credentials } from '../../src/api/credentials.ts';
-import type { Operation, OperationTable } from '../../src/api/operation.ts';
+import type { Authorize, Operation, OperationTable } from '../../src/api/operation.ts';
 import type { AccountId } from '../../src/event/types.ts';
 import { createHandler } from '../../src/http/create-handler.ts';
 import { DEFAULT_LIMITS, type HttpLimits } from '../../src/http/limits.ts';
