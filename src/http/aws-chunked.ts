@@ -10,7 +10,7 @@
 import { createHash } from 'node:crypto';
 import { ApiError } from '../api/api-error.ts';
 import { EMPTY_SHA256 } from './canonical-request.ts';
-import type { ChunkChain } from './chunk-chain.ts';
+import type { VerifyChunks } from './chunk-chain.ts';
 import type { ByteBudget } from './limits.ts';
 import { NoRoomForBody } from './read-body.ts';
 import { SignatureRefusal } from './signature-refusal.ts';
@@ -23,7 +23,7 @@ const TRAILER_BYTES_MAX = 4_096;
 
 export interface ChunkedOptions {
   /** Verifies each chunk; absent for unsigned chunks. */
-  readonly chain?: ChunkChain;
+  readonly chain?: VerifyChunks;
   readonly hasTrailer: boolean;
   /** `x-amz-decoded-content-length`. */
   readonly decodedLength: number;
@@ -78,7 +78,7 @@ async function holdChunk(
     signature,
     chain,
     budget,
-  }: { readonly size: number; readonly signature: string; readonly chain: ChunkChain; readonly budget: ByteBudget },
+  }: { readonly size: number; readonly signature: string; readonly chain: VerifyChunks; readonly budget: ByteBudget },
 ): Promise<readonly Uint8Array[]> {
   if (!budget.reserve(size)) throw new NoRoomForBody();
   try {

@@ -7,6 +7,9 @@ import { timingSafeEqual } from 'node:crypto';
 import { EMPTY_SHA256, type Scope, scopeText, sha256Hex } from './canonical-request.ts';
 import { hmac } from './signing-keys.ts';
 
+/** Says whether chunks and trailer were signed in their places. */
+export type VerifyChunks = Pick<ChunkChain, 'verifyChunk' | 'verifyTrailer'>;
+
 export class ChunkChain {
   readonly #key: Uint8Array;
   readonly #head: string;

@@ -6,20 +6,26 @@
 import type { IncomingMessage } from 'node:http';
 import { ApiError } from '../api/api-error.ts';
 import { decodeAwsChunked } from './aws-chunked.ts';
-import { ChunkChain } from './chunk-chain.ts';
+import { ChunkChain, type VerifyChunks } from './chunk-chain.ts';
 import type { Authorization } from './read-authorization.ts';
 import { type BodySource, streamBody } from './read-body.ts';
 import type { PayloadClaim } from './verify-signature.ts';
 
+/** Of a server without authentication. */
+const TRUSTED_CHAIN: VerifyChunks = { verifyChunk: () => true, verifyTrailer: () => true };
+
 /**
- * @param signed.signingKey Of the request's own signature, which is right.
+ * @param signed.signingKey Of the request's own signature, which is right; `trusted` where signatures are not looked at.
  * @param trailers Gets the trailers, by lower-case name, once the body was read to its end.
  * @throws ApiError EntityTooLarge when the body says that it is longer than `bytesMax`.
  */
 export function decodeChunkedBody(
   source: BodySource,
   { amzDate, scope, signature }: Authorization,
-  signed: { readonly claim: Extract<PayloadClaim, { kind: 'signed-chunks' | 'unsigned-chunks' }>; readonly signingKey: Uint8Array },
+  signed: {
+    readonly claim: Extract<PayloadClaim, { kind: 'signed-chunks' | 'unsigned-chunks' }>;
+    readonly signingKey: Uint8Array | 'trusted';
+  },
   bytesMax: number,
   trailers: Map<string, string>,
 ): AsyncIterable<Uint8Array> {
@@ -29,7 +35,9 @@ export function decodeChunkedBody(
     throw new ApiError('EntityTooLarge', 'Your proposed upload exceeds the maximum allowed size', {
       status: scope.service === 's3' ? 400 : 413,
     });
-  const chain = claim.kind === 'signed-chunks' ? new ChunkChain({ signingKey, amzDate, scope, seedSignature: signature }) : undefined;
+  const signedChain = () =>
+    signingKey === 'trusted' ? TRUSTED_CHAIN : new ChunkChain({ signingKey, amzDate, scope, seedSignature: signature });
+  const chain = claim.kind === 'signed-chunks' ? signedChain() : undefined;
   const announced = headerOf(source.request, 'x-amz-trailer');
   const trailerNames = announced
     .split(',')

@@ -9,7 +9,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ApiError } from '../api/api-error.ts';
-import type { Call } from '../api/operation.ts';
+import type { Call, Principal } from '../api/operation.ts';
 import type { Region } from '../event/types.ts';
 import { isRegion } from '../event/values.ts';
 import { parseQuery, type RawHeader, type RequestParts, sha256Hex } from './canonical-request.ts';
@@ -34,17 +34,9 @@ import { handleS3 } from './s3/handle-s3.ts';
 import { MultipartUploads } from './s3/multipart-uploads.ts';
 import { type Family, SignatureRefusal, signatureError } from './signature-refusal.ts';
 import { SigningKeys } from './signing-keys.ts';
+import { assumeAuthorization, refuseBrowsers } from './trusted-caller.ts';
 import { UsedSignatures } from './used-signatures.ts';
-import {
-  checkTime,
-  hashOf,
-  type PayloadClaim,
-  readPayloadClaim,
-  signatureEndMs,
-  type VerifiedSignature,
-  verifySignature,
-  wordOf,
-} from './verify-signature.ts';
+import { checkTime, hashOf, type PayloadClaim, readPayloadClaim, signatureEndMs, verifySignature, wordOf } from './verify-signature.ts';
 import { ClientGone, writeAll } from './write-body.ts';
 import { xmlDocument } from './xml.ts';
 
@@ -128,7 +120,7 @@ class Exchange {
       const { status, contentType, body, headers: more } = await page({ path, query, authorization });
       return sendWhole(this.#source.response, this.#context, { status, headers: { 'content-type': contentType, ...more }, body });
     }
-    const authorization = readAuthorization(headers, query);
+    const authorization = this.#readAuthorization();
     this.#accessKeyId = authorization.accessKeyId;
     const { scope } = authorization;
     if (!isRegion(scope.region))
@@ -140,6 +132,13 @@ class Exchange {
     checkTime(authorization, this.#ports.signatureTimeMs());
     const stream = scope.service === 'snowtrail' ? this.#ports.streams.get(`${method} ${path}`) : undefined;
     return stream === undefined ? this.#runOperation(service, authorization) : this.#runStream(stream, authorization);
+  }
+
+  #readAuthorization(): Authorization {
+    const { trustedCaller } = this.#ports;
+    if (trustedCaller === undefined) return readAuthorization(this.#parts.headers, this.#parts.query);
+    refuseBrowsers(this.#source.request.headers);
+    return assumeAuthorization(this.#parts, trustedCaller, this.#ports.signatureTimeMs());
   }
 
   /** Turns whatever went wrong into an answer, if there is still somebody to answer. */
@@ -187,7 +186,9 @@ class Exchange {
       const { signature } = authorization;
       const signed = {
         use: (afterMs: number) =>
-          this.#usedSignatures.use(call.account, signature, { nowMs, untilMs: signatureEndMs(authorization), afterMs }),
+          this.#ports.trustedCaller !== undefined
+            ? 'first'
+            : this.#usedSignatures.use(call.account, signature, { nowMs, untilMs: signatureEndMs(authorization), afterMs }),
         giveBack: () => this.#usedSignatures.giveBack(call.account, signature),
       };
       const output = await runOperation(this.#recording(), service, call, named, { body, signed });
@@ -317,14 +318,11 @@ class Exchange {
     payloadHash: string,
     claim?: PayloadClaim,
     body?: Uint8Array,
-  ): Promise<VerifiedSignature & { readonly call: Call }> {
-    const nowMs = this.#ports.signatureTimeMs();
-    const deps = { findCredentials: this.#ports.findCredentials, signingKeys: this.#signingKeys };
-    const verified = await verifySignature(this.#parts, authorization, { payloadHash, nowMs }, deps);
+  ): Promise<{ readonly call: Call; readonly signingKey: Uint8Array | 'trusted' }> {
+    const { principal, signingKey } = await this.#verifySignature(authorization, payloadHash);
     if (claim?.kind === 'declared' && body !== undefined && sha256Hex(body) !== claim.sha256) {
       throw new SignatureRefusal('wrong-body', "The provided 'x-amz-content-sha256' header does not match what was computed.");
     }
-    const { principal } = verified.credentials;
     const call: Call = {
       principal,
       account: principal.account,
@@ -334,7 +332,19 @@ class Exchange {
       userAgent: utf8(single(this.#source.request.headers['user-agent']) ?? ''),
       receivedAtMs: this.#ports.clock.nowMs(),
     };
-    return { ...verified, call };
+    return { call, signingKey };
+  }
+
+  async #verifySignature(
+    authorization: Authorization,
+    payloadHash: string,
+  ): Promise<{ readonly principal: Principal; readonly signingKey: Uint8Array | 'trusted' }> {
+    const { trustedCaller } = this.#ports;
+    if (trustedCaller !== undefined) return { principal: trustedCaller.principal, signingKey: 'trusted' };
+    const nowMs = this.#ports.signatureTimeMs();
+    const deps = { findCredentials: this.#ports.findCredentials, signingKeys: this.#signingKeys };
+    const { credentials, signingKey } = await verifySignature(this.#parts, authorization, { payloadHash, nowMs }, deps);
+    return { principal: credentials.principal, signingKey };
   }
 
   #recording(): Recording {

@@ -9,6 +9,7 @@ import type { EpochMs, Json } from '../event/types.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import type { Objects } from '../store/objects.ts';
 import type { HttpLimits } from './limits.ts';
+import type { TrustedCaller } from './trusted-caller.ts';
 
 /** A service that speaks in operations. S3 is none of these: it has its own rules. */
 export interface Service {
@@ -99,6 +100,8 @@ export interface HttpPorts {
   readonly findCredentials: FindCredentials;
   /** The choke point: every call of every service passes it. */
   readonly authorize: Authorize;
+  /** Set for a server without authentication: every request is this caller's. */
+  readonly trustedCaller?: TrustedCaller;
   readonly recordCall: RecordCall;
   readonly clock: Clock;
   readonly chance: Chance;

@@ -103,4 +103,12 @@ describe('readSettings', () => {
       expect(() => read('', { clock: 'clock', listen })).toThrow(/clock .*loopback/);
     for (const listen of ['127.0.0.1:4620', '[::1]:4620', 'localhost:0']) expect(read('', { clock: 'clock', listen }).clock).toBe('clock');
   });
+
+  test('a server without authentication is refused where others can reach it, and is no setting of a file or the environment', () => {
+    for (const listen of ['0.0.0.0:4620', '[::]:4620', '192.0.2.1:4620', '127.example.com:4620'])
+      expect(() => read('', { noAuth: 'true', listen })).toThrow(/--no-auth .*loopback/);
+    expect(read('', { noAuth: 'true' }).noAuth).toBe('true');
+    expect(() => read('noAuth: true\n')).toThrow(/flag of the command line alone/);
+    expect(read('', {}, { SNOWTRAIL_NO_AUTH: 'true' }).noAuth).toBeUndefined();
+  });
 });

@@ -62,6 +62,11 @@ const schema = z.strictObject({
   /** A file that sets the clock; refused unless the server listens on loopback. */
   clock: z.string().optional(),
   /**
+   * Takes every request as the first account's root, unsigned or signed with anything. For tests: refused unless the server listens on
+   * loopback. A flag alone, so that no file or variable that was left over opens a server.
+   */
+  noAuth: z.literal('true').optional(),
+  /**
    * What a scraper of `/metrics` sends as its bearer token. Needed where the server listens beyond loopback: without it nobody reads
    * them there. No flag, since the arguments of a process can be read by others.
    */
@@ -99,6 +104,7 @@ export function readSettings(flags: SettingFlags, environment: NodeJS.ProcessEnv
   const { config, ...given } = flags;
   const path = config ?? environment['SNOWTRAIL_CONFIG'] ?? findConfigFile(environment);
   const file = path === undefined ? {} : readConfigFile(path);
+  if ('noAuth' in file) throw new BadSetting('`noAuth` is a flag of the command line alone: no file opens a server');
   const merged = { ...file, ...fromEnvironment(environment), ...withoutAbsent(given) };
   const result = schema.safeParse(merged);
   if (!result.success) {
@@ -107,6 +113,9 @@ export function readSettings(flags: SettingFlags, environment: NodeJS.ProcessEnv
   }
   if (result.data.clock !== undefined && !isLoopback(result.data.listen)) {
     throw new BadSetting('a clock file is for tests: it is refused unless `listen` is a loopback address such as 127.0.0.1:4620');
+  }
+  if (result.data.noAuth === 'true' && !isLoopback(result.data.listen)) {
+    throw new BadSetting('--no-auth lets anybody in: it is refused unless `listen` is a loopback address such as 127.0.0.1:4620');
   }
   return result.data;
 }

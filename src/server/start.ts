@@ -86,6 +86,7 @@ export async function startServer(settings: Settings, options: StartOptions = {}
       keepKey: (key) => keepKey(settings.dataDir, key),
       metricsAccess: { token: settings.metricsToken, isOpen: isLoopback(settings.listen) },
       signatureTimeMs: () => Date.now(),
+      isOpen: settings.noAuth === 'true',
       log,
     });
     const handler = createHandler(server.ports);

@@ -69,6 +69,7 @@ export interface RigOptions {
   readonly services?: readonly (readonly [string, Service])[];
   readonly streams?: readonly (readonly [string, StreamRoute])[];
   readonly pages?: HttpPorts['pages'];
+  readonly trustedCaller?: HttpPorts['trustedCaller'];
   readonly limits?: Partial<HttpLimits>;
   readonly objects?: Objects;
   /** Absent: everything is allowed. */
@@ -102,6 +103,7 @@ export class HttpRig {
     const ports: HttpPorts = {
       findCredentials: async (id) => known.get(id),
       authorize: options.authorize ?? (async () => {}),
+      ...(options.trustedCaller === undefined ? {} : { trustedCaller: options.trustedCaller }),
       recordCall: async (record) => {
         if (rig.isRecordingBroken) throw new Error('the disk reserve is reached');
         rig.records.push(record);

@@ -14,6 +14,7 @@ interface StartOptions {
   readonly flushInterval?: string;
   readonly digestInterval?: string;
   readonly clock?: string;
+  readonly auth: boolean;
 }
 
 export function addStart(program: Command): void {
@@ -28,6 +29,7 @@ export function addStart(program: Command): void {
     .option('--flush-interval <duration>', 'time between two log files of a trail (default: 5s)')
     .option('--digest-interval <duration>', 'length of a digest interval (default: 1h)')
     .option('--clock <file>', 'an instant or an offset that sets the clock; for tests, loopback only')
+    .option('--no-auth', 'take every request as the root; for tests, loopback only')
     .action(async (options: StartOptions) => {
       await runServer(options);
     });
@@ -38,17 +40,19 @@ export function addStart(program: Command): void {
   ]);
 }
 
-async function runServer(options: StartOptions): Promise<void> {
+async function runServer({ auth, ...options }: StartOptions): Promise<void> {
   // Loaded here, so that every other command starts without the server's code.
   const { BadSetting, endProcess, readSettings, startServer } = await import('../../server/start.ts');
   const settings = (() => {
     try {
-      return readSettings({ ...options }, process.env);
+      return readSettings({ ...options, ...(auth ? {} : { noAuth: 'true' }) }, process.env);
     } catch (error) {
       if (error instanceof BadSetting) throw new UsageError(error.message);
       throw error;
     }
   })();
+  if (settings.noAuth === 'true')
+    process.stderr.write('NO AUTHENTICATION: every request is the root of the first account; stop it when the tests are over\n');
   const { url, server, failed, stop, abandon } = await startServer(settings);
   if (server.newKey !== undefined) {
     process.stderr.write(
