@@ -6,8 +6,9 @@
  */
 
 import { Accounts, type KeepKey, type NewAccessKey } from '../access/accounts.ts';
-import { authorizeRoot } from '../access/authorize.ts';
+import { createAuthorize } from '../access/authorize.ts';
 import { accessOperations } from '../access/operations.ts';
+import type { PrincipalPolicies } from '../access/principal-policies.ts';
 import type { RecordCall } from '../api/call-record.ts';
 import { operationNames } from '../api/model.ts';
 import type { Operation, OperationTable } from '../api/operation.ts';
@@ -47,6 +48,8 @@ import type { Stores } from './stores.ts';
 
 /** Number of the first account where nobody chooses one. */
 const FIRST_ACCOUNT = '000000000000' as AccountId;
+/** Of the root of an account outside of an organization: every key is one today. */
+const NO_POLICIES: PrincipalPolicies = { identity: [], serviceControl: [], tags: new Map() };
 /** How often a full journal is asked for space to close a cut batch. */
 const CUT_RETRY_MS = 1_000;
 
@@ -278,11 +281,12 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     ['snowtrail', snowtrail],
   ]);
   const report = (problem: HttpProblem) => reportHttp(log, problem);
-  const intake = { ...intakeStores, accounts: createIntakeAccounts(accounts, snowtrail, { authorize: authorizeRoot, recordCall, report }) };
+  const authorize = createAuthorize({ findPolicies: () => NO_POLICIES });
+  const intake = { ...intakeStores, accounts: createIntakeAccounts(accounts, snowtrail, { authorize, recordCall, report }) };
 
   const ports: HttpPorts = {
     findCredentials: accounts.findCredentials,
-    authorize: authorizeRoot,
+    authorize,
     ...(options.isOpen === true ? { trustedCaller: { principal: accounts.trustedRoot(), region } } : {}),
     recordCall,
     clock,
