@@ -9,6 +9,7 @@
  */
 import type { AccountId, EpochMs, EventResource, JsonObject, Region } from '../event/types.ts';
 import type { AccessRequest } from './access.ts';
+import type { ApiError } from './api-error.ts';
 
 /** Who calls. Full identities (users, roles, sessions) follow with IAM; today every key is its account's root. */
 export interface Principal {
@@ -42,12 +43,37 @@ export interface Call {
  */
 export type Authorize = (call: Call, requests: readonly AccessRequest[]) => Promise<void>;
 
+/** A change that makes smaller what is delivered, or how long it is kept; decided and not carried out yet. */
+export interface Narrowing {
+  readonly call: Call;
+  readonly record: { readonly eventSource: string; readonly eventName: string; readonly requestParameters: JsonObject | null };
+  readonly narrows: string;
+}
+
+/** Whether it may be carried out now. */
+export type GuardVerdict =
+  | { readonly kind: 'free' }
+  /** `use` takes the approval before the change, `giveBack` returns it when the change failed. @throws ApiError ConflictException */
+  | {
+      readonly kind: 'granted';
+      readonly additionalEventData: JsonObject;
+      readonly use: () => Promise<void>;
+      readonly giveBack: () => Promise<void>;
+    }
+  /** `save` keeps that it was asked for, once the refusal is recorded. */
+  | { readonly kind: 'refused'; readonly error: ApiError; readonly save: () => Promise<void> };
+
+/** Asks whether a narrowing needs somebody's approval. */
+export type Guard = (narrowing: Narrowing) => Promise<GuardVerdict>;
+
 /** What an operation decided. */
 export interface Decision<Output> {
   /** The answer, in the shape of the service's model. */
   readonly output: Output;
   /** Carries the change out. Absent for reads. Throws `ApiError` when another change came first. */
   readonly apply?: () => Promise<void>;
+  /** What of the record gets smaller when the change is carried out, as a clause: `the trail main stops delivering`. Absent: nothing. */
+  readonly narrows?: string;
   /** Resources for `resources[]` of the call's own event. */
   readonly resources?: readonly (EventResource & { readonly account?: AccountId })[];
   /** `requestParameters` of the call's own event where it differs from the lower-camel input (secrets left out). */

@@ -3,6 +3,7 @@
  */
 import { Command } from 'commander';
 import { addAccounts } from './commands/accounts.ts';
+import { addApprovals } from './commands/approvals.ts';
 import { addDemo } from './commands/demo.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addEnv } from './commands/env.ts';
@@ -49,6 +50,7 @@ export function makeProgram(): Command {
     addEvidence,
     addAccounts,
     addKeys,
+    addApprovals,
     addDoctor,
   ])
     add(program);

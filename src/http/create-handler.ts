@@ -348,8 +348,8 @@ class Exchange {
   }
 
   #recording(): Recording {
-    const { authorize, recordCall, report } = this.#ports;
-    return { authorize, recordCall, report };
+    const { authorize, guard, recordCall, report } = this.#ports;
+    return { authorize, guard, recordCall, report };
   }
 
   #contextOf(family: Family): AnswerContext {

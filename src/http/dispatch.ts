@@ -154,6 +154,7 @@ export async function runOperation(
       };
       return {
         record,
+        narrows: decision.narrows,
         apply: async () => {
           await decision.apply?.();
           // The output may be filled in by `apply`.

@@ -4,7 +4,7 @@
 
 import type { RecordCall } from '../api/call-record.ts';
 import type { FindCredentials } from '../api/credentials.ts';
-import type { Authorize, Call, OperationTable } from '../api/operation.ts';
+import type { Authorize, Call, Guard, OperationTable } from '../api/operation.ts';
 import type { EpochMs, Json } from '../event/types.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import type { Objects } from '../store/objects.ts';
@@ -102,6 +102,8 @@ export interface HttpPorts {
   readonly authorize: Authorize;
   /** Set for a server without authentication: every request is this caller's. */
   readonly trustedCaller?: TrustedCaller;
+  /** Holds narrowing changes back until they are approved, where the operator wants that. */
+  readonly guard: Guard;
   readonly recordCall: RecordCall;
   readonly clock: Clock;
   readonly chance: Chance;

@@ -1,5 +1,5 @@
 /**
- * The order of every authenticated call: decide, record, apply, answer.
+ * The order of every authenticated call: decide, ask for an approval where one is needed, record, apply, answer.
  *
  * The record of the call is durable before the call takes effect; a mutating call whose record cannot be made durable
  * is refused and changes nothing (F37). Refused calls are recorded with their error. When a change turns out to be
@@ -13,6 +13,8 @@ import type { HttpPorts } from './ports.ts';
 export interface Decided<Answer> {
   /** The record of its success. */
   readonly record: CallRecord;
+  /** See `Decision.narrows`. */
+  readonly narrows?: string | undefined;
   /** Carries out what was decided and gives the answer. For reads there is nothing to carry out. */
   readonly apply: () => Promise<Answer> | Answer;
   /** Gives back what the decision holds when it is not carried out, such as a staged body. */
@@ -20,7 +22,7 @@ export interface Decided<Answer> {
 }
 
 /** Who decides whether a call is allowed, who records it, and where to say that it went wrong. */
-export type Recording = Pick<HttpPorts, 'authorize' | 'recordCall' | 'report'>;
+export type Recording = Pick<HttpPorts, 'authorize' | 'guard' | 'recordCall' | 'report'>;
 
 /**
  * @param decide Checks the call; throws `ApiError` when it is refused.
@@ -44,7 +46,14 @@ export async function runCall<Answer>(
   } catch (error) {
     return refuse(error);
   }
-  const { record, apply, discard } = decided;
+  const { discard } = decided;
+  const verdict = await guarded(recording, decided);
+  if (verdict.kind === 'refused') {
+    await discard?.();
+    if (await recordRefusal(recording, recordOfRefusal(verdict.error))) await verdict.save();
+    throw verdict.error;
+  }
+  const { record, apply } = verdict;
   try {
     await recordCall(record);
   } catch (error) {
@@ -67,11 +76,41 @@ export async function runCall<Answer>(
   }
 }
 
-/** Records a call that was refused. A record that cannot be made durable is reported: the call is refused all the same. */
-export async function recordRefusal({ recordCall, report }: Omit<Recording, 'authorize'>, record: CallRecord): Promise<void> {
+/** What was decided, as it may be carried out: a narrowing only with its approval, which is used up by it. */
+async function guarded<Answer>({ guard }: Recording, { record, narrows, apply }: Decided<Answer>) {
+  if (narrows === undefined) return { kind: 'allowed' as const, record, apply };
+  const verdict = await guard({ call: record.call, record, narrows });
+  if (verdict.kind === 'refused') return verdict;
+  if (verdict.kind === 'free') return { kind: 'allowed' as const, record, apply };
+  const additionalEventData = { ...record.additionalEventData, ...verdict.additionalEventData };
+  return {
+    kind: 'allowed' as const,
+    record: { ...record, additionalEventData },
+    apply: async () => {
+      await verdict.use();
+      try {
+        return await apply();
+      } catch (error) {
+        await verdict.giveBack();
+        throw error;
+      }
+    },
+  };
+}
+
+/**
+ * Records a call that was refused. A record that cannot be made durable is reported: the call is refused all the same.
+ * @returns whether it is durable.
+ */
+export async function recordRefusal(
+  { recordCall, report }: Pick<Recording, 'recordCall' | 'report'>,
+  record: CallRecord,
+): Promise<boolean> {
   try {
     await recordCall(record);
+    return true;
   } catch (error) {
     report({ kind: 'refusal-not-recorded', requestId: record.call.requestId, eventName: record.eventName, error });
+    return false;
   }
 }

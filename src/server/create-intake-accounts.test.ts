@@ -56,7 +56,12 @@ describe('an account that a submission makes', () => {
   test('is recorded as a call of its sender, exactly as `snowtrail accounts create` is', async () => {
     const rig = await IntakeRig.open();
     await submit(rig.stores, STRANGER);
-    const recording = { authorize: async () => {}, recordCall: createCallRecorder(rig.recorder), report: () => expect.unreachable() };
+    const recording = {
+      authorize: async () => {},
+      guard: async () => ({ kind: 'free' as const }),
+      recordCall: createCallRecorder(rig.recorder),
+      report: () => expect.unreachable(),
+    };
     const named = { name: 'CreateAccount', readInput: () => ({ Account: NEWCOMER }) };
     const signed = { use: () => 'first' as const, giveBack: () => undefined };
     await runOperation(recording, rig.snowtrail(), callOf(ADMINISTRATOR), named, { body: new Uint8Array(), signed });

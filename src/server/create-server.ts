@@ -13,6 +13,8 @@ import type { RecordCall } from '../api/call-record.ts';
 import { operationNames } from '../api/model.ts';
 import type { Operation, OperationTable } from '../api/operation.ts';
 import { decodeInput, encodeOutput, type ModelObject } from '../api/validate-input.ts';
+import { type ApprovalRules, guardNarrowing } from '../approvals/guard-narrowing.ts';
+import { approvalOperations } from '../approvals/operations.ts';
 import type { AccountId, BucketName, Region } from '../event/types.ts';
 import { createTreeFollower, type TreeFollower } from '../evidence/grow-tree.ts';
 import { evidenceOperations } from '../evidence/operations.ts';
@@ -70,6 +72,8 @@ export interface ServerOptions {
   readonly gzip: (content: Uint8Array) => Promise<Uint8Array>;
   /** Keeps a key that was made for an account, where only the operator can read it. */
   readonly keepKey: KeepKey;
+  /** Who must approve a change that makes the record smaller; nobody when absent. */
+  readonly approvals?: ApprovalRules | undefined;
   /** Who may read `/metrics`; nobody when absent. */
   readonly metricsAccess?: MetricsAccess;
   /** Every request is the root of the first account, and none is asked who it is. For tests, on loopback alone. */
@@ -229,6 +233,8 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     accounts: () => accounts.list().map((info) => info.account),
   });
   const access = accessOperations(accounts);
+  const approvals = { catalog, clock, rules: options.approvals, sha256 };
+  const guard = guardNarrowing(approvals);
   const passedOver = () =>
     [history, counter].flatMap((follower) => joinDamage(follower.passedOver()).map((range) => ({ ...range, follower: follower.name })));
   const accounting = accountingOperations({
@@ -245,7 +251,14 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const snowtrail: Service = {
     protocol: 'snowtrail',
     eventSource: 'snowtrail.amazonaws.com',
-    operations: tableOf(evidence.snowtrail, lookups.snowtrail, trails.operations.snowtrail, access.snowtrail, accounting),
+    operations: tableOf(
+      evidence.snowtrail,
+      lookups.snowtrail,
+      trails.operations.snowtrail,
+      access.snowtrail,
+      approvalOperations(approvals),
+      accounting,
+    ),
   };
   const services = new Map<string, Service>([
     [
@@ -282,11 +295,12 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   ]);
   const report = (problem: HttpProblem) => reportHttp(log, problem);
   const authorize = createAuthorize({ findPolicies: () => NO_POLICIES });
-  const intake = { ...intakeStores, accounts: createIntakeAccounts(accounts, snowtrail, { authorize, recordCall, report }) };
+  const intake = { ...intakeStores, accounts: createIntakeAccounts(accounts, snowtrail, { authorize, guard, recordCall, report }) };
 
   const ports: HttpPorts = {
     findCredentials: accounts.findCredentials,
     authorize,
+    guard,
     ...(options.isOpen === true ? { trustedCaller: { principal: accounts.trustedRoot(), region } } : {}),
     recordCall,
     clock,

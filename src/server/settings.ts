@@ -74,6 +74,16 @@ const schema = z.strictObject({
     .string()
     .regex(/^[!-~]{16,512}$/, 'must be 16 to 512 printable characters without spaces')
     .optional(),
+  /**
+   * Changes that make the record smaller (stop or delete a trail, narrow its selectors, disable its key, …) wait: for a second
+   * person, for a time, or both. Absent: they are carried out at once, recorded before they take effect.
+   */
+  approvals: z
+    .strictObject({
+      persons: z.union([z.literal(1), z.literal(2)], 'must be 1 or 2').default(2),
+      delay: duration.prefault('0s'),
+    })
+    .optional(),
   storage: z
     .strictObject({
       /** Below this much free space new events are refused; the smaller of 1 GiB and 5 % when absent. */

@@ -81,6 +81,7 @@ export async function startServer(settings: Settings, options: StartOptions = {}
       foreignBuckets: new Set(Object.keys(settings.storage.buckets) as BucketName[]),
       flushIntervalMs: settings.flushInterval,
       gatherMs: GATHER_MS,
+      approvals: settings.approvals === undefined ? undefined : { persons: settings.approvals.persons, delayMs: settings.approvals.delay },
       digestIntervalMs: settings.digestInterval,
       gzip,
       keepKey: (key) => keepKey(settings.dataDir, key),

@@ -5,6 +5,7 @@
 import { type Operation, REPEATS_MS } from '../api/operation.ts';
 import { changeTrail, type OperationDeps, trailResources } from './change-trail.ts';
 import { findTrailAtHome } from './find-trail.ts';
+import { trailArn } from './trail.ts';
 import { trailAccess } from './trail-access.ts';
 
 export function deleteTrail(deps: OperationDeps): Operation<{ readonly Name?: string }, object> {
@@ -19,6 +20,7 @@ export function deleteTrail(deps: OperationDeps): Operation<{ readonly Name?: st
         output: {},
         resources: trailResources(before.value),
         responseElements: null,
+        narrows: `the trail ${trailArn(before.value)} is deleted`,
         apply: () => changeTrail(deps, { call, kind: 'delete', event: 'DeleteTrail', before }),
       };
     },

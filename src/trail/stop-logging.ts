@@ -6,6 +6,7 @@
 import { type Operation, REPEATS_MS } from '../api/operation.ts';
 import { changeTrail, type OperationDeps, trailResources } from './change-trail.ts';
 import { findTrailAtHome } from './find-trail.ts';
+import { trailArn } from './trail.ts';
 import { trailAccess } from './trail-access.ts';
 
 export function stopLogging(deps: OperationDeps): Operation<{ readonly Name?: string }, object> {
@@ -23,6 +24,7 @@ export function stopLogging(deps: OperationDeps): Operation<{ readonly Name?: st
         output: {},
         resources,
         responseElements: null,
+        narrows: `the trail ${trailArn(before.value)} stops delivering`,
         apply: () => changeTrail(deps, { call, kind: 'stop', event: 'StopLogging', before, after }),
       };
     },

@@ -11,6 +11,7 @@ import { putProbe, requireBucketName, requirePrefix, requireWritableBucket } fro
 import { requireFreeName, requireGlobalEvents, requirePlace } from './check-trail.ts';
 import type { CreateTrailInput } from './create-trail.ts';
 import { findTrailAtHome, listTrails } from './find-trail.ts';
+import { narrowingOf } from './narrowing.ts';
 import { settingsOutput, type Trail, type TrailSettingsOutput, trailArn } from './trail.ts';
 import { trailAccess } from './trail-access.ts';
 import { stateKey, type TrailState } from './trail-state.ts';
@@ -45,6 +46,7 @@ export function updateTrail(deps: OperationDeps): Operation<CreateTrailInput, Tr
       return {
         output: settingsOutput(after),
         resources: trailResources(after),
+        ...narrowingOf(before.value, after),
         apply: async () => {
           if (isMoved) await putProbe(deps.objects, after);
           await changeTrail(deps, { call, kind: 'update', event: 'UpdateTrail', before, after, recheck: requirePlaceAndName });

@@ -5,7 +5,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import type { CallRecord } from '../../src/api/call-record.ts';
 import type { Credentials } from '../../src/api/credentials.ts';
-import type { Authorize, Operation, OperationTable } from '../../src/api/operation.ts';
+import type { Authorize, Guard, Operation, OperationTable } from '../../src/api/operation.ts';
 import type { AccountId } from '../../src/event/types.ts';
 import { createHandler } from '../../src/http/create-handler.ts';
 import { DEFAULT_LIMITS, type HttpLimits } from '../../src/http/limits.ts';
@@ -74,6 +74,8 @@ export interface RigOptions {
   readonly objects?: Objects;
   /** Absent: everything is allowed. */
   readonly authorize?: Authorize;
+  /** Absent: no change needs an approval. */
+  readonly guard?: Guard;
 }
 
 /** A running server; close it at the end of the test. */
@@ -104,6 +106,7 @@ export class HttpRig {
       findCredentials: async (id) => known.get(id),
       authorize: options.authorize ?? (async () => {}),
       ...(options.trustedCaller === undefined ? {} : { trustedCaller: options.trustedCaller }),
+      guard: options.guard ?? (async () => ({ kind: 'free' })),
       recordCall: async (record) => {
         if (rig.isRecordingBroken) throw new Error('the disk reserve is reached');
         rig.records.push(record);

@@ -63,6 +63,7 @@ export class IntakeRig {
   intakeAccounts(accounts = this.accounts, recorder = this.recorder): IntakeAccounts {
     return createIntakeAccounts(accounts, this.snowtrail(accounts), {
       authorize: async () => {},
+      guard: async () => ({ kind: 'free' as const }),
       recordCall: createCallRecorder(recorder),
       report: (problem) => this.problems.push(problem),
     });

@@ -31,6 +31,7 @@ export async function handleS3(request: S3Request): Promise<void> {
       const decision = await operation.decide(call);
       return {
         record: recordOf(call, operation, decision),
+        narrows: decision.narrows,
         apply: decision.apply,
         ...(decision.discard === undefined ? {} : { discard: decision.discard }),
       };

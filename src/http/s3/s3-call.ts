@@ -70,6 +70,8 @@ export interface S3Decision {
   /** The answer of a read, for the count of bytes in its record. */
   readonly bytesOut?: number;
   readonly bytesIn?: number;
+  /** See `Decision.narrows`. */
+  readonly narrows?: string;
   /** Members of `requestParameters` besides the request's own. */
   readonly requestParameters?: JsonObject;
   readonly resources?: CallRecord['resources'];
