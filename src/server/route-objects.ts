@@ -36,7 +36,8 @@ export function routeObjects(options: RouteObjectsOptions): Objects {
     get: (bucket, key, getOptions) => storeOf(bucket).get(bucket, key, getOptions),
     list: (bucket, listOptions) => storeOf(bucket).list(bucket, listOptions),
     listVersions: (bucket, listOptions) => storeOf(bucket).listVersions(bucket, listOptions),
-    delete: (bucket, key, versionId) => storeOf(bucket).delete(bucket, key, versionId),
+    delete: (bucket, key, versionId, bypassGovernance) => storeOf(bucket).delete(bucket, key, versionId, bypassGovernance),
+    protect: (bucket, key, versionId, change) => storeOf(bucket).protect(bucket, key, versionId, change),
 
     async close() {
       await Promise.all([...new Set(foreign.values())].map((store) => store.close()));

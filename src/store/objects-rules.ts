@@ -7,7 +7,7 @@
  */
 import type { BucketName, ObjectKey } from '../event/types.ts';
 import type { Chance } from './clock.ts';
-import { type ListOptions, type ObjectInfo, ObjectsError, type PutOptions } from './objects.ts';
+import { type Bucket, type BucketChange, type ListOptions, type ObjectInfo, ObjectsError, type PutOptions } from './objects.ts';
 
 const KEY_BYTES_MAX = 1_024;
 
@@ -26,6 +26,27 @@ export function requireKey(key: ObjectKey): void {
     throw new ObjectsError('KeyTooLongError', `a key has at most ${KEY_BYTES_MAX} bytes of UTF-8`);
   if (key === '' || /\0|\p{Surrogate}/u.test(key))
     throw new ObjectsError('InvalidArgument', 'a key is not empty and holds no NUL and no half character');
+}
+
+/**
+ * The bucket after a change.
+ * INVARIANT: a bucket with Object Lock keeps its versions: else a put would replace what is locked.
+ * @throws ObjectsError InvalidBucketState
+ */
+export function changedBucket(bucket: Bucket, change: BucketChange): Bucket {
+  const after = Object.fromEntries(Object.entries({ ...bucket, ...change }).filter(([, value]) => value !== null)) as unknown as Bucket;
+  requireLockable(after, change);
+  return after;
+}
+
+/** @throws ObjectsError InvalidBucketState */
+export function requireLockable({ objectLock, versioning }: Bucket, change: BucketChange = {}): void {
+  if (objectLock === undefined || versioning === 'Enabled') return;
+  const message =
+    change.versioning === undefined
+      ? "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration"
+      : 'An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.';
+  throw new ObjectsError('InvalidBucketState', message);
 }
 
 /** What makes two puts the same: bytes and all that a reader gets with them. */

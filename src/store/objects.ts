@@ -6,12 +6,14 @@
  * - `put` with `ifNoneMatch` stores when the key is free; on a key that holds the same bytes and metadata it succeeds
  *   again (a follower may repeat a batch), on other bytes it throws `ObjectConflict`; with `mustBeFree` on any bytes.
  * - Listings are in the order of the keys' UTF-8 bytes, and each page is a snapshot.
+ * - A version that Object Lock protects is not deleted, by whomever, and not with its bucket (`object-lock.ts`).
  * - A key never becomes a path outside of the store (A60).
  *
  * A foreign S3 (`store/s3`) keeps the same promises as far as the service behind it does; where it ignores conditional
  * puts, the implementation reads the current object first (reliability.md P3).
  */
 import type { AccountId, BucketName, EpochMs, ObjectKey, Region } from '../event/types.ts';
+import type { ProtectionChange } from './object-lock.ts';
 
 export interface Bucket {
   readonly name: BucketName;
@@ -22,6 +24,30 @@ export interface Bucket {
   readonly versioning: 'Off' | 'Enabled' | 'Suspended';
   /** The bucket policy's JSON text as it was put; absent when there is none, or when a foreign store will not tell. */
   readonly policy?: string;
+  /** Object Lock is on, which it stays for ever; such a bucket keeps its versions. Absent: it is off. */
+  readonly objectLock?: { readonly default?: DefaultRetention };
+}
+
+/** What of a bucket can be changed; `null` takes away, an absent member stays. */
+export interface BucketChange {
+  readonly policy?: string | null;
+  readonly versioning?: 'Enabled' | 'Suspended';
+  /** Turns Object Lock on, or changes its default. */
+  readonly objectLock?: NonNullable<Bucket['objectLock']>;
+}
+
+/** Retention of objects that are put without one. One of `days` and `years`. */
+export interface DefaultRetention {
+  readonly mode: RetentionMode;
+  readonly days?: number;
+  readonly years?: number;
+}
+
+export type RetentionMode = 'GOVERNANCE' | 'COMPLIANCE';
+
+export interface Retention {
+  readonly mode: RetentionMode;
+  readonly untilMs: EpochMs;
 }
 
 export interface ObjectInfo {
@@ -42,6 +68,10 @@ export interface ObjectInfo {
   readonly metadata: Readonly<Record<string, string>>;
   /** Checksums given or asked for, base64 by algorithm: `CRC32`, `CRC32C`, `CRC64NVME`, `SHA1`, `SHA256`. */
   readonly checksums?: Readonly<Record<string, string>>;
+  /** Until when it may not be deleted. Not in the listings of a foreign store. */
+  readonly retention?: Retention;
+  /** True: it may not be deleted. */
+  readonly legalHold?: boolean;
 }
 
 export interface PutOptions {
@@ -58,6 +88,9 @@ export interface PutOptions {
   readonly etag?: string;
   /** Canned ACL to send to a foreign store; the built-in store keeps no ACLs but the owner's. */
   readonly acl?: 'bucket-owner-full-control' | 'private';
+  /** In the place of the bucket's default. Not compared by `ifNoneMatch`. */
+  readonly retention?: Retention;
+  readonly legalHold?: boolean;
 }
 
 export interface ListOptions {
@@ -112,9 +145,10 @@ export interface Objects {
   getBucket(name: BucketName): Promise<Bucket | undefined>;
   /** Buckets of one owner, by name. */
   listBuckets(owner: AccountId): Promise<readonly Bucket[]>;
-  updateBucket(name: BucketName, change: { readonly policy?: string | null; readonly versioning?: 'Enabled' | 'Suspended' }): Promise<void>;
+  /** @throws ObjectsError InvalidBucketState where Object Lock and versioning would not go together */
+  updateBucket(name: BucketName, change: BucketChange): Promise<void>;
   /**
-   * Deletes a bucket that has no version that `listVersions` gives.
+   * Deletes a bucket that has no version that `listVersions` gives, and none that is protected though its bytes are gone.
    * @throws BucketNotEmpty
    */
   deleteBucket(name: BucketName): Promise<void>;
@@ -138,8 +172,23 @@ export interface Objects {
   ): Promise<{ readonly info: ObjectInfo; readonly body: AsyncIterable<Uint8Array> } | undefined>;
   list(bucket: BucketName, options: ListOptions): Promise<ListPage>;
   listVersions(bucket: BucketName, options: ListOptions & { readonly afterVersionId?: string }): Promise<VersionPage>;
-  /** Deletes the object, or places a delete marker where versioning is on; with `versionId` that version for good. */
-  delete(bucket: BucketName, key: ObjectKey, versionId?: string): Promise<{ readonly deleteMarkerVersionId?: string }>;
+  /**
+   * Deletes the object, or places a delete marker where versioning is on; with `versionId` that version for good.
+   * @param bypassGovernance The caller may, and wants to, delete what GOVERNANCE protects.
+   * @throws ObjectLocked when Object Lock protects the version
+   */
+  delete(
+    bucket: BucketName,
+    key: ObjectKey,
+    versionId?: string,
+    bypassGovernance?: boolean,
+  ): Promise<{ readonly deleteMarkerVersionId?: string }>;
+  /**
+   * Changes what protects a version, or the newest one. Durable when it resolves.
+   * @returns `undefined` when there is none, or a delete marker.
+   * @throws ObjectLocked, ObjectsError InvalidRequest for a bucket without Object Lock, InvalidArgument
+   */
+  protect(bucket: BucketName, key: ObjectKey, versionId: string | undefined, change: ProtectionChange): Promise<ObjectInfo | undefined>;
   close(): Promise<void>;
 }
 

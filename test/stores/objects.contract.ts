@@ -6,6 +6,7 @@
 import { hash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AccountId, BucketName, ObjectKey, Region } from '../../src/event/types.ts';
+import type { ManualClock } from '../../src/store/memory/clock.ts';
 import {
   type Bucket,
   BucketExists,
@@ -23,13 +24,15 @@ export interface ObjectsRig {
   readonly reopen?: () => Promise<Objects>;
   /** Called after each test. */
   readonly end?: () => Promise<void>;
+  /** The store's clock. Absent for a store that has the world's. */
+  readonly clock?: ManualClock;
 }
 
 export interface ObjectsTraits {
   /** Buckets have no owner, Region and times of ours, and other people's buckets exist beside. */
   readonly isForeign?: boolean;
   /** The service folds, or words, these otherwise. */
-  readonly lacks?: readonly ('suspended' | 'odd-keys' | 'page-order' | 'version-pages')[];
+  readonly lacks?: readonly ('suspended' | 'odd-keys' | 'page-order' | 'version-pages' | 'lock-rules')[];
 }
 
 export const OWNER = '123456789012' as AccountId;
@@ -519,6 +522,150 @@ export function describeObjects(name: string, open: () => Promise<ObjectsRig>, t
             expect(sort(seen)).toEqual(sort(whole));
           }
         }
+      });
+    });
+
+    describe('Object Lock', () => {
+      const DAY_MS = 24 * 3_600_000;
+      const nowMs = () => rig.clock?.nowMs() ?? Date.now();
+      /** Whole seconds: some services keep no more. */
+      const inDays = (days: number) => Math.ceil(nowMs() / 1_000) * 1_000 + days * DAY_MS;
+      const isLocked = { reason: 'AccessDenied' };
+
+      async function lockedBucket(objectLock: NonNullable<Bucket['objectLock']> = {}): Promise<BucketName> {
+        bucketCount += 1;
+        const bucket = bucketOf(`locked-${process.pid}-${bucketCount}`, { versioning: 'Enabled', objectLock });
+        await objects.createBucket(bucket);
+        return bucket.name;
+      }
+
+      test('a bucket says that it has Object Lock, and its default retention', async () => {
+        const bucket = await lockedBucket();
+        expect(await objects.getBucket(bucket)).toMatchObject({ versioning: 'Enabled', objectLock: {} });
+        await objects.updateBucket(bucket, { objectLock: { default: { mode: 'COMPLIANCE', years: 2 } } });
+        expect((await objects.getBucket(bucket))?.objectLock).toEqual({ default: { mode: 'COMPLIANCE', years: 2 } });
+        await objects.updateBucket(bucket, { objectLock: { default: { mode: 'GOVERNANCE', days: 3 } } });
+        expect((await objects.getBucket(bucket))?.objectLock).toEqual({ default: { mode: 'GOVERNANCE', days: 3 } });
+        await objects.updateBucket(bucket, { objectLock: {} });
+        expect((await objects.getBucket(bucket))?.objectLock).toEqual({});
+        expect((await objects.getBucket(await newBucket({ versioning: 'Enabled' })))?.objectLock).toBeUndefined();
+      });
+
+      unless('lock-rules')('versioning stays on where Object Lock is, and is needed to turn it on', async () => {
+        const bucket = await lockedBucket();
+        await expect(objects.updateBucket(bucket, { versioning: 'Suspended' })).rejects.toMatchObject({ reason: 'InvalidBucketState' });
+        const plain = await newBucket();
+        await expect(objects.updateBucket(plain, { objectLock: {} })).rejects.toMatchObject({ reason: 'InvalidBucketState' });
+      });
+
+      test('an object gets the default retention, or the one it is put with', async () => {
+        const bucket = await lockedBucket({ default: { mode: 'COMPLIANCE', days: 1 } });
+        await objects.put(bucket, keyOf('default'), bytesOf('a'));
+        const retention = { mode: 'GOVERNANCE' as const, untilMs: inDays(9) };
+        await objects.put(bucket, keyOf('own'), bytesOf('a'), { retention, legalHold: true });
+        const [byDefault, own] = [await objects.head(bucket, keyOf('default')), await objects.head(bucket, keyOf('own'))];
+        expect(byDefault?.retention?.mode).toBe('COMPLIANCE');
+        expect(Math.abs((byDefault?.retention?.untilMs ?? 0) - inDays(1))).toBeLessThan(60_000);
+        expect([byDefault?.legalHold, own?.retention, own?.legalHold]).toEqual([undefined, retention, true]);
+      });
+
+      unless('lock-rules')('nothing is locked in a bucket without Object Lock', async () => {
+        const bucket = await newBucket({ versioning: 'Enabled' });
+        const retention = { mode: 'COMPLIANCE' as const, untilMs: inDays(1) };
+        await expect(objects.put(bucket, keyOf('a'), bytesOf('a'), { retention })).rejects.toMatchObject({ reason: 'InvalidRequest' });
+        await objects.put(bucket, keyOf('a'), bytesOf('a'));
+        await expect(objects.protect(bucket, keyOf('a'), undefined, { retention })).rejects.toMatchObject({ reason: 'InvalidRequest' });
+      });
+
+      test('a version under COMPLIANCE is not deleted, whoever asks; a delete marker before it may be', async () => {
+        const bucket = await lockedBucket({ default: { mode: 'COMPLIANCE', days: 1 } });
+        const { versionId } = await objects.put(bucket, keyOf('a'), bytesOf('kept'));
+        await expect(objects.delete(bucket, keyOf('a'), versionId!)).rejects.toMatchObject(isLocked);
+        await expect(objects.delete(bucket, keyOf('a'), versionId!, true)).rejects.toMatchObject(isLocked);
+        const { deleteMarkerVersionId } = await objects.delete(bucket, keyOf('a'));
+        await expect(objects.deleteBucket(bucket)).rejects.toThrow(BucketNotEmpty);
+        expect(await textOf(bucket, 'a', versionId!)).toBe('kept');
+        await objects.delete(bucket, keyOf('a'), deleteMarkerVersionId!);
+        expect(await textOf(bucket, 'a')).toBe('kept');
+      });
+
+      test('COMPLIANCE is made longer, and never shorter, looser or nothing', async () => {
+        const bucket = await lockedBucket();
+        await objects.put(bucket, keyOf('a'), bytesOf('a'), { retention: { mode: 'COMPLIANCE', untilMs: inDays(5) } });
+        const changes = [
+          { mode: 'COMPLIANCE' as const, untilMs: inDays(4) },
+          { mode: 'GOVERNANCE' as const, untilMs: inDays(9) },
+        ];
+        for (const retention of changes)
+          await expect(objects.protect(bucket, keyOf('a'), undefined, { retention, bypassGovernance: true })).rejects.toMatchObject(
+            isLocked,
+          );
+        const longer = { mode: 'COMPLIANCE' as const, untilMs: inDays(6) };
+        expect((await objects.protect(bucket, keyOf('a'), undefined, { retention: longer }))?.retention).toEqual(longer);
+      });
+
+      own('COMPLIANCE is not taken away', async () => {
+        const bucket = await lockedBucket();
+        await objects.put(bucket, keyOf('a'), bytesOf('a'), { retention: { mode: 'COMPLIANCE', untilMs: inDays(5) } });
+        const nothing = { retention: null, bypassGovernance: true };
+        await expect(objects.protect(bucket, keyOf('a'), undefined, nothing)).rejects.toMatchObject(isLocked);
+      });
+
+      test('GOVERNANCE is shortened, and a version under it deleted, only by who bypasses it', async () => {
+        const bucket = await lockedBucket();
+        const put = () => objects.put(bucket, keyOf('a'), bytesOf('a'), { retention: { mode: 'GOVERNANCE', untilMs: inDays(5) } });
+        const { versionId } = await put();
+        const shorter = { retention: { mode: 'GOVERNANCE' as const, untilMs: inDays(4) } };
+        await expect(objects.protect(bucket, keyOf('a'), versionId!, shorter)).rejects.toMatchObject(isLocked);
+        await expect(objects.delete(bucket, keyOf('a'), versionId!)).rejects.toMatchObject(isLocked);
+        const changed = await objects.protect(bucket, keyOf('a'), versionId!, { ...shorter, bypassGovernance: true });
+        expect(changed?.retention).toEqual(shorter.retention);
+        await objects.delete(bucket, keyOf('a'), versionId!, true);
+        expect(await objects.head(bucket, keyOf('a'), versionId!)).toBeUndefined();
+      });
+
+      test('a legal hold keeps a version until it is lifted', async () => {
+        const bucket = await lockedBucket();
+        const { versionId } = await objects.put(bucket, keyOf('a'), bytesOf('a'));
+        expect((await objects.protect(bucket, keyOf('a'), versionId!, { legalHold: true }))?.legalHold).toBe(true);
+        await expect(objects.delete(bucket, keyOf('a'), versionId!, true)).rejects.toMatchObject(isLocked);
+        expect((await objects.protect(bucket, keyOf('a'), versionId!, { legalHold: false }))?.legalHold).toBeUndefined();
+        await objects.delete(bucket, keyOf('a'), versionId!);
+        expect(await objects.head(bucket, keyOf('a'))).toBeUndefined();
+      });
+
+      test('the same put again is one version, whatever locks it', async () => {
+        const bucket = await lockedBucket({ default: { mode: 'COMPLIANCE', days: 1 } });
+        const first = await objects.put(bucket, keyOf('a'), bytesOf('a'), { ifNoneMatch: true });
+        const again = await objects.put(bucket, keyOf('a'), bytesOf('a'), { ifNoneMatch: true });
+        expect(again.versionId).toBe(first.versionId);
+        expect((await objects.listVersions(bucket, { limit: 10 })).versions).toHaveLength(1);
+      });
+
+      test('what is not there, and a delete marker, is not protected', async () => {
+        const bucket = await lockedBucket();
+        expect(await objects.protect(bucket, keyOf('none'), undefined, { legalHold: true })).toBeUndefined();
+        await objects.put(bucket, keyOf('a'), bytesOf('a'));
+        const { deleteMarkerVersionId } = await objects.delete(bucket, keyOf('a'));
+        expect(await objects.protect(bucket, keyOf('a'), deleteMarkerVersionId, { legalHold: true })).toBeUndefined();
+      });
+
+      own('retention ends by time that passes: not by a clock that is set ahead, or back', async () => {
+        const bucket = await lockedBucket();
+        const lock = (days: number) => ({ retention: { mode: 'COMPLIANCE' as const, untilMs: inDays(days) } });
+        const { versionId } = await objects.put(bucket, keyOf('a'), bytesOf('a'), lock(10));
+        rig.clock!.jump(11 * DAY_MS);
+        await expect(objects.delete(bucket, keyOf('a'), versionId!)).rejects.toMatchObject(isLocked);
+        rig.clock!.jump(-12 * DAY_MS);
+        await expect(objects.delete(bucket, keyOf('a'), versionId!)).rejects.toMatchObject(isLocked);
+        // A clock that is a day back makes no retention that is over by then.
+        await expect(objects.put(bucket, keyOf('b'), bytesOf('b'), lock(0.5))).rejects.toMatchObject({ reason: 'InvalidArgument' });
+        rig.clock!.jump(DAY_MS);
+        await rig.clock!.advance(9 * DAY_MS);
+        await expect(objects.delete(bucket, keyOf('a'), versionId!)).rejects.toMatchObject(isLocked);
+        await rig.clock!.advance(DAY_MS + 1_000);
+        await objects.delete(bucket, keyOf('a'), versionId!);
+        expect(await objects.head(bucket, keyOf('a'))).toBeUndefined();
       });
     });
 

@@ -9,7 +9,7 @@ import { describeObjects } from './objects.contract.ts';
 
 const clock = createManualClock({ startMs: Date.UTC(2026, 0, 2) });
 
-describeObjects('memory', async () => ({ objects: createMemoryObjects({ clock, chance: createSeededChance('memory') }) }));
+describeObjects('memory', async () => ({ objects: createMemoryObjects({ clock, chance: createSeededChance('memory') }), clock }));
 
 const folders: string[] = [];
 afterAll(async () => {
@@ -20,5 +20,5 @@ describeObjects('disk', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'snowtrail-objects-'));
   folders.push(folder);
   const open = () => openDiskObjects({ folder, clock, chance: createSeededChance('disk') });
-  return { objects: await open(), reopen: open };
+  return { objects: await open(), reopen: open, clock };
 });

@@ -8,6 +8,7 @@
 import { hash } from 'node:crypto';
 import type { BucketName, ObjectKey } from '../../event/types.ts';
 import type { Chance, Clock } from '../clock.ts';
+import { changedProtection, createLockTime, protectionOfNew, requireDeletable } from '../object-lock.ts';
 import {
   type Bucket,
   BucketExists,
@@ -20,6 +21,7 @@ import {
   type StagedObject,
 } from '../objects.ts';
 import {
+  changedBucket,
   cutRange,
   foldPage,
   isAlike,
@@ -28,12 +30,13 @@ import {
   NULL_VERSION,
   requireBucketName,
   requireKey,
+  requireLockable,
   sequenceOfVersionId,
   versionPlace,
 } from '../objects-rules.ts';
 
 export interface MemoryObjectsOptions {
-  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>;
   readonly chance: Pick<Chance, 'bytes'>;
 }
 
@@ -54,6 +57,7 @@ interface StoredBucket {
 /** Makes a store without buckets. */
 export function createMemoryObjects(options: MemoryObjectsOptions): Objects {
   const { clock, chance } = options;
+  const lockTime = createLockTime(clock);
   const buckets = new Map<string, StoredBucket>();
   let sequence = 0;
 
@@ -95,6 +99,7 @@ export function createMemoryObjects(options: MemoryObjectsOptions): Objects {
       if (!isSame) throw new ObjectConflict(bucket, key);
       return { ...info, isLatest: true };
     }
+    const protection = protectionOfNew(stored.bucket, options, lockTime);
     const info = {
       key,
       sizeBytes: body.length,
@@ -103,6 +108,7 @@ export function createMemoryObjects(options: MemoryObjectsOptions): Objects {
       versionId: newVersionId(stored.bucket.versioning),
       isDeleteMarker: false,
       ...kept,
+      ...protection,
     };
     place(stored, key, { sequence, info, body: body.slice() });
     return { ...info, isLatest: true };
@@ -130,6 +136,7 @@ export function createMemoryObjects(options: MemoryObjectsOptions): Objects {
   return {
     async createBucket(bucket) {
       requireBucketName(bucket.name);
+      requireLockable(bucket);
       if (buckets.has(bucket.name)) throw new BucketExists(bucket.name);
       buckets.set(bucket.name, { bucket: { ...bucket }, keys: new Map() });
     },
@@ -140,10 +147,7 @@ export function createMemoryObjects(options: MemoryObjectsOptions): Objects {
     },
     async updateBucket(name, change) {
       const stored = requireBucket(name);
-      const { policy: oldPolicy, ...rest } = stored.bucket;
-      const policy = change.policy === undefined ? oldPolicy : change.policy;
-      const { versioning = rest.versioning } = change;
-      stored.bucket = { ...rest, versioning, ...(policy === undefined || policy === null ? {} : { policy }) };
+      stored.bucket = changedBucket(stored.bucket, change);
     },
     async deleteBucket(name) {
       if (requireBucket(name).keys.size > 0) throw new BucketNotEmpty(name);
@@ -199,9 +203,10 @@ export function createMemoryObjects(options: MemoryObjectsOptions): Objects {
       const { commonPrefixes, next } = page;
       return { versions, commonPrefixes, ...(next && { next: versionPlace(next.key, next.entry?.version.info) }) };
     },
-    async delete(bucket, key, versionId) {
+    async delete(bucket, key, versionId, bypassGovernance = false) {
       requireKey(key);
       const stored = requireBucket(bucket);
+      if (versionId !== undefined) requireDeletable(find(stored, key, versionId)?.version.info ?? {}, bypassGovernance, lockTime);
       if (versionId !== undefined || stored.bucket.versioning === 'Off') {
         const left = (stored.keys.get(key) ?? []).filter(
           ({ info }) => versionId !== undefined && (info.versionId ?? NULL_VERSION) !== versionId,
@@ -214,6 +219,20 @@ export function createMemoryObjects(options: MemoryObjectsOptions): Objects {
       const marker = { key, sizeBytes: 0, etag: '', modifiedAtMs: clock.nowMs(), versionId: id, isDeleteMarker: true, metadata: {} };
       place(stored, key, { sequence, info: marker, body: new Uint8Array() });
       return { deleteMarkerVersionId: id ?? NULL_VERSION };
+    },
+    async protect(bucket, key, versionId, change) {
+      requireKey(key);
+      const stored = requireBucket(bucket);
+      const found = find(stored, key, versionId);
+      if (found === undefined || found.version.info.isDeleteMarker) return undefined;
+      const { retention: _, legalHold: __, ...rest } = found.version.info;
+      const info = { ...rest, ...changedProtection(stored.bucket, found.version.info, change, lockTime) };
+      const versions = stored.keys.get(key)!;
+      stored.keys.set(
+        key,
+        versions.map((each) => (each === found.version ? { ...each, info } : each)),
+      );
+      return { ...info, isLatest: found.isLatest };
     },
     close: async () => undefined,
   };

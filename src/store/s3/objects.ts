@@ -9,8 +9,8 @@
  * a second version (reliability.md P3, §0.6). So a conditional put asks first, and within this process one at a time for
  * each key. What two processes do at the same moment on such a bucket, only the service can prevent.
  *
- * What a foreign store does not tell: the owner of a bucket and its creation, metadata in listings, checksums, and in
- * which order delete markers and versions of one second came. Where our credentials may not look, a bucket is taken to be
+ * What a foreign store does not tell: the owner of a bucket and its creation, metadata and retention in listings, checksums,
+ * and in which order delete markers and versions of one second came. Where our credentials may not look, a bucket is taken to be
  * there, without versioning and policy, and a key to be free: the put then decides.
  *
  * Answers are untrusted in so far as they may be wrong: the ETag must be the MD5 of what was sent (F22).
@@ -31,8 +31,10 @@ import type { Clock } from '../clock.ts';
 import { KeyedLock } from '../keyed-lock.ts';
 import type { AddressGuard } from '../net/address-guard.ts';
 import { createGuardedAgents } from '../net/guarded-agents.ts';
+import type { ProtectionChange } from '../object-lock.ts';
 import {
   type Bucket,
+  type BucketChange,
   BucketExists,
   BucketMissing,
   BucketNotEmpty,
@@ -135,16 +137,23 @@ class ForeignObjects implements Objects {
 
   async createBucket(bucket: Bucket): Promise<void> {
     const { region } = bucket;
-    const configuration = region === 'us-east-1' ? {} : { CreateBucketConfiguration: { LocationConstraint: region as never } };
+    const configuration = {
+      ...(region !== 'us-east-1' && { CreateBucketConfiguration: { LocationConstraint: region as never } }),
+      ...(bucket.objectLock !== undefined && { ObjectLockEnabledForBucket: true }),
+    };
     try {
       await this.#send(new this.#sdk.CreateBucketCommand({ Bucket: bucket.name, ...configuration }));
     } catch (error) {
       if (hasReason(error, 'BucketAlreadyExists', 'BucketAlreadyOwnedByYou')) throw new BucketExists(bucket.name);
       throw error;
     }
-    const { policy, versioning } = bucket;
+    const { policy, versioning, objectLock } = bucket;
     if (policy !== undefined || versioning !== 'Off')
-      await this.updateBucket(bucket.name, { ...(policy !== undefined && { policy }), ...(versioning !== 'Off' && { versioning }) });
+      await this.updateBucket(bucket.name, {
+        ...(policy !== undefined && { policy }),
+        ...(versioning !== 'Off' && { versioning }),
+        ...(objectLock !== undefined && { objectLock }),
+      });
   }
 
   async getBucket(name: BucketName): Promise<Bucket | undefined> {
@@ -156,7 +165,16 @@ class ForeignObjects implements Objects {
       if (!hasReason(error, 'AccessDenied')) throw error;
     }
     const [versioning, policy] = await Promise.all([this.#versioning(name), this.#policy(name)]);
-    return { name, region: this.#region, createdAtMs: 0, versioning, ...(policy !== undefined && { policy }) };
+    // A bucket with Object Lock keeps its versions.
+    const objectLock = versioning === 'Enabled' ? await this.#objectLock(name) : undefined;
+    return {
+      name,
+      region: this.#region,
+      createdAtMs: 0,
+      versioning,
+      ...(policy !== undefined && { policy }),
+      ...(objectLock !== undefined && { objectLock }),
+    };
   }
 
   /** Whose a foreign bucket is, we cannot know. */
@@ -164,12 +182,21 @@ class ForeignObjects implements Objects {
     return [];
   }
 
-  async updateBucket(name: BucketName, change: Parameters<Objects['updateBucket']>[1]): Promise<void> {
-    const { policy, versioning } = change;
+  async updateBucket(name: BucketName, change: BucketChange): Promise<void> {
+    const { policy, versioning, objectLock } = change;
     if (policy === null) await this.#send(new this.#sdk.DeleteBucketPolicyCommand({ Bucket: name }), name);
     else if (policy !== undefined) await this.#send(new this.#sdk.PutBucketPolicyCommand({ Bucket: name, Policy: policy }), name);
     if (versioning !== undefined)
       await this.#send(new this.#sdk.PutBucketVersioningCommand({ Bucket: name, VersioningConfiguration: { Status: versioning } }), name);
+    if (objectLock !== undefined) {
+      const { mode, days, years } = objectLock.default ?? {};
+      const retention = { Mode: mode, ...(days !== undefined && { Days: days }), ...(years !== undefined && { Years: years }) };
+      const configuration = {
+        ObjectLockEnabled: 'Enabled' as const,
+        ...(mode !== undefined && { Rule: { DefaultRetention: retention } }),
+      };
+      await this.#send(new this.#sdk.PutObjectLockConfigurationCommand({ Bucket: name, ObjectLockConfiguration: configuration }), name);
+    }
   }
 
   async deleteBucket(name: BucketName): Promise<void> {
@@ -185,6 +212,21 @@ class ForeignObjects implements Objects {
       return (await this.#send(new this.#sdk.GetBucketVersioningCommand({ Bucket: name }))).Status ?? 'Off';
     } catch (error) {
       if (hasReason(error, 'AccessDenied', 'NotImplemented', 'MethodNotAllowed')) return 'Off';
+      throw error;
+    }
+  }
+
+  async #objectLock(name: BucketName): Promise<Bucket['objectLock']> {
+    try {
+      const { ObjectLockConfiguration: found } = await this.#send(new this.#sdk.GetObjectLockConfigurationCommand({ Bucket: name }));
+      if (found?.ObjectLockEnabled !== 'Enabled') return undefined;
+      const { Mode: mode, Days: days, Years: years } = found.Rule?.DefaultRetention ?? {};
+      if (mode === undefined) return {};
+      // Some services answer 0 for the one that is not set.
+      return { default: { mode, ...(days ? { days } : { years: years ?? 0 }) } };
+    } catch (error) {
+      if (hasReason(error, 'ObjectLockConfigurationNotFoundError', 'AccessDenied', 'NotImplemented', 'MethodNotAllowed', 'InvalidRequest'))
+        return undefined;
       throw error;
     }
   }
@@ -213,12 +255,45 @@ class ForeignObjects implements Objects {
     return this.#adopt(await this.#staging.join(parts));
   }
 
-  async delete(bucket: BucketName, key: ObjectKey, versionId?: string): Promise<{ readonly deleteMarkerVersionId?: string }> {
-    const version = versionId === undefined ? {} : { VersionId: versionId };
-    const deleted = await this.#send(new this.#sdk.DeleteObjectCommand({ Bucket: bucket, Key: key, ...version }), bucket);
+  async delete(
+    bucket: BucketName,
+    key: ObjectKey,
+    versionId?: string,
+    bypassGovernance = false,
+  ): Promise<{ readonly deleteMarkerVersionId?: string }> {
+    const input = {
+      Bucket: bucket,
+      Key: key,
+      ...(versionId !== undefined && { VersionId: versionId }),
+      ...(bypassGovernance && { BypassGovernanceRetention: true }),
+    };
+    const deleted = await this.#send(new this.#sdk.DeleteObjectCommand(input), bucket);
     return versionId === undefined && deleted.DeleteMarker && deleted.VersionId !== undefined
       ? { deleteMarkerVersionId: deleted.VersionId }
       : {};
+  }
+
+  async protect(
+    bucket: BucketName,
+    key: ObjectKey,
+    versionId: string | undefined,
+    change: ProtectionChange,
+  ): Promise<ObjectInfo | undefined> {
+    const { retention, legalHold, bypassGovernance = false } = change;
+    const place = { Bucket: bucket, Key: key, ...(versionId !== undefined && { VersionId: versionId }) };
+    try {
+      if (retention !== undefined) {
+        const value = retention === null ? {} : { Mode: retention.mode, RetainUntilDate: new Date(retention.untilMs) };
+        const bypass = bypassGovernance ? { BypassGovernanceRetention: true } : {};
+        await this.#send(new this.#sdk.PutObjectRetentionCommand({ ...place, ...bypass, Retention: value }), bucket);
+      }
+      if (legalHold !== undefined)
+        await this.#send(new this.#sdk.PutObjectLegalHoldCommand({ ...place, LegalHold: { Status: legalHold ? 'ON' : 'OFF' } }), bucket);
+    } catch (error) {
+      if (hasReason(error, 'NoSuchKey', 'NoSuchVersion', 'MethodNotAllowed')) return undefined;
+      throw error;
+    }
+    return this.head(bucket, key, versionId);
   }
 
   #adopt(staged: StagedObject): StagedObject {
@@ -281,6 +356,11 @@ class ForeignObjects implements Objects {
       ...(options.contentType !== undefined && { ContentType: options.contentType }),
       ...(options.contentEncoding !== undefined && { ContentEncoding: options.contentEncoding }),
       ...(options.metadata !== undefined && { Metadata: { ...options.metadata } }),
+      ...(options.retention !== undefined && {
+        ObjectLockMode: options.retention.mode,
+        ObjectLockRetainUntilDate: new Date(options.retention.untilMs),
+      }),
+      ...(options.legalHold && { ObjectLockLegalHoldStatus: 'ON' as const }),
       ...(headers['cache-control'] !== undefined && { CacheControl: headers['cache-control'] }),
       ...(headers['content-disposition'] !== undefined && { ContentDisposition: headers['content-disposition'] }),
       ...(headers['content-language'] !== undefined && { ContentLanguage: headers['content-language'] }),
@@ -301,6 +381,8 @@ class ForeignObjects implements Objects {
       isLatest: true,
       isDeleteMarker: false,
       ...keptOptions(options),
+      ...(options.retention !== undefined && { retention: options.retention }),
+      ...(options.legalHold && { legalHold: true }),
     };
   }
 
@@ -515,6 +597,10 @@ function infoOf(key: ObjectKey, answer: HeadObjectCommandOutput | GetObjectComma
     ...(answer.ContentEncoding !== undefined && { contentEncoding: answer.ContentEncoding }),
     ...(Object.keys(headers).length > 0 && { headers }),
     metadata: { ...answer.Metadata },
+    ...(answer.ObjectLockMode !== undefined && {
+      retention: { mode: answer.ObjectLockMode, untilMs: toMs(answer.ObjectLockRetainUntilDate) },
+    }),
+    ...(answer.ObjectLockLegalHoldStatus === 'ON' && { legalHold: true }),
   };
 }
 

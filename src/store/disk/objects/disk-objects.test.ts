@@ -117,6 +117,14 @@ describe('a file that somebody touched', () => {
     expect(await textOf(key, first.versionId!)).toBe('1');
   });
 
+  test('removed, under a lock: its bucket is not deleted, so that the index goes on telling of it', async () => {
+    await objects.updateBucket(bucket, { versioning: 'Enabled' });
+    await objects.updateBucket(bucket, { objectLock: { default: { mode: 'COMPLIANCE', days: 1 } } });
+    await objects.put(bucket, key, bytesOf('evidence'));
+    rmSync(pathOf(''), { recursive: true });
+    await expect(objects.deleteBucket(bucket)).rejects.toThrow(BucketNotEmpty);
+  });
+
   test('removed: a bucket with nothing else in it is empty, and can be deleted', async () => {
     await objects.updateBucket(bucket, { versioning: 'Enabled' });
     const old = await objects.put(bucket, key, bytesOf('old'));

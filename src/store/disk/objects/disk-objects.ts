@@ -22,7 +22,18 @@ import type { Chance, Clock } from '../../clock.ts';
 import { KeyedLock } from '../../keyed-lock.ts';
 import { LmdbFailed, LmdbFull } from '../../lmdb/durable-lmdb.ts';
 import {
+  changedProtection,
+  createLockTime,
+  isProtected,
+  type LockTime,
+  type Protection,
+  type ProtectionChange,
+  protectionOfNew,
+  requireDeletable,
+} from '../../object-lock.ts';
+import {
   type Bucket,
+  type BucketChange,
   BucketNotEmpty,
   type ListOptions,
   type ListPage,
@@ -35,7 +46,16 @@ import {
   type StagedObject,
   type VersionPage,
 } from '../../objects.ts';
-import { cutRange, isAlike, keptOptions, requireBucketName, requireKey, versionPlace } from '../../objects-rules.ts';
+import {
+  changedBucket,
+  cutRange,
+  isAlike,
+  keptOptions,
+  requireBucketName,
+  requireKey,
+  requireLockable,
+  versionPlace,
+} from '../../objects-rules.ts';
 import { errorCode } from '../files.ts';
 import { makeFolder } from '../sync-folder.ts';
 import { FileMoves, isGone, removeEmptyFolders } from './file-moves.ts';
@@ -53,7 +73,7 @@ import { type StagedFile, StagedFiles } from './staged-files.ts';
 export interface DiskObjectsOptions {
   /** Made when it is missing. One process uses it at a time; the data directory's lock sees to that. */
   readonly folder: string;
-  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>;
   readonly chance: Pick<Chance, 'bytes'>;
 }
 
@@ -80,12 +100,13 @@ export async function openDiskObjects(options: DiskObjectsOptions): Promise<Obje
   const moves = new FileMoves(folder, index);
   await moves.recover();
   await staged.clear();
-  return new DiskObjects({ folder, clock, index, moves, staged });
+  return new DiskObjects({ folder, clock, lockTime: createLockTime(clock), index, moves, staged });
 }
 
 interface Parts {
   readonly folder: string;
   readonly clock: Pick<Clock, 'nowMs'>;
+  readonly lockTime: LockTime;
   readonly index: ObjectIndex;
   readonly moves: FileMoves;
   readonly staged: StagedFiles;
@@ -94,6 +115,7 @@ interface Parts {
 class DiskObjects implements Objects {
   readonly #folder: string;
   readonly #clock: Pick<Clock, 'nowMs'>;
+  readonly #lockTime: LockTime;
   readonly #index: ObjectIndex;
   readonly #moves: FileMoves;
   readonly #staged: StagedFiles;
@@ -105,6 +127,7 @@ class DiskObjects implements Objects {
   constructor(parts: Parts) {
     this.#folder = parts.folder;
     this.#clock = parts.clock;
+    this.#lockTime = parts.lockTime;
     this.#index = parts.index;
     this.#moves = parts.moves;
     this.#staged = parts.staged;
@@ -114,6 +137,7 @@ class DiskObjects implements Objects {
 
   async createBucket(bucket: Bucket): Promise<void> {
     requireBucketName(bucket.name);
+    requireLockable(bucket);
     await this.#write(async () => {
       await this.#index.createBucket(bucket);
       await mkdir(join(this.#folder, bucket.name), { recursive: true, mode: 0o700 });
@@ -128,17 +152,8 @@ class DiskObjects implements Objects {
     return this.#index.bucketsOf(owner);
   }
 
-  async updateBucket(name: BucketName, change: Parameters<Objects['updateBucket']>[1]): Promise<void> {
-    await this.#write(() =>
-      this.#index.updateBucket(name, ({ policy: before, ...bucket }) => {
-        const policy = change.policy === undefined ? before : change.policy;
-        return {
-          ...bucket,
-          versioning: change.versioning ?? bucket.versioning,
-          ...(policy === undefined || policy === null ? {} : { policy }),
-        };
-      }),
-    );
+  async updateBucket(name: BucketName, change: BucketChange): Promise<void> {
+    await this.#write(() => this.#index.updateBucket(name, (bucket) => changedBucket(bucket, change)));
   }
 
   async deleteBucket(name: BucketName): Promise<void> {
@@ -182,19 +197,42 @@ class DiskObjects implements Objects {
     return this.stage(all());
   }
 
-  async delete(bucket: BucketName, key: ObjectKey, versionId?: string): Promise<{ readonly deleteMarkerVersionId?: string }> {
+  async delete(
+    bucket: BucketName,
+    key: ObjectKey,
+    versionId?: string,
+    bypassGovernance = false,
+  ): Promise<{ readonly deleteMarkerVersionId?: string }> {
     requireKey(key);
     return this.#write(() =>
       this.#locked(bucket, key, async () => {
         await this.#moves.settleDurably(nameOf(bucket, key));
         if (versionId !== undefined) {
-          const { moving } = await this.#index.deleteVersion(bucket, key, versionId);
+          const requireFree = (info: Protection) => requireDeletable(info, bypassGovernance, this.#lockTime);
+          const { moving } = await this.#index.deleteVersion(bucket, key, versionId, requireFree);
           await this.#run(bucket, key, moving);
           return {};
         }
         const { markerVersionId, moving } = await this.#index.delete(bucket, key, this.#clock.nowMs());
         await this.#run(bucket, key, moving);
         return markerVersionId === undefined ? {} : { deleteMarkerVersionId: markerVersionId };
+      }),
+    );
+  }
+
+  async protect(
+    bucket: BucketName,
+    key: ObjectKey,
+    versionId: string | undefined,
+    change: ProtectionChange,
+  ): Promise<ObjectInfo | undefined> {
+    requireKey(key);
+    return this.#write(() =>
+      this.#locked(bucket, key, async () => {
+        const found = await this.#index.protect(bucket, key, versionId, (of, before) =>
+          changedProtection(of, before, change, this.#lockTime),
+        );
+        return found && infoOf(key, found);
       }),
     );
   }
@@ -229,6 +267,7 @@ class DiskObjects implements Objects {
         modifiedAtMs: this.#clock.nowMs(),
         isDeleteMarker: false,
         ...keptOptions(options),
+        ...protectionOfNew(this.#index.requireBucket(bucket), options, this.#lockTime),
       };
       const from = `.snowtrail/staged/${file.name}`;
       const { version, moving } = await this.#index.place(bucket, key, { sha256: file.sha256Hex, info, from, place });
@@ -363,6 +402,8 @@ class DiskObjects implements Objects {
     for (let from: Pick<ListOptions, 'after'> & { readonly afterVersionId?: string } = {}; ; ) {
       const { entries, next } = this.#index.listVersions(name, { ...from, limit: LIST_LIMIT });
       if ((await this.#thoseThere(name, entries)).length > 0) throw new BucketNotEmpty(name);
+      // That its file is gone does not end a lock: the index still tells that it was there.
+      if (entries.some(({ version }) => isProtected(version.info, this.#lockTime))) throw new BucketNotEmpty(name);
       for (const { version } of entries) missing.add(version.sequence);
       if (next === undefined) return missing;
       const { key, versionId } = versionPlace(next.key, next.entry?.version.info);

@@ -12,6 +12,7 @@
 import type { AccountId, BucketName, ObjectKey } from '../../../event/types.ts';
 import type { Chance } from '../../clock.ts';
 import { DurableLmdb, type LmdbTable } from '../../lmdb/durable-lmdb.ts';
+import type { Protection } from '../../object-lock.ts';
 import { type Bucket, BucketExists, BucketMissing, BucketNotEmpty, type ListOptions, type ObjectInfo } from '../../objects.ts';
 import { type FoldedPage, foldPage, makeVersionId, NULL_VERSION, sequenceOfVersionId } from '../../objects-rules.ts';
 import { asideName, pathOfKey } from './key-path.ts';
@@ -252,12 +253,21 @@ export class ObjectIndex {
     });
   }
 
-  /** Removes one version for good. The newest of those that are left becomes current. */
-  deleteVersion(bucket: BucketName, key: ObjectKey, versionId: string): Promise<{ readonly moving: NumberedMove | undefined }> {
+  /**
+   * Removes one version for good. The newest of those that are left becomes current.
+   * @param requireDeletable Throws when the version is protected.
+   */
+  deleteVersion(
+    bucket: BucketName,
+    key: ObjectKey,
+    versionId: string,
+    requireDeletable: (info: Protection) => void,
+  ): Promise<{ readonly moving: NumberedMove | undefined }> {
     return this.#lmdb.transact(() => {
       this.requireBucket(bucket);
       const found = this.find(bucket, key, versionId);
       if (found === undefined) return { moving: undefined };
+      requireDeletable(found.version.info);
       const { version, isLatest } = found;
       const isFile = !version.info.isDeleteMarker;
       if (!isLatest) {
@@ -277,6 +287,29 @@ export class ObjectIndex {
           moving: this.#note({ bucket, key, bring: { from: oldPath(next.sequence), to: currentPath(bucket, key, promoted.place) } }),
         };
       return { moving: isFile ? this.#note({ bucket, key, drop: [currentPath(bucket, key, version.place)] }) : undefined };
+    });
+  }
+
+  /**
+   * Changes what protects a version, or the newest one.
+   * @returns `undefined` when there is none, or a delete marker.
+   * @throws BucketMissing, and what `change` throws
+   */
+  protect(
+    bucket: BucketName,
+    key: ObjectKey,
+    versionId: string | undefined,
+    change: (bucket: Bucket, before: Protection) => Protection,
+  ): Promise<FoundVersion | undefined> {
+    return this.#lmdb.transact(() => {
+      const of = this.requireBucket(bucket);
+      const found = this.find(bucket, key, versionId);
+      if (found === undefined || found.version.info.isDeleteMarker) return undefined;
+      const { retention: _, legalHold: __, ...rest } = found.version.info;
+      const version = { ...found.version, info: { ...rest, ...change(of, found.version.info) } };
+      if (found.isLatest) write(this.#current, currentKey(bucket, key), version);
+      else write(this.#old, oldKey(bucket, key, version.sequence), version);
+      return { version, isLatest: found.isLatest };
     });
   }
 
