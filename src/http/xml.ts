@@ -81,7 +81,7 @@ export function parseXml(bytes: Uint8Array): XmlElement {
 }
 
 /** First child of that name. */
-function xmlChild(element: XmlElement, name: string): XmlElement | undefined {
+export function xmlChild(element: XmlElement, name: string): XmlElement | undefined {
   return element.children.find((child) => child.name === name);
 }
 

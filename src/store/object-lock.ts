@@ -2,7 +2,7 @@
  * Object Lock: what protects a version, and who may take that away. The stores ask here, so that no way into them, not
  * even the server's own, goes past it.
  *
- * COMPLIANCE is never shortened, loosened or removed before its time. GOVERNANCE is, by who may bypass it. A legal hold
+ * COMPLIANCE is never shortened, loosened or removed before its time. GOVERNANCE is, or made COMPLIANCE, by who may bypass it. A legal hold
  * has no time. A protected version is not deleted; a delete marker may be placed before it, for that deletes nothing.
  *
  * Retention ends by `LockTime`, so that setting the clock does not end it: not ahead, until the server starts anew, and
@@ -11,7 +11,15 @@
  */
 import type { EpochMs } from '../event/types.ts';
 import type { Clock } from './clock.ts';
-import { type Bucket, type DefaultRetention, type ObjectInfo, ObjectsError, type PutOptions, type Retention } from './objects.ts';
+import {
+  type Bucket,
+  type DefaultRetention,
+  type ObjectInfo,
+  ObjectsError,
+  type ProtectionChange,
+  type PutOptions,
+  type Retention,
+} from './objects.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -39,15 +47,6 @@ export function createLockTime(clock: Pick<Clock, 'nowMs' | 'monotonicMs'>): Loc
 /** What of an object protects it. */
 export type Protection = Pick<ObjectInfo, 'retention' | 'legalHold'>;
 
-/** A change of what protects a version. An absent member stays as it is. */
-export interface ProtectionChange {
-  /** `null` takes it away. */
-  readonly retention?: Retention | null;
-  readonly legalHold?: boolean;
-  /** The caller may, and wants to, go past GOVERNANCE. */
-  readonly bypassGovernance?: boolean;
-}
-
 /** A version is protected: nothing was changed. */
 export class ObjectLocked extends ObjectsError {
   override readonly name = 'ObjectLocked';
@@ -69,7 +68,7 @@ export function protectionOfNew({ objectLock }: Pick<Bucket, 'objectLock'>, opti
   if (wanted !== undefined) requireFuture(wanted, time);
   const byDefault = objectLock.default && { mode: objectLock.default.mode, untilMs: endOf(objectLock.default, time.latestMs()) };
   const retention = wanted ?? byDefault;
-  return { ...(retention && { retention }), ...(legalHold && { legalHold }) };
+  return { ...(retention && { retention }), ...(legalHold !== undefined && { legalHold }) };
 }
 
 /**
@@ -83,17 +82,17 @@ export function changedProtection(
   time: LockTime,
 ): Protection {
   if (objectLock === undefined) throw missingConfiguration();
-  const { legalHold = before.legalHold ?? false } = change;
+  const { legalHold = before.legalHold } = change;
   const retention = change.retention === undefined ? before.retention : (change.retention ?? undefined);
   if (change.retention) requireFuture(change.retention, time);
   const { retention: held } = before;
   if (change.retention !== undefined && held !== undefined && isRunning(held, time)) {
     const isShorter = retention === undefined || retention.untilMs < held.untilMs;
-    const isLooser = held.mode === 'COMPLIANCE' && retention?.mode !== 'COMPLIANCE';
+    const isOther = retention?.mode !== held.mode;
     const mayBypass = held.mode === 'GOVERNANCE' && change.bypassGovernance === true;
-    if ((isShorter || isLooser) && !mayBypass) throw new ObjectLocked();
+    if ((isShorter || isOther) && !mayBypass) throw new ObjectLocked();
   }
-  return { ...(retention && { retention }), ...(legalHold && { legalHold }) };
+  return { ...(retention && { retention }), ...(legalHold !== undefined && { legalHold }) };
 }
 
 /** @throws ObjectLocked when the version may not be deleted. */

@@ -13,7 +13,6 @@
  * puts, the implementation reads the current object first (reliability.md P3).
  */
 import type { AccountId, BucketName, EpochMs, ObjectKey, Region } from '../event/types.ts';
-import type { ProtectionChange } from './object-lock.ts';
 
 export interface Bucket {
   readonly name: BucketName;
@@ -50,6 +49,15 @@ export interface Retention {
   readonly untilMs: EpochMs;
 }
 
+/** A change of what protects a version. An absent member stays as it is. */
+export interface ProtectionChange {
+  /** `null` takes it away. */
+  readonly retention?: Retention | null;
+  readonly legalHold?: boolean;
+  /** The caller may, and wants to, go past GOVERNANCE. */
+  readonly bypassGovernance?: boolean;
+}
+
 export interface ObjectInfo {
   readonly key: ObjectKey;
   readonly sizeBytes: number;
@@ -70,7 +78,7 @@ export interface ObjectInfo {
   readonly checksums?: Readonly<Record<string, string>>;
   /** Until when it may not be deleted. Not in the listings of a foreign store. */
   readonly retention?: Retention;
-  /** True: it may not be deleted. */
+  /** True: it may not be deleted. False: it was held once. Absent: never, or a store does not tell. */
   readonly legalHold?: boolean;
 }
 

@@ -8,6 +8,7 @@ import type { BucketName, Region } from '../../event/types.ts';
 import { isRegion } from '../../event/values.ts';
 import { parsePolicy } from '../../policy/parse-policy.ts';
 import { type Bucket, BucketExists, type Objects } from '../../store/objects.ts';
+import { changedBucket } from '../../store/objects-rules.ts';
 import { parseXml, xmlDocument, xmlText, xmlTextDocument } from '../xml.ts';
 import { s3Error } from './errors.ts';
 import { isBucketName } from './names.ts';
@@ -53,11 +54,12 @@ export async function createBucket(call: S3Call): Promise<S3Decision> {
   const { call: caller, objects, clock } = call.request;
   const name = call.bucket;
   if (!isBucketName(name)) throw s3Error('InvalidBucketName', { details: { BucketName: name } });
-  if ((call.header('x-amz-bucket-object-lock-enabled') ?? 'false').toLowerCase() !== 'false')
-    throw notImplemented('x-amz-bucket-object-lock-enabled');
+  const isLocked = call.header('x-amz-bucket-object-lock-enabled')?.toLowerCase() === 'true';
   if ((call.header('x-amz-object-ownership') ?? 'BucketOwnerEnforced') !== 'BucketOwnerEnforced')
     throw notImplemented('x-amz-object-ownership');
   refuseAcls(call);
+  // Object Lock needs versions.
+  const lock = isLocked ? ({ versioning: 'Enabled', objectLock: {} } as const) : ({ versioning: 'Off' } as const);
   const document = await receiveDocument(call);
   const region = regionOf(document, caller.region);
   const taken = await objects.getBucket(name);
@@ -70,7 +72,7 @@ export async function createBucket(call: S3Call): Promise<S3Decision> {
       : { requestParameters: { CreateBucketConfiguration: { LocationConstraint: region, xmlns: S3_NAMESPACE } } }),
     apply: async () => {
       try {
-        await objects.createBucket({ name, owner: caller.account, region, createdAtMs: clock.nowMs(), versioning: 'Off' });
+        await objects.createBucket({ name, owner: caller.account, region, createdAtMs: clock.nowMs(), ...lock });
       } catch (error) {
         if (!(error instanceof BucketExists)) throw error;
         throw alreadyExists(name, await objects.getBucket(name), caller.account);
@@ -163,13 +165,15 @@ export async function getBucketVersioning(call: S3Call): Promise<S3Decision> {
 }
 
 export async function putBucketVersioning(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.ownBucket();
+  const bucket = await call.ownBucket();
+  const { name } = bucket;
   const document = await receiveDocument(call);
   const root = parseXml(document);
   const status = xmlText(root, 'Status');
   if (root.name !== 'VersioningConfiguration' || (status !== 'Enabled' && status !== 'Suspended')) throw s3Error('MalformedXML');
   const mfaDelete = xmlText(root, 'MfaDelete') ?? xmlText(root, 'MFADelete');
   if (mfaDelete !== undefined && mfaDelete !== 'Disabled') throw notImplemented('MfaDelete');
+  changedBucket(bucket, { versioning: status });
   return {
     bytesIn: document.length,
     requestParameters: { VersioningConfiguration: { Status: status, xmlns: S3_NAMESPACE } },

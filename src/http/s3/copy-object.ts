@@ -12,12 +12,14 @@ import { checkConditions } from './conditions.ts';
 import { s3Error } from './errors.ts';
 import { objectArn, readKey } from './names.ts';
 import { checksumElements, versionHeader } from './object-headers.ts';
+import { readLockHeaders } from './object-lock.ts';
 import { checkIfNoneMatch, commitObject, readPutOptions, refuseUnkept } from './put-object.ts';
 import { leave } from './read-object.ts';
 import { S3_NAMESPACE, type S3Call, type S3Decision } from './s3-call.ts';
 
 export async function copyObject(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.ownBucket();
+  const bucket = await call.ownBucket();
+  const { name } = bucket;
   const { key } = call;
   refuseUnkept(call);
   const source = await findCopySource(call);
@@ -31,7 +33,8 @@ export async function copyObject(call: S3Call): Promise<S3Decision> {
     });
   }
   const mustBeFree = await checkIfNoneMatch(call, name, key);
-  const options = directive === 'REPLACE' ? readPutOptions(call) : keptOptions(source.info);
+  const options =
+    directive === 'REPLACE' ? readPutOptions(call, bucket) : { ...keptOptions(source.info), ...readLockHeaders(call, bucket) };
   const wanted = call.header('x-amz-checksum-algorithm');
   const algorithm =
     wanted === undefined ? ALGORITHMS.find((known) => source.info.checksums?.[known] !== undefined) : parseAlgorithm(wanted);

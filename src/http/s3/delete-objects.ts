@@ -5,11 +5,14 @@
  * Source: S3 API Reference, DeleteObject, DeleteObjects.
  */
 import type { BucketName, ObjectKey } from '../../event/types.ts';
+import { requireDeletable } from '../../store/object-lock.ts';
+import { publicError } from '../respond.ts';
 import { parseXml, type XmlFields, xmlDocument, xmlExactText, xmlText } from '../xml.ts';
 import { notImplemented } from './buckets.ts';
 import { s3Error } from './errors.ts';
+import { emptyVersionId } from './find-object.ts';
 import { readKey } from './names.ts';
-import { emptyVersionId } from './read-object.ts';
+import { isBypassing } from './object-lock.ts';
 import { receiveDocument } from './receive-body.ts';
 import { empty, S3_NAMESPACE, type S3Call, type S3Decision } from './s3-call.ts';
 
@@ -21,6 +24,7 @@ export async function deleteObject(call: S3Call): Promise<S3Decision> {
     if (call.header(condition) !== undefined) throw notImplemented(condition);
   const versionId = call.param('versionId');
   if (versionId === '') throw emptyVersionId();
+  if (versionId !== undefined) await refuseProtected(call, name, versionId);
   return {
     bytesOut: 0,
     apply: async () => {
@@ -34,6 +38,13 @@ export async function deleteObject(call: S3Call): Promise<S3Decision> {
   };
 }
 
+/** So that the record of the call says that it was refused; the store refuses it as well. @throws ObjectLocked */
+async function refuseProtected(call: S3Call, bucket: BucketName, versionId: string): Promise<void> {
+  const info = await call.objects.head(bucket, call.key, versionId);
+  const nowMs = () => call.request.clock.nowMs();
+  if (info !== undefined) requireDeletable(info, isBypassing(call), { latestMs: nowMs, earliestMs: nowMs });
+}
+
 /** The keys that a DeleteObjects call names. */
 interface Doomed {
   readonly key: ObjectKey;
@@ -43,7 +54,7 @@ interface Doomed {
 /** @returns the id of the delete marker that was placed, or that was the version deleted. */
 async function deleteOne(call: S3Call, bucket: BucketName, { key, versionId }: Doomed): Promise<{ readonly markerId: string | undefined }> {
   const before = versionId === undefined ? undefined : await call.objects.head(bucket, key, versionId);
-  const { deleteMarkerVersionId } = await call.objects.delete(bucket, key, versionId);
+  const { deleteMarkerVersionId } = await call.objects.delete(bucket, key, versionId, isBypassing(call));
   return { markerId: before?.isDeleteMarker ? versionId : deleteMarkerVersionId };
 }
 
@@ -76,13 +87,9 @@ export async function deleteObjects(call: S3Call, recordEach: (doomed: readonly 
           const { markerId } = await deleteOne(call, name, { key, ...(versionId === undefined ? {} : { versionId }) });
           const marker = markerId === undefined ? {} : { DeleteMarker: true, DeleteMarkerVersionId: markerId };
           deleted.push({ Key: key, VersionId: versionId, ...marker });
-        } catch {
-          failed.push({
-            Key: key,
-            VersionId: versionId,
-            Code: 'InternalError',
-            Message: 'We encountered an internal error. Please try again.',
-          });
+        } catch (error) {
+          const { code, message } = publicError(error, 's3');
+          failed.push({ Key: key, VersionId: versionId, Code: code, Message: message });
         }
       }
       const text = xmlDocument('DeleteResult', { Deleted: isQuiet ? [] : deleted, Error: failed }, S3_NAMESPACE);

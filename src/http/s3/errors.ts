@@ -28,6 +28,7 @@ const S3_ERRORS: ReadonlyMap<string, readonly [status: number, message: string]>
   ['IncompleteBody', [400, 'You did not provide the number of bytes specified by the Content-Length HTTP header']],
   ['InternalError', [500, 'We encountered an internal error. Please try again.']],
   ['InvalidArgument', [400, 'Invalid Argument']],
+  ['InvalidBucketState', [409, 'The request is not valid with the current state of the bucket.']],
   ['InvalidBucketName', [400, 'The specified bucket is not valid.']],
   ['InvalidDigest', [400, 'The Content-MD5 you specified was invalid.']],
   [
@@ -40,6 +41,7 @@ const S3_ERRORS: ReadonlyMap<string, readonly [status: number, message: string]>
   ['InvalidPartOrder', [400, 'The list of parts was not in ascending order. The parts list must be specified in order by part number.']],
   ['InvalidRange', [416, 'The requested range is not satisfiable']],
   ['InvalidRequest', [400, 'Invalid Request']],
+  ['InvalidRetentionPeriod', [400, 'The retention period must be a positive whole number.']],
   ['InvalidURI', [400, "Couldn't parse the specified URI."]],
   ['KeyTooLongError', [400, 'Your key is too long']],
   ['MalformedPolicy', [400, 'This policy contains invalid Json']],
@@ -54,6 +56,7 @@ const S3_ERRORS: ReadonlyMap<string, readonly [status: number, message: string]>
   ['NoSuchKey', [404, 'The specified key does not exist.']],
   ['NoSuchLifecycleConfiguration', [404, 'The lifecycle configuration does not exist']],
   ['NoSuchPublicAccessBlockConfiguration', [404, 'The public access block configuration was not found']],
+  ['NoSuchObjectLockConfiguration', [404, 'The specified object does not have a ObjectLock configuration']],
   ['NoSuchTagSet', [404, 'The TagSet does not exist']],
   [
     'NoSuchUpload',

@@ -11,6 +11,7 @@ import { deleteObject, deleteObjects } from './delete-objects.ts';
 import { s3Error } from './errors.ts';
 import { listObjects, listObjectVersions } from './list-objects.ts';
 import * as multipart from './multipart.ts';
+import * as lock from './object-lock.ts';
 import { putObject } from './put-object.ts';
 import { getObject, getObjectAcl, getObjectTagging, headObject } from './read-object.ts';
 import type { S3Call, S3Decision, S3Operation } from './s3-call.ts';
@@ -45,8 +46,12 @@ function onService(method: string): S3Operation | undefined {
   return method === 'GET' ? read('ListBuckets', 'Management', buckets.listBuckets) : undefined;
 }
 
-/** Settings of a bucket by sub-resource: the name of their events, and what a GET answers. */
-const SETTINGS: ReadonlyMap<string, readonly [name: string, get: Decide]> = new Map<string, readonly [string, Decide]>([
+/** Name of its events, and what its calls do; an absent one is refused as not implemented. */
+type Setting = readonly [name: string, get: Decide, put?: Decide, remove?: Decide];
+
+/** Settings of a bucket by sub-resource. */
+const SETTINGS: ReadonlyMap<string, Setting> = new Map<string, Setting>([
+  ['object-lock', ['BucketObjectLockConfiguration', lock.getObjectLockConfiguration, lock.putObjectLockConfiguration]],
   ['tagging', ['BucketTagging', buckets.notConfigured('NoSuchTagSet')]],
   ['lifecycle', ['BucketLifecycle', buckets.notConfigured('NoSuchLifecycleConfiguration')]],
   ['cors', ['BucketCors', buckets.notConfigured('NoSuchCORSConfiguration')]],
@@ -55,7 +60,6 @@ const SETTINGS: ReadonlyMap<string, readonly [name: string, get: Decide]> = new 
   ['replication', ['BucketReplication', buckets.notConfigured('ReplicationConfigurationNotFoundError')]],
   ['publicAccessBlock', ['BucketPublicAccessBlock', buckets.notConfigured('NoSuchPublicAccessBlockConfiguration')]],
   ['ownershipControls', ['BucketOwnershipControls', buckets.notConfigured('OwnershipControlsNotFoundError')]],
-  ['object-lock', ['BucketObjectLockConfiguration', buckets.notConfigured('ObjectLockConfigurationNotFoundError')]],
   ['logging', ['BucketLogging', buckets.emptySetting('BucketLoggingStatus')]],
   ['notification', ['BucketNotification', buckets.emptySetting('NotificationConfiguration')]],
   ['accelerate', ['AccelerateConfiguration', buckets.emptySetting('AccelerateConfiguration')]],
@@ -70,7 +74,7 @@ const SETTINGS: ReadonlyMap<string, readonly [name: string, get: Decide]> = new 
     'metadataTable',
     'metadataConfiguration',
     'abac',
-  ].map((name): [string, readonly [string, Decide]] => [
+  ].map((name): [string, Setting] => [
     name,
     [`Bucket${name.slice(0, 1).toUpperCase()}${name.slice(1)}`, buckets.unsupported(`The sub-resource ${name}`)],
   ]),
@@ -79,10 +83,11 @@ const SETTINGS: ReadonlyMap<string, readonly [name: string, get: Decide]> = new 
 function onBucket(call: S3Call, method: string, recordDeletions: RecordDeletions): S3Operation | undefined {
   const setting = [...SETTINGS].find(([name]) => call.hasParam(name));
   if (setting !== undefined) {
-    const [name, [eventName, get]] = setting;
+    const [name, [eventName, get, put = buckets.unsupported(`Setting ${name}`), remove = buckets.unsupported(`Deleting ${name}`)]] =
+      setting;
     if (method === 'GET') return read(`Get${eventName}`, 'Management', get);
-    if (method === 'PUT') return write(`Put${eventName}`, 'Management', buckets.unsupported(`Setting ${name}`));
-    return method === 'DELETE' ? write(`Delete${eventName}`, 'Management', buckets.unsupported(`Deleting ${name}`)) : undefined;
+    if (method === 'PUT') return write(`Put${eventName}`, 'Management', put);
+    return method === 'DELETE' ? write(`Delete${eventName}`, 'Management', remove) : undefined;
   }
   switch (method) {
     case 'GET':
@@ -114,8 +119,6 @@ function onBucket(call: S3Call, method: string, recordDeletions: RecordDeletions
 /** What can be asked of an object besides the object, and is not kept here. */
 const UNSUPPORTED_OF_OBJECT: ReadonlyMap<string, string> = new Map([
   ['attributes', 'ObjectAttributes'],
-  ['retention', 'ObjectRetention'],
-  ['legal-hold', 'ObjectLegalHold'],
   ['torrent', 'ObjectTorrent'],
   ['restore', 'RestoreObject'],
   ['select', 'SelectObjectContent'],
@@ -137,6 +140,8 @@ function onObject(call: S3Call, method: string): S3Operation | undefined {
     case 'GET':
       if (call.hasParam('uploadId')) return read('ListParts', 'Data', multipart.listParts);
       if (call.hasParam('acl')) return read('GetObjectAcl', 'Data', getObjectAcl);
+      if (call.hasParam('retention')) return read('GetObjectRetention', 'Data', lock.getObjectRetention);
+      if (call.hasParam('legal-hold')) return read('GetObjectLegalHold', 'Data', lock.getObjectLegalHold);
       if (call.hasParam('tagging')) return read('GetObjectTagging', 'Data', getObjectTagging);
       return read('GetObject', 'Data', getObject);
     case 'HEAD':
@@ -145,6 +150,8 @@ function onObject(call: S3Call, method: string): S3Operation | undefined {
       if (call.hasParam('uploadId') || call.hasParam('partNumber')) {
         return isCopy ? write('UploadPartCopy', 'Data', multipart.uploadPartCopy) : write('UploadPart', 'Data', multipart.uploadPart);
       }
+      if (call.hasParam('retention')) return write('PutObjectRetention', 'Data', lock.putObjectRetention);
+      if (call.hasParam('legal-hold')) return write('PutObjectLegalHold', 'Data', lock.putObjectLegalHold);
       if (call.hasParam('acl')) return write('PutObjectAcl', 'Data', buckets.refuseAcl);
       if (call.hasParam('tagging')) return write('PutObjectTagging', 'Data', buckets.unsupported('Tagging objects'));
       return isCopy ? write('CopyObject', 'Data', copyObject) : write('PutObject', 'Data', putObject);

@@ -22,6 +22,7 @@ import { s3Error } from './errors.ts';
 import { listParameters } from './list-objects.ts';
 import type { Part, Upload } from './multipart-uploads.ts';
 import { checksumElements, versionHeader } from './object-headers.ts';
+import { refuseLockHeaders } from './object-lock.ts';
 import { checkIfNoneMatch, commitObject, readPutOptions, refuseUnkept } from './put-object.ts';
 import { receiveDocument, receiveNothing, receiveObject } from './receive-body.ts';
 import { answerXml, canonicalId, empty, S3_NAMESPACE, type S3Call, type S3Decision } from './s3-call.ts';
@@ -32,7 +33,8 @@ const PART_BYTES_MIN = 5 * 1024 * 1024;
 const PARTS_PAGE_MAX = 1_000;
 
 export async function createMultipartUpload(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.ownBucket();
+  const bucket = await call.ownBucket();
+  const { name } = bucket;
   const { uploads, call: caller } = call.request;
   const { key } = call;
   refuseUnkept(call);
@@ -45,7 +47,7 @@ export async function createMultipartUpload(call: S3Call): Promise<S3Decision> {
     });
   const algorithm = wanted === undefined ? undefined : parseAlgorithm(wanted);
   const checksum = algorithm === undefined ? undefined : { algorithm, type: checksumType(algorithm, type) };
-  const options = readPutOptions(call);
+  const options = readPutOptions(call, bucket);
   const uploadId = uploads.newId();
   const text = xmlDocument('InitiateMultipartUploadResult', { Bucket: name, Key: key, UploadId: uploadId }, S3_NAMESPACE);
   const headers: Record<string, string> =
@@ -69,6 +71,7 @@ export async function createMultipartUpload(call: S3Call): Promise<S3Decision> {
 export async function uploadPart(call: S3Call): Promise<S3Decision> {
   await call.ownBucket();
   refuseUnkept(call);
+  refuseLockHeaders(call);
   const upload = findUpload(call);
   const number = partNumber(call);
   const { staged, checksum } = await receiveObject(call, upload.target.checksum?.algorithm);
@@ -101,6 +104,7 @@ export async function uploadPart(call: S3Call): Promise<S3Decision> {
 export async function uploadPartCopy(call: S3Call): Promise<S3Decision> {
   await call.ownBucket();
   refuseUnkept(call);
+  refuseLockHeaders(call);
   await receiveNothing(call);
   const upload = findUpload(call);
   const number = partNumber(call);

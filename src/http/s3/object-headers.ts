@@ -4,6 +4,7 @@
 import type { ObjectInfo } from '../../store/objects.ts';
 import type { XmlFields } from '../xml.ts';
 import { ALGORITHMS, checksumElement, checksumHeader, typeOfStored } from './checksums.ts';
+import { lockHeaders } from './object-lock.ts';
 import { type S3Call, toHeader } from './s3-call.ts';
 
 export function objectHeaders(call: S3Call, info: ObjectInfo, isVersioned: boolean, isWhole: boolean): Record<string, string> {
@@ -20,6 +21,7 @@ export function objectHeaders(call: S3Call, info: ObjectInfo, isVersioned: boole
     etag: `"${info.etag}"`,
     'last-modified': new Date(info.modifiedAtMs).toUTCString(),
     'accept-ranges': 'bytes',
+    ...lockHeaders(info),
     ...(isVersioned ? { 'x-amz-version-id': info.versionId ?? 'null' } : {}),
     ...(isWhole && call.header('x-amz-checksum-mode')?.toUpperCase() === 'ENABLED' ? checksumHeaders(info) : {}),
   };

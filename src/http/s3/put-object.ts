@@ -2,14 +2,15 @@
  * S3's PutObject, and what every way to an object shares: what is kept with it, and what is refused.
  *
  * A body is staged and checked first; it becomes the object only after the record of the call is durable. What the
- * store does not keep (encryption, locks, tags, storage classes) is refused, never ignored.
+ * store does not keep (encryption, tags, storage classes) is refused, never ignored.
  * Source: S3 API Reference, PutObject.
  */
 import type { BucketName, ObjectKey } from '../../event/types.ts';
-import type { ObjectInfo, PutOptions, StagedObject } from '../../store/objects.ts';
+import type { Bucket, ObjectInfo, PutOptions, StagedObject } from '../../store/objects.ts';
 import { notImplemented, refuseAcls } from './buckets.ts';
 import { s3Error } from './errors.ts';
 import { checksumHeaders, versionHeader } from './object-headers.ts';
+import { readLockHeaders } from './object-lock.ts';
 import { receiveObject } from './receive-body.ts';
 import { empty, type S3Call, type S3Decision } from './s3-call.ts';
 
@@ -19,10 +20,11 @@ const METADATA_BYTES_MAX = 2_048;
 const KEPT_HEADERS = ['cache-control', 'content-disposition', 'content-language', 'expires'];
 
 export async function putObject(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.ownBucket();
+  const bucket = await call.ownBucket();
+  const { name } = bucket;
   const { key } = call;
   refuseUnkept(call);
-  const options = readPutOptions(call);
+  const options = readPutOptions(call, bucket);
   const mustBeFree = await checkIfNoneMatch(call, name, key);
   const { staged, checksum } = await receiveObject(call);
   return {
@@ -63,7 +65,7 @@ export async function checkIfNoneMatch(call: S3Call, bucket: BucketName, key: Ob
 }
 
 /** What of a request is kept with the object. @throws ApiError MetadataTooLarge, InvalidArgument */
-export function readPutOptions(call: S3Call): PutOptions {
+export function readPutOptions(call: S3Call, bucket: Bucket): PutOptions {
   const metadata: [string, string][] = [];
   let metadataBytes = 0;
   for (const name of call.headerNames()) {
@@ -87,18 +89,19 @@ export function readPutOptions(call: S3Call): PutOptions {
     contentType: contentType === undefined || contentType === '' ? 'binary/octet-stream' : contentType,
     ...(contentEncoding === '' ? {} : { contentEncoding }),
     ...(Object.keys(headers).length === 0 ? {} : { headers }),
+    ...readLockHeaders(call, bucket),
   };
 }
 
 /**
- * Refuses what would be dropped in silence: encryption with a key, locks, tags, redirects, other storage classes, ACLs.
+ * Refuses what would be dropped in silence: encryption with a key, tags, redirects, other storage classes, ACLs.
  * @throws ApiError NotImplemented, AccessControlListNotSupported
  */
 export function refuseUnkept(call: S3Call): void {
   refuseAcls(call);
   for (const name of call.headerNames()) {
     if (
-      /^x-amz-(?:server-side-encryption|object-lock-|tagging$|website-redirect-location$|copy-source-server-side-encryption|write-offset-bytes$)/.test(
+      /^x-amz-(?:server-side-encryption|tagging$|website-redirect-location$|copy-source-server-side-encryption|write-offset-bytes$)/.test(
         name,
       )
     ) {

@@ -8,7 +8,7 @@ import type { ObjectInfo } from '../../store/objects.ts';
 import { xmlDocument } from '../xml.ts';
 import { aclDocument, notImplemented } from './buckets.ts';
 import { checkConditions, parseRange, rangeOf } from './conditions.ts';
-import { s3Error } from './errors.ts';
+import { findObject } from './find-object.ts';
 import { objectHeaders, overrideHeaders, rangeHeaders, versionHeader } from './object-headers.ts';
 import { answerXml, empty, S3_NAMESPACE, type S3Call, type S3Decision } from './s3-call.ts';
 
@@ -87,24 +87,6 @@ export async function getObjectTagging(call: S3Call): Promise<S3Decision> {
   const { name } = await call.ownBucket();
   await findObject(call, name);
   return answerXml(xmlDocument('Tagging', { TagSet: '' }, S3_NAMESPACE));
-}
-
-/** @throws ApiError NoSuchKey, NoSuchVersion, MethodNotAllowed for a delete marker */
-async function findObject(call: S3Call, bucket: BucketName): Promise<ObjectInfo> {
-  const versionId = call.param('versionId');
-  if (versionId === '') throw emptyVersionId();
-  const info = await call.objects.head(bucket, call.key, versionId);
-  if (info === undefined)
-    throw s3Error(versionId === undefined ? 'NoSuchKey' : 'NoSuchVersion', {
-      details: { Key: call.key, ...(versionId === undefined ? {} : { VersionId: versionId }) },
-    });
-  if (info.isDeleteMarker)
-    throw s3Error('MethodNotAllowed', { details: { Method: call.request.parts.method, ResourceType: 'DeleteMarker' } });
-  return info;
-}
-
-export function emptyVersionId(): Error {
-  return s3Error('InvalidArgument', { message: 'Version id cannot be the empty string' });
 }
 
 function unmodified(info: ObjectInfo, isVersioned: boolean): S3Decision {

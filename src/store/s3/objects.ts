@@ -31,7 +31,6 @@ import type { Clock } from '../clock.ts';
 import { KeyedLock } from '../keyed-lock.ts';
 import type { AddressGuard } from '../net/address-guard.ts';
 import { createGuardedAgents } from '../net/guarded-agents.ts';
-import type { ProtectionChange } from '../object-lock.ts';
 import {
   type Bucket,
   type BucketChange,
@@ -45,6 +44,7 @@ import {
   type ObjectInfo,
   type Objects,
   ObjectsError,
+  type ProtectionChange,
   type PutOptions,
   type StagedObject,
   type VersionPage,
@@ -360,7 +360,7 @@ class ForeignObjects implements Objects {
         ObjectLockMode: options.retention.mode,
         ObjectLockRetainUntilDate: new Date(options.retention.untilMs),
       }),
-      ...(options.legalHold && { ObjectLockLegalHoldStatus: 'ON' as const }),
+      ...(options.legalHold !== undefined && { ObjectLockLegalHoldStatus: options.legalHold ? ('ON' as const) : ('OFF' as const) }),
       ...(headers['cache-control'] !== undefined && { CacheControl: headers['cache-control'] }),
       ...(headers['content-disposition'] !== undefined && { ContentDisposition: headers['content-disposition'] }),
       ...(headers['content-language'] !== undefined && { ContentLanguage: headers['content-language'] }),
@@ -382,7 +382,7 @@ class ForeignObjects implements Objects {
       isDeleteMarker: false,
       ...keptOptions(options),
       ...(options.retention !== undefined && { retention: options.retention }),
-      ...(options.legalHold && { legalHold: true }),
+      ...(options.legalHold !== undefined && { legalHold: options.legalHold }),
     };
   }
 
@@ -600,7 +600,7 @@ function infoOf(key: ObjectKey, answer: HeadObjectCommandOutput | GetObjectComma
     ...(answer.ObjectLockMode !== undefined && {
       retention: { mode: answer.ObjectLockMode, untilMs: toMs(answer.ObjectLockRetainUntilDate) },
     }),
-    ...(answer.ObjectLockLegalHoldStatus === 'ON' && { legalHold: true }),
+    ...(answer.ObjectLockLegalHoldStatus !== undefined && { legalHold: answer.ObjectLockLegalHoldStatus === 'ON' }),
   };
 }
 

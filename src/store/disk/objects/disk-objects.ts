@@ -27,7 +27,6 @@ import {
   isProtected,
   type LockTime,
   type Protection,
-  type ProtectionChange,
   protectionOfNew,
   requireDeletable,
 } from '../../object-lock.ts';
@@ -42,6 +41,7 @@ import {
   type ObjectInfo,
   type Objects,
   ObjectsError,
+  type ProtectionChange,
   type PutOptions,
   type StagedObject,
   type VersionPage,
