@@ -48,7 +48,7 @@ export function createLockTime(clock: Pick<Clock, 'nowMs' | 'monotonicMs'>): Loc
 export type Protection = Pick<ObjectInfo, 'retention' | 'legalHold'>;
 
 /** A version is protected: nothing was changed. */
-export class ObjectLocked extends ObjectsError {
+class ObjectLocked extends ObjectsError {
   override readonly name = 'ObjectLocked';
   constructor() {
     super('AccessDenied', 'Access Denied because object protected by object lock.');
