@@ -165,6 +165,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     journal,
     objects,
     ...(options.foreignBuckets === undefined ? {} : { foreignBuckets: options.foreignBuckets }),
+    logGroups: stores.logGroups,
     keys,
     clock,
     chance,
@@ -176,7 +177,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     flushIntervalMs: options.flushIntervalMs,
     digestIntervalMs: options.digestIntervalMs,
     report: ({ trail, kind, error, failures }) =>
-      log[kind === 'halted' ? 'error' : 'warn'](`trail ${trail}: ${messageOf(error)}`, { kind, failures }),
+      log[kind === 'halted' ? 'error' : 'warn'](`follower ${trail}: ${messageOf(error)}`, { kind, failures }),
   });
 
   const intakeStores = { journal, clock, chance, sha256, regions: new UsedRegions(catalog) };
@@ -315,6 +316,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
       books,
       followers: counted,
       followerStates,
+      logsFollowers: () => trails.logsFollowers(),
       metricsAccess: options.metricsAccess ?? {},
     }),
     limits: DEFAULT_LIMITS,

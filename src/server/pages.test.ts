@@ -26,6 +26,7 @@ async function open(more: Partial<PageSources> & { delivered?: number; isChecked
     books,
     followers: () => [history],
     followerStates: () => [{ name: 'history', state: 'running' }],
+    logsFollowers: () => [{ name: 'logs/main', refused: () => ({ tooOld: 2, tooNew: 0, invalid: 0 }) }],
     metricsAccess: { isOpen: true },
     ...sources,
   });

@@ -17,6 +17,7 @@ import { type Books, type CountedFollower, lagOf } from '../intake/watch-books.t
 import { startOfHour } from '../store/account-hour.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
 import type { Journal } from '../store/journal.ts';
+import type { LogsFollower } from '../trail/logs/follow-logs.ts';
 import type { FollowerState } from './run-follower.ts';
 
 /** A follower of the server's own that fails for longer makes it unready; a trail whose bucket is away keeps no event out. */
@@ -44,6 +45,8 @@ export interface PageSources {
   readonly books: Pick<Books, 'last'>;
   readonly followers: () => readonly CountedFollower[];
   readonly followerStates: () => readonly FollowerState[];
+  /** Those that deliver log events. */
+  readonly logsFollowers: () => readonly Pick<LogsFollower, 'name' | 'refused'>[];
   readonly metricsAccess: MetricsAccess;
 }
 
@@ -123,6 +126,12 @@ async function metrics(sources: PageSources): Promise<PageAnswer> {
   }
   const lag = gauge('follower_lag_entries', 'Journal entries that a follower has not taken yet', ['follower'] as const);
   for (const follower of followers()) lag.set({ follower: follower.name }, lagOf(head, follower));
+  const refused = gauge('refused_log_events', 'Events that CloudWatch Logs was sent and did not keep, by why', [
+    'follower',
+    'reason',
+  ] as const);
+  for (const follower of sources.logsFollowers())
+    for (const [reason, value] of Object.entries(follower.refused())) refused.set({ follower: follower.name, reason }, value);
   const running = gauge('follower_running', '1 while a follower goes on, 0 when it retries or has stopped', ['follower'] as const);
   for (const { name, state } of followerStates()) running.set({ follower: name }, state === 'running' ? 1 : 0);
   setHours(sources, gauge);

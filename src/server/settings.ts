@@ -33,6 +33,18 @@ const foreignBucket = z.strictObject({
   credentials: z.strictObject({ accessKeyId: z.string().min(1), secretAccessKey: z.string().min(1) }),
 });
 
+/** What delivers through an API of AWS: at AWS, or at whoever else speaks it. */
+const foreignService = z.strictObject({
+  /** Where the API is, such as `http://127.0.0.1:5000`. Trusted: our operator chose it. */
+  endpoint: z.url(),
+  /** The only Region that is there; absent where one endpoint serves all. */
+  region: z
+    .string()
+    .refine((text): boolean => isRegion(text), 'must be a Region code such as us-east-1')
+    .optional(),
+  credentials: z.strictObject({ accessKeyId: z.string().min(1), secretAccessKey: z.string().min(1), sessionToken: z.string().optional() }),
+});
+
 const schema = z.strictObject({
   dataDir: z.string().min(1).default('./snowtrail-data'),
   listen: z
@@ -90,6 +102,12 @@ const schema = z.strictObject({
       reserve: size.optional(),
       /** Bucket names that live on a foreign S3. */
       buckets: z.record(z.string(), foreignBucket).default({}),
+    })
+    .prefault({}),
+  delivery: z
+    .strictObject({
+      /** CloudWatch Logs for trails that name a log group. `stsEndpoint`: where their roles are assumed, if not at the same place. */
+      logs: foreignService.extend({ stsEndpoint: z.url().optional() }).optional(),
     })
     .prefault({}),
 });

@@ -5,7 +5,8 @@
  */
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import type { BucketName } from '../event/types.ts';
+import type { BucketName, Region } from '../event/types.ts';
+import { createAwsLogGroups } from '../store/aws/log-groups.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import { createSystemChance } from '../store/disk/chance.ts';
@@ -22,6 +23,8 @@ import type { HistoryIndex } from '../store/history-index.ts';
 import type { Journal } from '../store/journal.ts';
 import type { Keys } from '../store/keys.ts';
 import { openLmdbCatalog } from '../store/lmdb/catalog.ts';
+import type { LogGroups } from '../store/log-groups.ts';
+import { createOutbound } from '../store/net/outbound.ts';
 import type { Objects } from '../store/objects.ts';
 import { openForeignObjects } from '../store/s3/objects.ts';
 import type { TreeHashes } from '../store/tree-hashes.ts';
@@ -39,6 +42,8 @@ export interface Stores {
   readonly keys: Keys;
   readonly treeHashes: TreeHashes;
   readonly historyIndex: HistoryIndex;
+  /** Absent when no CloudWatch Logs is configured. */
+  readonly logGroups?: LogGroups | undefined;
 }
 
 /**
@@ -99,7 +104,8 @@ export async function openStores(
     // The names of the folders made above must be as durable as what is in them (F05).
     await syncFolder(folder);
     await syncFolder(dirname(resolve(folder)));
-    const stores: Stores = { clock, chance, journal, objects, catalog, keys, treeHashes, historyIndex };
+    const { logGroups, close: closeTargets } = openTargets(settings, clock);
+    const stores: Stores = { clock, chance, journal, objects, catalog, keys, treeHashes, historyIndex, logGroups };
     return {
       stores,
       installationId,
@@ -108,6 +114,7 @@ export async function openStores(
         return state === 'failed' ? (reason ?? 'the journal failed') : catalog.failure()?.message;
       },
       close: async () => {
+        await closeTargets();
         await journal.close();
         await historyIndex.close();
         await treeHashes.close();
@@ -120,6 +127,23 @@ export async function openStores(
     await lock.release();
     throw error;
   }
+}
+
+/** The services of others that deliveries go to. Nothing is sent yet. */
+function openTargets(settings: Settings, clock: Clock): { readonly logGroups: LogGroups | undefined; close(): Promise<void> } {
+  const { logs } = settings.delivery;
+  if (logs === undefined) return { logGroups: undefined, close: async () => undefined };
+  // Only to where our operator said, wherever that is.
+  const hosts = [logs.endpoint, logs.stsEndpoint ?? logs.endpoint].map((url) => new URL(url).hostname);
+  const outbound = createOutbound({ clock, allow: hosts });
+  const logGroups = createAwsLogGroups({ ...logs, region: logs.region as Region | undefined, outbound, clock });
+  return {
+    logGroups,
+    close: async () => {
+      await outbound.close();
+      await logGroups.close();
+    },
+  };
 }
 
 async function installationIdOf(catalog: Catalog, chance: Chance): Promise<string> {

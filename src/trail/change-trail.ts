@@ -9,13 +9,14 @@ import { ApiError } from '../api/api-error.ts';
 import type { Call } from '../api/operation.ts';
 import { CatalogConflict, type CatalogDocument } from '../store/catalog.ts';
 import { toHex, utf8 } from '../tlog/text.ts';
+import { queueLogsChange } from './logs/logs-state.ts';
 import { type Trail, trailArn, trailKey } from './trail.ts';
 import type { TrailDeps } from './trail-deps.ts';
 import { changeKey, type DeliverySettings, type TrailChange } from './trail-state.ts';
 
 /** What operations need. */
 export interface OperationDeps
-  extends Pick<TrailDeps, 'catalog' | 'journal' | 'objects' | 'sha256' | 'digestIntervalMs' | 'foreignBuckets'> {
+  extends Pick<TrailDeps, 'catalog' | 'journal' | 'objects' | 'sha256' | 'digestIntervalMs' | 'foreignBuckets' | 'logGroups'> {
   /** Runs changes one after the other. */
   readonly inTurn: <T>(change: () => Promise<T>) => Promise<T>;
   /** Tells the trail's follower that there is a change. */
@@ -56,6 +57,7 @@ export async function changeTrail(deps: OperationDeps, request: ChangeRequest): 
       await deps.catalog.commit([
         { key: trailKey(trail), value: after, expected: before?.version ?? 0 },
         { key: changeKey(trail, change.sequence), value: change, expected: 0 },
+        ...queueLogsChange({ before: before?.value, after, sequence: change.sequence }, change.settings),
       ]);
     } catch (error) {
       if (error instanceof CatalogConflict) throw conflict(trail);

@@ -1,7 +1,7 @@
 /**
  * `CreateTrail`. The trail does not log until StartLogging.
  *
- * Order of the checks: name, members that are not built, quota, name taken, bucket, combination (cloudtrail.md §7.2).
+ * Order of the checks: name, members that are not built, quota, name taken, bucket, log group and role, combination (cloudtrail.md §7.2).
  */
 import type { Call, Operation } from '../api/operation.ts';
 import type { BucketName } from '../event/types.ts';
@@ -9,13 +9,14 @@ import { changeTrail, type OperationDeps, trailResources } from './change-trail.
 import { putProbe, requireBucketName, requirePrefix, requireWritableBucket } from './check-bucket.ts';
 import { requireFreeName, requireGlobalEvents, requirePlace } from './check-trail.ts';
 import { listTrails } from './find-trail.ts';
+import { cloudWatchLogsOf, type LogGroupMembers, passRoleAccess, requireLogGroup } from './logs/check-log-group.ts';
 import { settingsOutput, type Trail, type TrailSettingsOutput, trailArn } from './trail.ts';
 import { requireTrailName } from './trail-name.ts';
 import { stateKey, type TrailState } from './trail-state.ts';
 import { refuseUnsupportedMembers, type UnsupportedMembers } from './unsupported-members.ts';
 
 /** Members of the request, in the wire's words. */
-export interface CreateTrailInput extends UnsupportedMembers {
+export interface CreateTrailInput extends UnsupportedMembers, LogGroupMembers {
   readonly Name?: string;
   readonly S3BucketName?: string;
   readonly S3KeyPrefix?: string;
@@ -31,7 +32,8 @@ export function createTrail(deps: OperationDeps): Operation<CreateTrailInput, Tr
     access: (call, input) => {
       const name = input.Name ?? '';
       requireTrailName(name);
-      return [{ action: 'cloudtrail:CreateTrail', resource: trailArn({ account: call.account, homeRegion: call.region, name }) }];
+      const resource = trailArn({ account: call.account, homeRegion: call.region, name });
+      return [{ action: 'cloudtrail:CreateTrail', resource }, ...passRoleAccess(input)];
     },
     decide: async (call, input) => {
       requireTrailName(input.Name ?? '');
@@ -47,6 +49,7 @@ export function createTrail(deps: OperationDeps): Operation<CreateTrailInput, Tr
       requirePrefix(input.S3KeyPrefix ?? '');
       const state = await deps.catalog.get<TrailState>(stateKey(trail));
       await requireWritableBucket(deps.objects, trail, state?.value.receipts.number ?? 0);
+      await requireLogGroup(deps.logGroups, trail);
       requireGlobalEvents(trail);
       return {
         output: settingsOutput(trail),
@@ -71,6 +74,7 @@ function newTrail(call: Call, input: CreateTrailInput): Trail {
     includeGlobalServiceEvents: input.IncludeGlobalServiceEvents ?? true,
     isMultiRegionTrail: input.IsMultiRegionTrail ?? false,
     logFileValidationEnabled: input.EnableLogFileValidation ?? false,
+    ...cloudWatchLogsOf(input),
     isLogging: false,
     createdAtMs: call.receivedAtMs,
   };

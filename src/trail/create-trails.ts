@@ -1,15 +1,15 @@
 /**
  * Trails: their operations, and the followers that deliver for them.
  *
- * One follower for each trail, so that a bucket that is away delays its own trail and no other. They run by themselves
- * (`run`), or one step at a time for the simulation (`tick`).
+ * Two kinds of follower: one puts log files and digests, the other log events (`crew.ts`). They run by themselves (`run`), or one
+ * step at a time for the simulation (`tick`).
  */
 import assert from 'node:assert/strict';
 import type { Operation } from '../api/operation.ts';
-import type { AccountId, Region } from '../event/types.ts';
-import type { CatalogKey } from '../store/catalog.ts';
+import { type LogGroups, LogGroupsError } from '../store/log-groups.ts';
 import type { OperationDeps } from './change-trail.ts';
 import { createTrail } from './create-trail.ts';
+import { Crew } from './crew.ts';
 import { deleteTrail } from './delete-trail.ts';
 import { describeTrails } from './describe-trails.ts';
 import { findGone, type GoneEvidence } from './find-gone.ts';
@@ -18,16 +18,16 @@ import { getTrail } from './get-trail.ts';
 import { getTrailEvidence } from './get-trail-evidence.ts';
 import { getTrailStatus } from './get-trail-status.ts';
 import { listTrails } from './list-trails.ts';
+import { LogsFollower } from './logs/follow-logs.ts';
+import { LOGS_CHANGE, LOGS_STATE } from './logs/logs-state.ts';
 import { readDelivery } from './read-delivery.ts';
 import { type LostObject, scrubBucket } from './scrub-bucket.ts';
 import { startLogging } from './start-logging.ts';
 import { stopLogging } from './stop-logging.ts';
-import { followerName, type Trail, type TrailId, trailKey } from './trail.ts';
+import { type Trail, type TrailId, trailKey } from './trail.ts';
 import type { TrailDeps } from './trail-deps.ts';
 import { updateTrail } from './update-trail.ts';
 
-/** Most steps that one trail takes in one `tick`. */
-const STEPS_PER_TICK = 100;
 const FLUSH_LIMIT_MS = 5_000;
 
 export interface Trails {
@@ -50,7 +50,9 @@ export interface Trails {
   /** Tells what this server's own store lacks at a glance of what trails put there. Never throws, as `scrub`. */
   findGone(signal: AbortSignal, tell: (found: ScrubFinding) => void): Promise<void>;
   /** Followers of the trails that are there, logging or not; for accounting, metrics and retention. */
-  followers(): readonly TrailFollower[];
+  followers(): readonly (TrailFollower | LogsFollower)[];
+  /** Those of them that deliver log events. */
+  logsFollowers(): readonly LogsFollower[];
   /** By the follower's name; `undefined` when there is no such trail. */
   health(name: string): TrailHealth | undefined;
 }
@@ -66,13 +68,42 @@ export async function createTrails(deps: TrailDeps): Promise<Trails> {
   const { digestIntervalMs, flushIntervalMs } = deps;
   assert(digestIntervalMs >= 1000 && digestIntervalMs % 1000 === 0, `a digest's interval is whole seconds, not ${digestIntervalMs} ms`);
   assert(flushIntervalMs >= 1, `a flush interval is at least 1 ms, not ${flushIntervalMs}`);
-  const crew = new Crew(deps);
+  const { catalog, clock } = deps;
+  const inTurn = oneAfterTheOther();
+  const crew = new Crew({
+    catalog,
+    clock,
+    stateKind: 'trail-state',
+    waitingKind: 'trail-change',
+    make: (id) => new TrailFollower(deps, id, inTurn),
+  });
   await crew.open();
+  const { logGroups = UNREACHABLE } = deps;
+  const logs = new Crew({
+    catalog,
+    clock,
+    stateKind: LOGS_STATE,
+    waitingKind: LOGS_CHANGE,
+    make: (id) => new LogsFollower({ ...deps, logGroups }, id),
+  });
+  await logs.open();
+  const wake = (trail: Trail) => {
+    crew.wake(trail);
+    logs.wake(trail);
+  };
+  const followers = () => [...crew.followers(), ...logs.followers()];
   return {
-    operations: operations({ ...deps, inTurn: oneAfterTheOther(), wake: (trail) => crew.wake(trail) }),
-    run: (signal) => crew.run(signal),
-    tick: () => crew.tick(),
-    flushNow: (limitMs = FLUSH_LIMIT_MS) => crew.flushNow(limitMs),
+    operations: operations({ ...deps, inTurn: oneAfterTheOther(), wake }),
+    run: async (signal) => {
+      await Promise.all([crew.run(signal), logs.run(signal)]);
+    },
+    tick: async () => [await crew.tick(), await logs.tick()].includes(true),
+    flushNow: async (limitMs = FLUSH_LIMIT_MS) => {
+      const done = new AbortController();
+      const flushes = Promise.all([crew.flush(done.signal), logs.flush(done.signal)]);
+      await Promise.race([flushes, clock.sleep(limitMs, done.signal)]);
+      done.abort();
+    },
     scrub: (signal, tell) => lookAtEach(crew, signal, tell, (id) => scrubBucket(deps, id, signal, tell)),
     findGone: (signal, tell) =>
       lookAtEach(crew, signal, tell, async (id) => {
@@ -80,10 +111,10 @@ export async function createTrails(deps: TrailDeps): Promise<Trails> {
         const gone = trail && (await findGone(deps, trail.value, await readDelivery(deps.catalog, trail.value)));
         if (gone !== undefined) tell(gone);
       }),
-    followers: () => crew.followers(),
+    followers,
+    logsFollowers: () => logs.followers(),
     health: (name) =>
-      crew
-        .followers()
+      followers()
         .find((follower) => follower.name === name)
         ?.health(),
   };
@@ -91,7 +122,7 @@ export async function createTrails(deps: TrailDeps): Promise<Trails> {
 
 /** Looks at one trail's bucket after the other; one that cannot be looked at is told. */
 async function lookAtEach(
-  crew: Crew,
+  crew: Crew<TrailFollower>,
   signal: AbortSignal,
   tell: (found: ScrubFinding) => void,
   look: (trail: TrailId) => Promise<void>,
@@ -123,6 +154,18 @@ function operations(deps: OperationDeps): Trails['operations'] {
   };
 }
 
+/** Where no CloudWatch Logs is configured any more: what waits goes on waiting, and says why. */
+const UNREACHABLE: LogGroups = {
+  reaches: () => false,
+  createStream: () => Promise.reject(notConfigured()),
+  putEvents: () => Promise.reject(notConfigured()),
+  close: async () => undefined,
+};
+
+function notConfigured(): LogGroupsError {
+  return new LogGroupsError('NotConfigured', 'no CloudWatch Logs is configured: `delivery.logs` is missing');
+}
+
 function oneAfterTheOther(): OperationDeps['inTurn'] {
   let last: Promise<unknown> = Promise.resolve();
   return (change) => {
@@ -130,115 +173,4 @@ function oneAfterTheOther(): OperationDeps['inTurn'] {
     last = result.catch(() => undefined);
     return result;
   };
-}
-
-/** The followers, and their loops while `run` is on. */
-class Crew {
-  readonly #deps: TrailDeps;
-  readonly #members = new Map<string, Member>();
-  readonly #inTurn = oneAfterTheOther();
-  /** Set while `run` is on. */
-  #running: { readonly signal: AbortSignal; readonly loops: Set<Promise<void>> } | undefined;
-
-  constructor(deps: TrailDeps) {
-    this.#deps = deps;
-  }
-
-  async open(): Promise<void> {
-    // A trail that is deleted may still have deliveries to end; one that was just made has no state yet.
-    const documents = [...(await this.#deps.catalog.list(['trail-state'])), ...(await this.#deps.catalog.list(['trail-change']))];
-    for (const { key } of documents) this.#memberOf(idOf(key));
-    await Promise.all([...this.#members.values()].map(({ follower }) => follower.open()));
-    for (const [name, { follower }] of this.#members) {
-      const hasChange = documents.some(({ key }) => key[0] === 'trail-change' && followerName(idOf(key)) === name);
-      if (follower.isGone() && !hasChange) this.#members.delete(name);
-    }
-  }
-
-  followers(): readonly TrailFollower[] {
-    return [...this.#members.values()].map(({ follower }) => follower).filter((follower) => !follower.isGone());
-  }
-
-  wake(trail: TrailId): void {
-    const member = this.#memberOf({ account: trail.account, homeRegion: trail.homeRegion, name: trail.name });
-    member.isWoken = true;
-    member.sleeping?.abort();
-  }
-
-  async run(signal: AbortSignal): Promise<void> {
-    const loops = new Set<Promise<void>>();
-    this.#running = { signal, loops };
-    for (const member of this.#members.values()) this.#start(member);
-    await new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-    for (const { follower, sleeping } of this.#members.values()) {
-      sleeping?.abort();
-      follower.cutShort();
-    }
-    while (loops.size > 0) await Promise.all(loops);
-    this.#running = undefined;
-  }
-
-  async tick(): Promise<boolean> {
-    let hasWorked = false;
-    for (const { follower } of [...this.#members.values()]) {
-      for (let steps = 0; steps < STEPS_PER_TICK && (await follower.step()); steps++) hasWorked = true;
-    }
-    return hasWorked;
-  }
-
-  async flushNow(limitMs: number): Promise<void> {
-    const done = new AbortController();
-    const flushes = Promise.all([...this.#members.values()].map(({ follower }) => follower.flush(done.signal)));
-    await Promise.race([flushes, this.#deps.clock.sleep(limitMs, done.signal)]);
-    done.abort();
-  }
-
-  #memberOf(id: TrailId): Member {
-    const name = followerName(id);
-    const existing = this.#members.get(name);
-    if (existing !== undefined) return existing;
-    const member: Member = { follower: new TrailFollower(this.#deps, id, this.#inTurn), isWoken: false, sleeping: undefined };
-    this.#members.set(name, member);
-    this.#start(member);
-    return member;
-  }
-
-  #start(member: Member): void {
-    if (this.#running === undefined) return;
-    const { signal, loops } = this.#running;
-    const loop = this.#loop(member, signal).finally(() => loops.delete(loop));
-    loops.add(loop);
-  }
-
-  async #loop(member: Member, signal: AbortSignal): Promise<void> {
-    const { follower } = member;
-    while (!signal.aborted) {
-      member.isWoken = false;
-      if (await follower.step()) continue;
-      if (!member.isWoken && !signal.aborted) await this.#rest(member, follower.dueInMs());
-    }
-  }
-
-  async #rest(member: Member, ms: number): Promise<void> {
-    member.sleeping = new AbortController();
-    await this.#deps.clock.sleep(ms, member.sleeping.signal);
-    member.sleeping = undefined;
-  }
-}
-
-interface Member {
-  readonly follower: TrailFollower;
-  /** A change came in since the last step began. */
-  isWoken: boolean;
-  /** Set while the loop sleeps. */
-  sleeping: AbortController | undefined;
-}
-
-/** The trail of a catalog key that begins with kind, account, home Region and name. */
-function idOf(key: CatalogKey): TrailId {
-  const [, account, homeRegion, name] = key;
-  return { account: account as AccountId, homeRegion: homeRegion as Region, name: name! };
 }

@@ -10,6 +10,7 @@ import { formatEventTime } from '../event/times.ts';
 import type { EpochMs } from '../event/types.ts';
 import type { OperationDeps } from './change-trail.ts';
 import { findTrail } from './find-trail.ts';
+import { type LogsState, logsStateKey } from './logs/logs-state.ts';
 import { trailAccess } from './trail-access.ts';
 import { stateKey, type TrailState } from './trail-state.ts';
 
@@ -19,6 +20,8 @@ interface GetTrailStatusOutput {
   readonly LatestDeliveryTime?: Date;
   readonly StartLoggingTime?: Date;
   readonly StopLoggingTime?: Date;
+  readonly LatestCloudWatchLogsDeliveryError?: string;
+  readonly LatestCloudWatchLogsDeliveryTime?: Date;
   readonly LatestDigestDeliveryTime?: Date;
   readonly LatestDigestDeliveryError?: string;
   readonly LatestDeliveryAttemptTime: string;
@@ -37,6 +40,7 @@ export function getTrailStatus(deps: Pick<OperationDeps, 'catalog'>): Operation<
     decide: async (call, input) => {
       const { value: trail } = await findTrail(deps.catalog, call, input.Name ?? '');
       const state = await deps.catalog.get<TrailState>(stateKey(trail));
+      const logs = await deps.catalog.get<LogsState>(logsStateKey(trail));
       // What an earlier trail of the name left is none of this one's.
       const { delivery = {}, digest = {} } = state?.value.phase === 'deleted' ? {} : (state?.value ?? {});
       return {
@@ -46,6 +50,8 @@ export function getTrailStatus(deps: Pick<OperationDeps, 'catalog'>): Operation<
           ...time('LatestDeliveryTime', delivery.succeededAtMs),
           ...time('StartLoggingTime', trail.startLoggingAtMs),
           ...time('StopLoggingTime', trail.stopLoggingAtMs),
+          ...text('LatestCloudWatchLogsDeliveryError', logs?.value.error),
+          ...time('LatestCloudWatchLogsDeliveryTime', logs?.value.succeededAtMs),
           ...time('LatestDigestDeliveryTime', digest.succeededAtMs),
           ...text('LatestDigestDeliveryError', digest.error),
           LatestDeliveryAttemptTime: legacyTime(delivery.attemptedAtMs),

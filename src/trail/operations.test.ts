@@ -77,8 +77,6 @@ describe('CreateTrail', () => {
     const used = {
       SnsTopicName: 'topic',
       KmsKeyId: 'alias/x',
-      CloudWatchLogsLogGroupArn: 'arn:aws:logs:x',
-      CloudWatchLogsRoleArn: 'arn:aws:iam:x',
       IsOrganizationTrail: true,
       TagsList: [{ Key: 'a' }],
       RecursiveLogging: false,

@@ -6,6 +6,7 @@ import type { Catalog } from '../store/catalog.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import type { Journal } from '../store/journal.ts';
 import type { Keys, PublicKeyInfo } from '../store/keys.ts';
+import type { LogGroups } from '../store/log-groups.ts';
 import type { Objects } from '../store/objects.ts';
 import type { Sha256 } from '../tlog/hash.ts';
 
@@ -53,6 +54,8 @@ export interface TrailDeps {
   readonly objects: Objects;
   /** Names of the buckets that lie at another S3; none when absent. */
   readonly foreignBuckets?: ReadonlySet<BucketName>;
+  /** Where events go as log events; absent when no CloudWatch Logs is configured. */
+  readonly logGroups?: LogGroups | undefined;
   readonly keys: Keys;
   readonly clock: Clock;
   readonly chance: Pick<Chance, 'fraction'>;
@@ -73,6 +76,7 @@ export interface TrailDeps {
 }
 
 export interface TrailTrouble {
+  /** Name of the follower. */
   readonly trail: string;
   readonly account: AccountId;
   readonly region: Region;

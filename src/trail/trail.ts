@@ -7,6 +7,7 @@
  */
 import type { AccountId, BucketName, EpochMs, Region } from '../event/types.ts';
 import type { CatalogKey } from '../store/catalog.ts';
+import type { LogTarget } from '../store/log-groups.ts';
 
 /** Most trails that may be seen in a Region; multi-Region trails count in every Region (cloudtrail.md §7.8). */
 export const TRAILS_PER_REGION_MAX = 5;
@@ -26,6 +27,8 @@ export interface Trail extends TrailId {
   readonly includeGlobalServiceEvents: boolean;
   readonly isMultiRegionTrail: boolean;
   readonly logFileValidationEnabled: boolean;
+  /** Where each event that the trail selects goes as well; absent when nowhere. */
+  readonly cloudWatchLogs?: LogTarget;
   readonly isLogging: boolean;
   readonly createdAtMs: EpochMs;
   /** Of the last StartLogging and StopLogging; absent before the first. */
@@ -74,6 +77,8 @@ export interface TrailSettingsOutput {
   readonly IsMultiRegionTrail: boolean;
   readonly TrailARN: string;
   readonly LogFileValidationEnabled: boolean;
+  readonly CloudWatchLogsLogGroupArn?: string;
+  readonly CloudWatchLogsRoleArn?: string;
   readonly IsOrganizationTrail: boolean;
   readonly RecursiveLogging: boolean;
 }
@@ -88,6 +93,9 @@ export function settingsOutput(trail: Trail): TrailSettingsOutput {
     IsMultiRegionTrail: trail.isMultiRegionTrail,
     TrailARN: trailArn(trail),
     LogFileValidationEnabled: trail.logFileValidationEnabled,
+    ...(trail.cloudWatchLogs === undefined
+      ? {}
+      : { CloudWatchLogsLogGroupArn: trail.cloudWatchLogs.logGroupArn, CloudWatchLogsRoleArn: trail.cloudWatchLogs.roleArn }),
     IsOrganizationTrail: false,
     RecursiveLogging: true,
   };

@@ -10,8 +10,6 @@ import { ApiError } from '../api/api-error.ts';
 export interface UnsupportedMembers {
   readonly SnsTopicName?: string;
   readonly KmsKeyId?: string;
-  readonly CloudWatchLogsLogGroupArn?: string;
-  readonly CloudWatchLogsRoleArn?: string;
   readonly IsOrganizationTrail?: boolean;
   readonly TagsList?: readonly unknown[];
   readonly RecursiveLogging?: boolean;
@@ -22,8 +20,6 @@ export function refuseUnsupportedMembers(input: UnsupportedMembers): void {
   const isUsed: readonly (readonly [name: string, isUsed: boolean])[] = [
     ['SnsTopicName', (input.SnsTopicName ?? '') !== ''],
     ['KmsKeyId', (input.KmsKeyId ?? '') !== ''],
-    ['CloudWatchLogsLogGroupArn', (input.CloudWatchLogsLogGroupArn ?? '') !== ''],
-    ['CloudWatchLogsRoleArn', (input.CloudWatchLogsRoleArn ?? '') !== ''],
     ['IsOrganizationTrail', input.IsOrganizationTrail === true],
     ['TagsList', (input.TagsList ?? []).length > 0],
     ['RecursiveLogging', input.RecursiveLogging === false],

@@ -1,5 +1,5 @@
 /**
- * `UpdateTrail`: an absent member stays as it is, an empty prefix takes the prefix away. Takes effect without a stop.
+ * `UpdateTrail`: an absent member stays as it is, an empty text takes what can be absent away. Takes effect without a stop.
  *
  * Changing from one Region to all, or back, sets IncludeGlobalServiceEvents accordingly unless the call gives it.
  * Source: cloudtrail.md §7.3.
@@ -11,6 +11,7 @@ import { putProbe, requireBucketName, requirePrefix, requireWritableBucket } fro
 import { requireFreeName, requireGlobalEvents, requirePlace } from './check-trail.ts';
 import type { CreateTrailInput } from './create-trail.ts';
 import { findTrailAtHome, listTrails } from './find-trail.ts';
+import { cloudWatchLogsOf, passRoleAccess, requireLogGroup } from './logs/check-log-group.ts';
 import { narrowingOf } from './narrowing.ts';
 import { settingsOutput, type Trail, type TrailSettingsOutput, trailArn } from './trail.ts';
 import { trailAccess } from './trail-access.ts';
@@ -21,7 +22,10 @@ export function updateTrail(deps: OperationDeps): Operation<CreateTrailInput, Tr
   return {
     name: 'UpdateTrail',
     isReadOnly: false,
-    access: (call, input) => trailAccess(deps.catalog, call, { action: 'cloudtrail:UpdateTrail', nameOrArn: input.Name }),
+    access: async (call, input) => [
+      ...(await trailAccess(deps.catalog, call, { action: 'cloudtrail:UpdateTrail', nameOrArn: input.Name })),
+      ...passRoleAccess(input),
+    ],
     refusesReplay: { afterMs: REPEATS_MS },
     decide: async (call, input) => {
       const before = await findTrailAtHome(deps.catalog, call, input.Name ?? '');
@@ -42,6 +46,8 @@ export function updateTrail(deps: OperationDeps): Operation<CreateTrailInput, Tr
         const state = await deps.catalog.get<TrailState>(stateKey(after));
         await requireWritableBucket(deps.objects, after, state?.value.receipts.number ?? 0);
       }
+      if (input.CloudWatchLogsLogGroupArn !== undefined || input.CloudWatchLogsRoleArn !== undefined)
+        await requireLogGroup(deps.logGroups, after);
       requireGlobalEvents(after);
       return {
         output: settingsOutput(after),
@@ -57,7 +63,7 @@ export function updateTrail(deps: OperationDeps): Operation<CreateTrailInput, Tr
 }
 
 function changed(trail: Trail, input: CreateTrailInput): Trail {
-  const { s3KeyPrefix, ...rest } = trail;
+  const { s3KeyPrefix, cloudWatchLogs: _, ...rest } = trail;
   const prefix = input.S3KeyPrefix ?? s3KeyPrefix ?? '';
   const isMultiRegionTrail = input.IsMultiRegionTrail ?? trail.isMultiRegionTrail;
   const globalByDefault = isMultiRegionTrail === trail.isMultiRegionTrail ? trail.includeGlobalServiceEvents : isMultiRegionTrail;
@@ -67,6 +73,7 @@ function changed(trail: Trail, input: CreateTrailInput): Trail {
     ...(prefix === '' ? {} : { s3KeyPrefix: prefix }),
     includeGlobalServiceEvents: input.IncludeGlobalServiceEvents ?? globalByDefault,
     isMultiRegionTrail,
+    ...cloudWatchLogsOf(input, trail),
     logFileValidationEnabled: input.EnableLogFileValidation ?? trail.logFileValidationEnabled,
   };
 }
