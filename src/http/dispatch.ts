@@ -138,7 +138,7 @@ export async function runOperation(
     async () => {
       const json = named.readInput(sent.body);
       const input = (service.decodeInput?.(name, json) ?? json) as object;
-      requestParameters = redact(toRequestParameters(name, input));
+      requestParameters = redact((service.recordInput ?? toRequestParameters)(name, input));
       await recording.authorize(call, await accessOf(service, call, { name, operation, input }));
       if (operation === undefined) throw unsupported(name);
       if (operation.refusesReplay !== undefined) {

@@ -5,7 +5,7 @@
 import type { RecordCall } from '../api/call-record.ts';
 import type { FindCredentials } from '../api/credentials.ts';
 import type { Authorize, Call, Guard, OperationTable } from '../api/operation.ts';
-import type { EpochMs, Json } from '../event/types.ts';
+import type { EpochMs, Json, JsonObject } from '../event/types.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import type { Objects } from '../store/objects.ts';
 import type { HttpLimits } from './limits.ts';
@@ -29,6 +29,11 @@ export interface Service {
   readonly modelled?: ReadonlySet<string>;
   /** Checks the input against the model and turns it into what operations take. Absent: any JSON object will do. @throws ApiError */
   readonly decodeInput?: (operation: string, json: Json) => unknown;
+  /**
+   * `requestParameters` of a call's event, made of what `decodeInput` gave, also when the call is refused: where the service leaves
+   * members out, or writes some as they came. Absent: the input with its first letters lowered.
+   */
+  readonly recordInput?: (operation: string, input: object) => JsonObject | null;
   /** Turns an output into its JSON. Absent: it is JSON already. */
   readonly encodeOutput?: (operation: string, output: unknown) => Json;
 }

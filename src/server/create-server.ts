@@ -38,6 +38,7 @@ import { createTrails, type Trails } from '../trail/create-trails.ts';
 import { bulkRoute } from './bulk-route.ts';
 import { createIntakeAccounts } from './create-intake-accounts.ts';
 import { findRollback } from './find-rollback.ts';
+import { kmsService } from './kms-service.ts';
 import { messageOf, reportHttp, reportLost, reportScrub, type ServerLog, stackOf } from './log-problems.ts';
 import { createPages, type MetricsAccess } from './pages.ts';
 import { forgetfulCatalog, readOnlyCatalog } from './read-only-catalog.ts';
@@ -292,6 +293,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
         ]),
       },
     ],
+    ['kms', kmsService({ catalog, journal, keys, clock, chance, sha256 })],
     ['snowtrail', snowtrail],
   ]);
   const report = (problem: HttpProblem) => reportHttp(log, problem);

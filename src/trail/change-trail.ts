@@ -7,8 +7,8 @@
  */
 import { ApiError } from '../api/api-error.ts';
 import type { Call } from '../api/operation.ts';
+import { appendConfiguration } from '../store/append-configuration.ts';
 import { CatalogConflict, type CatalogDocument } from '../store/catalog.ts';
-import { toHex, utf8 } from '../tlog/text.ts';
 import { queueLogsChange } from './logs/logs-state.ts';
 import { type Trail, trailArn, trailKey } from './trail.ts';
 import type { TrailDeps } from './trail-deps.ts';
@@ -44,7 +44,10 @@ export async function changeTrail(deps: OperationDeps, request: ChangeRequest): 
     await request.recheck?.();
     const current = await deps.catalog.get<Trail>(trailKey(trail));
     if (current?.version !== before?.version) throw conflict(trail);
-    const sequence = await appendFact(deps, request, trail);
+    const sequence = await appendConfiguration(deps, {
+      ...{ call: request.call, event: request.event, resource: trailArn(trail), account: trail.account, region: trail.homeRegion },
+      ...{ before: before?.value, after },
+    });
     const change: TrailChange = {
       kind: request.kind,
       sequence: `${sequence}`,
@@ -69,37 +72,6 @@ export async function changeTrail(deps: OperationDeps, request: ChangeRequest): 
 
 function conflict(trail: Trail): ApiError {
   return new ApiError('ConflictException', `The trail ${trailArn(trail)} is being changed by another call; try again.`);
-}
-
-async function appendFact(deps: OperationDeps, request: ChangeRequest, trail: Trail): Promise<bigint> {
-  const { call, before, after, event } = request;
-  const hash = (value: Trail | undefined) => (value === undefined ? null : toHex(deps.sha256(utf8(canonicalJson(value)))));
-  const fact = {
-    version: 1,
-    resource: trailArn(trail),
-    event,
-    principal: call.principal.arn,
-    requestId: call.requestId,
-    beforeSha256: hash(before?.value),
-    afterSha256: hash(after),
-  };
-  const [verdict] = await deps.journal.append([
-    {
-      kind: 'fact',
-      factKind: 'configuration',
-      factId: `configuration/${call.requestId}`,
-      account: trail.account,
-      region: trail.homeRegion,
-      receivedAtMs: call.receivedAtMs,
-      bytes: utf8(`${JSON.stringify(fact)}\n`),
-    },
-  ]);
-  return verdict!.sequence;
-}
-
-/** Members in the order of their names, so that equal settings have one hash. */
-function canonicalJson(trail: Trail): string {
-  return JSON.stringify(Object.fromEntries(Object.entries(trail).sort(([one], [other]) => (one < other ? -1 : 1))));
 }
 
 function deliverySettings(trail: Trail): DeliverySettings {

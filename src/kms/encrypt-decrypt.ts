@@ -1,0 +1,216 @@
+/**
+ * `Encrypt`, `Decrypt`, `ReEncrypt`, `GenerateDataKey` and `GenerateDataKeyWithoutPlaintext`.
+ *
+ * Reads all of them: they change nothing, and their events never hold what they encrypt (cloudtrail.md §1.10, §4.3).
+ */
+import type { AccessRequest } from '../api/access.ts';
+import { ApiError } from '../api/api-error.ts';
+import { type Call, type Operation, REPEATS_MS } from '../api/operation.ts';
+import { type EncryptionContext, openBlob, readBlob, sealBlob } from './ciphertext.ts';
+import { findKey, type KeyName } from './find-key.ts';
+import { keyRequest } from './key-access.ts';
+import { openMaterial } from './key-material.ts';
+import type { KmsDeps } from './kms-deps.ts';
+import { type KmsKey, keyResource, kmsKeyArn } from './kms-key.ts';
+import { dryRun, ENABLED, type KeyInput, onKey, recordOf, refuseGrants, requireKey, requireKeyName } from './on-key.ts';
+
+const ALGORITHM = 'SYMMETRIC_DEFAULT';
+const USE = { states: ENABLED, usage: 'ENCRYPT_DECRYPT' } as const;
+
+/** Encrypts under a key that may be used. */
+async function encryptWith(deps: KmsDeps, key: KmsKey, plaintext: Uint8Array, context: EncryptionContext): Promise<Uint8Array> {
+  return sealBlob({ ...key, material: await openMaterial(deps, key) }, plaintext, context, deps.chance);
+}
+
+/** @throws ApiError InvalidCiphertextException */
+async function decryptWith(deps: KmsDeps, key: KmsKey, blob: Uint8Array, context: EncryptionContext): Promise<Uint8Array> {
+  const plaintext = openBlob(await openMaterial(deps, key), blob, context);
+  if (plaintext === undefined) throw invalidCiphertext();
+  return plaintext;
+}
+
+export function encrypt(
+  deps: KmsDeps,
+): Operation<KeyInput & { readonly Plaintext?: Uint8Array; readonly EncryptionAlgorithm?: string }, object> {
+  return onKey<KeyInput & { readonly Plaintext?: Uint8Array; readonly EncryptionAlgorithm?: string }, object>(deps, {
+    name: 'Encrypt',
+    isReadOnly: true,
+    isUse: true,
+    ...USE,
+    decide: async (_call, { value }, input) => {
+      requireAlgorithm(input.EncryptionAlgorithm, value);
+      const blob = await encryptWith(deps, value, input.Plaintext ?? new Uint8Array(), input.EncryptionContext ?? {});
+      return {
+        output: { CiphertextBlob: blob, KeyId: kmsKeyArn(value), EncryptionAlgorithm: ALGORITHM },
+      };
+    },
+  });
+}
+
+interface DecryptInput extends KeyInput {
+  readonly CiphertextBlob?: Uint8Array;
+  readonly EncryptionAlgorithm?: string;
+  readonly Recipient?: unknown;
+}
+
+export function decrypt(deps: KmsDeps): Operation<DecryptInput, object> {
+  return {
+    name: 'Decrypt',
+    isReadOnly: true,
+    refusesReplay: { afterMs: REPEATS_MS },
+    access: async (call, input) => [await openingRequest(deps, call, 'kms:Decrypt', blobOf(input), input.EncryptionContext ?? {})],
+    decide: async (call, input) => {
+      const blob = blobOf(input);
+      refuseRecipient(input);
+      refuseGrants(input);
+      const { value } = await requireKey(deps, nameInBlob(call, blob), USE);
+      requireAlgorithm(input.EncryptionAlgorithm, value);
+      await requireNamed(deps, call, value, input.KeyId);
+      const plaintext = await decryptWith(deps, value, blob, input.EncryptionContext ?? {});
+      if (input.DryRun === true) throw dryRun();
+      const shown = { encryptionAlgorithm: ALGORITHM, ...recordOf(input, true, { output: {} }).requestParameters };
+      return {
+        output: { KeyId: kmsKeyArn(value), Plaintext: plaintext, EncryptionAlgorithm: ALGORITHM },
+        requestParameters: shown,
+        resources: [keyResource(value)],
+      };
+    },
+  };
+}
+
+interface ReEncryptInput {
+  readonly CiphertextBlob?: Uint8Array;
+  readonly SourceEncryptionContext?: EncryptionContext;
+  readonly SourceKeyId?: string;
+  readonly DestinationKeyId?: string;
+  readonly DestinationEncryptionContext?: EncryptionContext;
+  readonly SourceEncryptionAlgorithm?: string;
+  readonly DestinationEncryptionAlgorithm?: string;
+  readonly GrantTokens?: readonly string[];
+  readonly DryRun?: boolean;
+}
+
+export function reEncrypt(deps: KmsDeps): Operation<ReEncryptInput, object> {
+  const destinationOf = (call: Call, input: ReEncryptInput) => requireKeyName(call, input.DestinationKeyId ?? '', true);
+  return {
+    name: 'ReEncrypt',
+    isReadOnly: true,
+    access: async (call, input) => {
+      const to = destinationOf(call, input);
+      const encryptionContext = input.DestinationEncryptionContext ?? {};
+      const use = { action: 'kms:ReEncryptTo', caller: call.account, encryptionContext };
+      return [
+        await openingRequest(deps, call, 'kms:ReEncryptFrom', blobOf(input), input.SourceEncryptionContext ?? {}),
+        keyRequest(to, (await findKey(deps, to))?.value, use),
+      ];
+    },
+    decide: async (call, input) => {
+      const blob = blobOf(input);
+      refuseGrants(input);
+      const { value: from } = await requireKey(deps, nameInBlob(call, blob), USE);
+      const { value: to } = await requireKey(deps, destinationOf(call, input), USE);
+      requireAlgorithm(input.SourceEncryptionAlgorithm, from);
+      requireAlgorithm(input.DestinationEncryptionAlgorithm, to);
+      await requireNamed(deps, call, from, input.SourceKeyId);
+      const plaintext = await decryptWith(deps, from, blob, input.SourceEncryptionContext ?? {});
+      const sealed = await encryptWith(deps, to, plaintext, input.DestinationEncryptionContext ?? {});
+      if (input.DryRun === true) throw dryRun();
+      return {
+        ...recordOf(input, true, {
+          output: {
+            CiphertextBlob: sealed,
+            SourceKeyId: kmsKeyArn(from),
+            KeyId: kmsKeyArn(to),
+            SourceEncryptionAlgorithm: ALGORITHM,
+            DestinationEncryptionAlgorithm: ALGORITHM,
+          },
+        }),
+        resources: [keyResource(from), keyResource(to)],
+      };
+    },
+  };
+}
+
+interface DataKeyInput extends KeyInput {
+  readonly NumberOfBytes?: number;
+  readonly KeySpec?: string;
+  readonly Recipient?: unknown;
+}
+
+export function generateDataKey(deps: KmsDeps): Operation<DataKeyInput, object> {
+  return dataKeyOperation(deps, 'GenerateDataKey', true);
+}
+
+export function generateDataKeyWithoutPlaintext(deps: KmsDeps): Operation<DataKeyInput, object> {
+  return dataKeyOperation(deps, 'GenerateDataKeyWithoutPlaintext', false);
+}
+
+function dataKeyOperation(deps: KmsDeps, name: string, hasPlaintext: boolean): Operation<DataKeyInput, object> {
+  return onKey<DataKeyInput, object>(deps, {
+    name,
+    isReadOnly: true,
+    isUse: true,
+    isSecret: hasPlaintext,
+    ...USE,
+    decide: async (_call, { value }, input) => {
+      refuseRecipient(input);
+      const plaintext = deps.chance.bytes(dataKeyBytes(input));
+      const blob = await encryptWith(deps, value, plaintext, input.EncryptionContext ?? {});
+      return { output: { CiphertextBlob: blob, ...(hasPlaintext ? { Plaintext: plaintext } : {}), KeyId: kmsKeyArn(value) } };
+    },
+  });
+}
+
+/** @throws ApiError ValidationException */
+function dataKeyBytes({ NumberOfBytes: bytes, KeySpec: spec }: DataKeyInput): number {
+  if ((bytes === undefined) === (spec === undefined))
+    throw new ApiError('ValidationException', 'Please specify either number of bytes or key spec.');
+  return bytes ?? (spec === 'AES_128' ? 16 : 32);
+}
+
+/** @throws ApiError InvalidCiphertextException, also for a blob that cannot be one of ours */
+function blobOf({ CiphertextBlob: blob }: { readonly CiphertextBlob?: Uint8Array }): Uint8Array {
+  if (blob === undefined || readBlob(blob) === undefined) throw invalidCiphertext();
+  return blob;
+}
+
+function nameInBlob({ region }: Call, blob: Uint8Array): KeyName {
+  const { account, keyId } = readBlob(blob)!;
+  return { kind: 'key', account, region, id: keyId };
+}
+
+/** What opening a blob needs. A key of another account that is not there is refused in the same words as one that says no. */
+async function openingRequest(
+  deps: KmsDeps,
+  call: Call,
+  action: string,
+  blob: Uint8Array,
+  encryptionContext: EncryptionContext,
+): Promise<AccessRequest> {
+  const name = nameInBlob(call, blob);
+  return keyRequest(name, (await findKey(deps, name))?.value, { action, caller: call.account, encryptionContext });
+}
+
+/** The key that the caller expects is the blob's. @throws ApiError IncorrectKeyException, NotFoundException */
+async function requireNamed(deps: KmsDeps, call: Call, key: KmsKey, given: string | undefined): Promise<void> {
+  if (given === undefined) return;
+  const name = requireKeyName(call, given, true);
+  // What another account's names lead to is nobody's business; a wrong one is just wrong.
+  const found = name.account === call.account ? await requireKey(deps, name) : await findKey(deps, name);
+  if (found === undefined || kmsKeyArn(found.value) !== kmsKeyArn(key))
+    throw new ApiError('IncorrectKeyException', 'The key ID in the request does not identify a CMK that can perform this operation.');
+}
+
+/** @throws ApiError InvalidKeyUsageException */
+function requireAlgorithm(algorithm: string | undefined, key: KmsKey): void {
+  if (algorithm !== undefined && algorithm !== ALGORITHM)
+    throw new ApiError('InvalidKeyUsageException', `Algorithm ${algorithm} and key spec ${key.spec} are incompatible.`);
+}
+
+function refuseRecipient({ Recipient: recipient }: { readonly Recipient?: unknown }): void {
+  if (recipient !== undefined) throw new ApiError('UnsupportedOperationException', 'Recipient is not supported by this installation yet.');
+}
+
+function invalidCiphertext(): ApiError {
+  return new ApiError('InvalidCiphertextException', 'The ciphertext is invalid: it was changed, or made with another encryption context.');
+}

@@ -1,0 +1,93 @@
+/**
+ * `EnableKey`, `DisableKey`, `ScheduleKeyDeletion`, `CancelKeyDeletion`; and rotation, which there is none of.
+ *
+ * A key that is off stops what is encrypted with it and takes nothing away: trails wait with what they deliver (F21, A23).
+ */
+import { ApiError } from '../api/api-error.ts';
+import type { Operation } from '../api/operation.ts';
+import type { KmsDeps } from './kms-deps.ts';
+import { type KmsKey, kmsKeyArn } from './kms-key.ts';
+import { changeKey, type KeyInput, NOT_PENDING, onKey, requireSymmetric } from './on-key.ts';
+
+const DAY_MS = 24 * 3600 * 1000;
+const WINDOW_DAYS_MIN = 7;
+const WINDOW_DAYS_MAX = 30;
+
+export function enableKey(deps: KmsDeps): Operation<KeyInput, object> {
+  return setState(deps, 'EnableKey', 'Enabled');
+}
+
+export function disableKey(deps: KmsDeps): Operation<KeyInput, object> {
+  return setState(deps, 'DisableKey', 'Disabled');
+}
+
+function setState(deps: KmsDeps, name: string, state: 'Enabled' | 'Disabled'): Operation<KeyInput, object> {
+  return onKey<KeyInput, object>(deps, {
+    name,
+    isReadOnly: false,
+    states: NOT_PENDING,
+    decide: async (call, key) => ({ output: {}, apply: () => changeKey(deps, call, name, key, { ...key.value, state }) }),
+  });
+}
+
+export function scheduleKeyDeletion(deps: KmsDeps): Operation<KeyInput & { readonly PendingWindowInDays?: number }, object> {
+  return onKey<KeyInput & { readonly PendingWindowInDays?: number }, object>(deps, {
+    name: 'ScheduleKeyDeletion',
+    isReadOnly: false,
+    states: NOT_PENDING,
+    decide: async (call, key, { PendingWindowInDays: days = WINDOW_DAYS_MAX }) => {
+      if (days < WINDOW_DAYS_MIN || days > WINDOW_DAYS_MAX)
+        throw new ApiError('ValidationException', `PendingWindowInDays must be between ${WINDOW_DAYS_MIN} and ${WINDOW_DAYS_MAX}`);
+      const deletionAtMs = deps.clock.nowMs() + days * DAY_MS;
+      const after: KmsKey = { ...key.value, state: 'PendingDeletion', deletionAtMs, pendingWindowInDays: days };
+      return {
+        output: {
+          KeyId: kmsKeyArn(after),
+          DeletionDate: new Date(deletionAtMs),
+          KeyState: 'PendingDeletion',
+          PendingWindowInDays: days,
+        },
+        apply: () => changeKey(deps, call, 'ScheduleKeyDeletion', key, after),
+      };
+    },
+  });
+}
+
+export function cancelKeyDeletion(deps: KmsDeps): Operation<KeyInput, object> {
+  return onKey<KeyInput, object>(deps, {
+    name: 'CancelKeyDeletion',
+    isReadOnly: false,
+    states: ['PendingDeletion'],
+    decide: async (call, key) => {
+      const { deletionAtMs: _at, pendingWindowInDays: _days, ...rest } = key.value;
+      // As the service has it: the key is off until somebody switches it on.
+      const after: KmsKey = { ...rest, state: 'Disabled' };
+      return { output: { KeyId: kmsKeyArn(after) }, apply: () => changeKey(deps, call, 'CancelKeyDeletion', key, after) };
+    },
+  });
+}
+
+/** Material is never rotated: EnableKeyRotation is not built. */
+export function getKeyRotationStatus(deps: KmsDeps): Operation<KeyInput, object> {
+  return onKey<KeyInput, object>(deps, {
+    name: 'GetKeyRotationStatus',
+    isReadOnly: true,
+    decide: async (_call, { value }) => {
+      requireSymmetric(value, 'GetKeyRotationStatus');
+      return { output: { KeyRotationEnabled: false, KeyId: kmsKeyArn(value) } };
+    },
+  });
+}
+
+/** It is off, and stays so. */
+export function disableKeyRotation(deps: KmsDeps): Operation<KeyInput, object> {
+  return onKey<KeyInput, object>(deps, {
+    name: 'DisableKeyRotation',
+    isReadOnly: false,
+    states: ['Enabled'],
+    decide: async (_call, { value }) => {
+      requireSymmetric(value, 'DisableKeyRotation');
+      return { output: {} };
+    },
+  });
+}

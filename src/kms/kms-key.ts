@@ -1,0 +1,120 @@
+/**
+ * What a KMS key is: its document in the catalog, its ARN, and how clients see it.
+ *
+ * The material lies in the document, wrapped under the store's master key; nothing else of the document is secret.
+ * Source: KMS API Reference, "KeyMetadata", "AliasListEntry"; KMS Developer Guide, "Key states of KMS keys".
+ */
+import type { AccountId, EpochMs, EventResource, Region } from '../event/types.ts';
+import type { CatalogKey } from '../store/catalog.ts';
+
+export type KeySpec = 'SYMMETRIC_DEFAULT' | 'RSA_2048' | 'RSA_3072' | 'RSA_4096' | 'ECC_NIST_P256' | 'ECC_NIST_P384';
+
+/** A key by what never changes of it. */
+export interface KmsKeyId {
+  readonly account: AccountId;
+  readonly region: Region;
+  /** A UUID. */
+  readonly id: string;
+}
+
+/** A key as it is kept, at `kmsKeyKey`. */
+export interface KmsKey extends KmsKeyId {
+  readonly createdAtMs: EpochMs;
+  readonly description: string;
+  readonly spec: KeySpec;
+  readonly state: 'Enabled' | 'Disabled' | 'PendingDeletion';
+  /** Only while deletion is pending. From then on the key is as if it were not there. */
+  readonly deletionAtMs?: EpochMs;
+  readonly pendingWindowInDays?: number;
+  /** JSON, as it was put. */
+  readonly policy: string;
+  readonly tags: readonly KeyTag[];
+  /** Wrapped, base64: 32 bytes of a symmetric key, PKCS#8 DER of any other. */
+  readonly material: string;
+}
+
+export interface KeyTag {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** A name that leads to a key, at `aliasKey`. */
+export interface KmsAlias {
+  readonly account: AccountId;
+  readonly region: Region;
+  /** With `alias/` before it. */
+  readonly name: string;
+  /** `id` of a key of the same account and Region. */
+  readonly keyId: string;
+  readonly createdAtMs: EpochMs;
+  readonly updatedAtMs: EpochMs;
+}
+
+/** Keys and aliases of one account and Region; with a fourth part, one of them. */
+export const kmsKeysKey = ({ account, region }: Pick<KmsKeyId, 'account' | 'region'>): CatalogKey => ['kms-key', account, region];
+export const kmsKeyKey = (key: KmsKeyId): CatalogKey => [...kmsKeysKey(key), key.id];
+export const aliasesKey = ({ account, region }: Pick<KmsKeyId, 'account' | 'region'>): CatalogKey => ['kms-alias', account, region];
+export const aliasKey = (alias: Pick<KmsAlias, 'account' | 'region' | 'name'>): CatalogKey => [...aliasesKey(alias), alias.name];
+
+export function kmsKeyArn({ account, region, id }: KmsKeyId): string {
+  return `arn:aws:kms:${region}:${account}:key/${id}`;
+}
+
+export function aliasArn({ account, region, name }: Pick<KmsAlias, 'account' | 'region' | 'name'>): string {
+  return `arn:aws:kms:${region}:${account}:${name}`;
+}
+
+/** What a key wraps its material under: it opens for this very key alone. */
+export function materialContext({ account, region, id }: KmsKeyId): string {
+  return `kms-key/${account}/${region}/${id}`;
+}
+
+export function isSymmetric({ spec }: Pick<KmsKey, 'spec'>): boolean {
+  return spec === 'SYMMETRIC_DEFAULT';
+}
+
+export function keyUsage(key: Pick<KmsKey, 'spec'>): 'ENCRYPT_DECRYPT' | 'SIGN_VERIFY' {
+  return isSymmetric(key) ? 'ENCRYPT_DECRYPT' : 'SIGN_VERIFY';
+}
+
+const RSA_ALGORITHMS = ['RSASSA_PKCS1_V1_5', 'RSASSA_PSS'].flatMap((scheme) => [256, 384, 512].map((bits) => `${scheme}_SHA_${bits}`));
+
+/** The algorithms that a key signs with; empty for a symmetric one. */
+export function signingAlgorithms({ spec }: Pick<KmsKey, 'spec'>): readonly string[] {
+  switch (spec) {
+    case 'SYMMETRIC_DEFAULT':
+      return [];
+    case 'ECC_NIST_P256':
+      return ['ECDSA_SHA_256'];
+    case 'ECC_NIST_P384':
+      return ['ECDSA_SHA_384'];
+    default:
+      return RSA_ALGORITHMS;
+  }
+}
+
+/** `KeyMetadata` of the wire. */
+export function keyMetadata(key: KmsKey) {
+  return {
+    AWSAccountId: key.account,
+    KeyId: key.id,
+    Arn: kmsKeyArn(key),
+    CreationDate: new Date(key.createdAtMs),
+    Enabled: key.state === 'Enabled',
+    Description: key.description,
+    KeyUsage: keyUsage(key),
+    KeyState: key.state,
+    ...(key.deletionAtMs === undefined ? {} : { DeletionDate: new Date(key.deletionAtMs) }),
+    Origin: 'AWS_KMS',
+    KeyManager: 'CUSTOMER',
+    CustomerMasterKeySpec: key.spec,
+    KeySpec: key.spec,
+    ...(isSymmetric(key) ? { EncryptionAlgorithms: ['SYMMETRIC_DEFAULT'] } : { SigningAlgorithms: signingAlgorithms(key) }),
+    MultiRegion: false,
+  };
+}
+
+/** The key as the event of a call names it. */
+export function keyResource(key: KmsKeyId): EventResource & { readonly account: AccountId } {
+  return { type: 'AWS::KMS::Key', name: kmsKeyArn(key), account: key.account };
+}

@@ -1,0 +1,363 @@
+import { createPublicKey, createVerify, hash } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { base64, KMS_ACCOUNT, KMS_REGION, KMS_STRANGER, KmsRig } from '../../test/support/kms-rig.ts';
+import type { Region } from '../event/types.ts';
+
+const ARN = (id: string) => `arn:aws:kms:${KMS_REGION}:${KMS_ACCOUNT}:key/${id}`;
+const DAY_MS = 24 * 3600 * 1000;
+const NO_KEY = '11111111-2222-4333-8444-555555555555';
+
+describe('CreateKey and DescribeKey', () => {
+  test('a key is symmetric, encrypts and is enabled unless asked otherwise', async () => {
+    const rig = new KmsRig();
+    const id = await rig.newKey({ Description: 'logs' });
+    expect((await rig.send('DescribeKey', { KeyId: id })).KeyMetadata).toEqual({
+      AWSAccountId: KMS_ACCOUNT,
+      KeyId: id,
+      Arn: ARN(id),
+      CreationDate: rig.clock.nowMs() / 1000,
+      Enabled: true,
+      Description: 'logs',
+      KeyUsage: 'ENCRYPT_DECRYPT',
+      KeyState: 'Enabled',
+      Origin: 'AWS_KMS',
+      KeyManager: 'CUSTOMER',
+      CustomerMasterKeySpec: 'SYMMETRIC_DEFAULT',
+      KeySpec: 'SYMMETRIC_DEFAULT',
+      EncryptionAlgorithms: ['SYMMETRIC_DEFAULT'],
+      MultiRegion: false,
+    });
+  });
+
+  test('a key is found by id, ARN, alias and alias ARN, in its own Region only', async () => {
+    const rig = new KmsRig();
+    const id = await rig.newKey();
+    await rig.send('CreateAlias', { AliasName: 'alias/logs', TargetKeyId: id });
+    const aliasArn = `arn:aws:kms:${KMS_REGION}:${KMS_ACCOUNT}:alias/logs`;
+    for (const KeyId of [id, ARN(id), 'alias/logs', aliasArn])
+      expect((await rig.send('DescribeKey', { KeyId })).KeyMetadata.KeyId).toBe(id);
+    const west = rig.call(KMS_ACCOUNT, 'us-west-2' as Region);
+    expect(await rig.refusal('DescribeKey', { KeyId: id }, west)).toBe(
+      `NotFoundException: Key 'arn:aws:kms:us-west-2:${KMS_ACCOUNT}:key/${id}' does not exist`,
+    );
+    expect(await rig.refusal('DescribeKey', { KeyId: ARN(id) }, west)).toBe(`NotFoundException: Invalid arn ${KMS_REGION}`);
+  });
+
+  test.each([
+    [{ KeyId: NO_KEY }, `NotFoundException: Key '${ARN(NO_KEY)}' does not exist`],
+    [{ KeyId: 'alias/none' }, `NotFoundException: Alias arn:aws:kms:${KMS_REGION}:${KMS_ACCOUNT}:alias/none is not found.`],
+    [{ KeyId: 'what is this' }, "NotFoundException: Invalid keyId 'what is this'"],
+    [{ KeyId: 'arn:aws:s3:::bucket' }, 'InvalidArnException: Invalid ARN: arn:aws:s3:::bucket'],
+    [{}, "ValidationException: 1 validation error detected: Value null at 'keyId' failed to satisfy constraint: Member must not be null"],
+    [{ KeyId: 7 }, 'SerializationException: `KeyId` is not a text'],
+    [
+      { KeyId: '' },
+      "ValidationException: 1 validation error detected: Value '' at 'keyId' failed to satisfy constraint: Member must have length greater than or equal to 1",
+    ],
+  ])('a name that leads nowhere is refused with its own error: %j', async (input, expected) => {
+    expect(await new KmsRig().refusal('DescribeKey', input)).toBe(expected);
+  });
+
+  test('what is not built is refused, and never made as something else', async () => {
+    const rig = new KmsRig();
+    for (const input of [{ Origin: 'EXTERNAL' }, { MultiRegion: true }, { KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' }])
+      expect(await rig.refusal('CreateKey', input)).toMatch(/^UnsupportedOperationException: /);
+    expect(await rig.refusal('CreateKey', { KeySpec: 'RSA_2048' })).toMatch(/^ValidationException: You must specify a KeyUsage/);
+    expect(await rig.refusal('EnableKeyRotation', { KeyId: NO_KEY })).toMatch(/^UnsupportedOperationException: /);
+    expect((await rig.send('ListKeys')).Keys).toEqual([]);
+  });
+
+  test('another account learns nothing of a key: one that is there and one that is not are refused alike', async () => {
+    const rig = new KmsRig();
+    const id = await rig.newKey();
+    const stranger = rig.call(KMS_STRANGER);
+    for (const KeyId of [ARN(id), ARN(NO_KEY)])
+      expect(await rig.refusal('DescribeKey', { KeyId }, stranger)).toBe(
+        `AccessDeniedException: User: arn:aws:iam::${KMS_STRANGER}:root is not authorized to perform: kms:DescribeKey on resource: ${KeyId} because no resource-based policy allows the kms:DescribeKey action`,
+      );
+  });
+
+  test('listings go page by page, and a marker that is none of ours is refused', async () => {
+    const rig = new KmsRig();
+    const ids = await Promise.all([rig.newKey(), rig.newKey(), rig.newKey()]);
+    const first = await rig.send('ListKeys', { Limit: 2 });
+    const second = await rig.send('ListKeys', { Limit: 2, Marker: first.NextMarker });
+    expect([first.Truncated, second.Truncated]).toEqual([true, false]);
+    expect([...first.Keys, ...second.Keys].map(({ KeyId }) => KeyId)).toEqual([...ids].sort());
+    expect(await rig.refusal('ListKeys', { Marker: 'abc' })).toBe('InvalidMarkerException: Invalid marker');
+  });
+});
+
+describe('Encrypt and Decrypt', () => {
+  test('what was encrypted is decrypted with the same encryption context, in any order of its names', async () => {
+    const rig = new KmsRig();
+    const id = await rig.newKey();
+    const sealed = await rig.send('Encrypt', { KeyId: id, Plaintext: base64('secret'), EncryptionContext: { Project: 'a', Team: 'b' } });
+    expect(sealed).toMatchObject({ KeyId: ARN(id), EncryptionAlgorithm: 'SYMMETRIC_DEFAULT' });
+    const { CiphertextBlob } = sealed;
+    expect(await rig.send('Decrypt', { CiphertextBlob, EncryptionContext: { Team: 'b', Project: 'a' } })).toEqual({
+      KeyId: ARN(id),
+      Plaintext: base64('secret'),
+      EncryptionAlgorithm: 'SYMMETRIC_DEFAULT',
+    });
+    for (const EncryptionContext of [{}, { Project: 'a' }, { Project: 'b', Team: 'a' }, { Projecta: '', Team: 'b' }])
+      expect(await rig.refusal('Decrypt', { CiphertextBlob, EncryptionContext })).toMatch(/^InvalidCiphertextException/);
+  });
+
+  test('a blob with one changed bit, cut short, or made by nobody is refused', async () => {
+    const rig = new KmsRig();
+    const id = await rig.newKey();
+    const blob = Buffer.from((await rig.send('Encrypt', { KeyId: id, Plaintext: base64('secret') })).CiphertextBlob, 'base64');
+    for (const at of [30, 50, 60, blob.length - 1]) {
+      const changed = Buffer.from(blob);
+      changed[at]! ^= 1;
+      expect(await rig.refusal('Decrypt', { CiphertextBlob: changed.toString('base64') })).toMatch(/^InvalidCiphertextException/);
+    }
+    for (const bytes of [blob.subarray(0, 70), Buffer.from('x')])
+      expect(await rig.refusal('Decrypt', { CiphertextBlob: bytes.toString('base64') })).toMatch(/^InvalidCiphertextException/);
+  });
+
+  test('a key that is named must be the one of the blob', async () => {
+    const rig = new KmsRig();
+    const [id, other] = [await rig.newKey(), await rig.newKey()];
+    const { CiphertextBlob } = await rig.send('Encrypt', { KeyId: id, Plaintext: base64('secret') });
+    expect(await rig.refusal('Decrypt', { CiphertextBlob, KeyId: other })).toMatch(/^IncorrectKeyException/);
+    expect((await rig.send('Decrypt', { CiphertextBlob, KeyId: ARN(id) })).Plaintext).toBe(base64('secret'));
+  });
+
+  test('ReEncrypt moves a blob to another key and context', async () => {
+    const rig = new KmsRig();
+    const [from, to] = [await rig.newKey(), await rig.newKey()];
+    const { CiphertextBlob } = await rig.send('Encrypt', { KeyId: from, Plaintext: base64('secret') });
+    const moved = await rig.send('ReEncrypt', { CiphertextBlob, DestinationKeyId: to, DestinationEncryptionContext: { Level: '3A' } });
+    expect(moved).toMatchObject({ SourceKeyId: ARN(from), KeyId: ARN(to) });
+    const opened = await rig.send('Decrypt', { CiphertextBlob: moved.CiphertextBlob, EncryptionContext: { Level: '3A' } });
+    expect(opened).toMatchObject({ KeyId: ARN(to), Plaintext: base64('secret') });
+  });
+
+  test('a data key comes in the clear and sealed, of the length that is asked for', async () => {
+    const rig = new KmsRig();
+    const id = await rig.newKey();
+    const made = await rig.send('GenerateDataKey', { KeyId: id, KeySpec: 'AES_128' });
+    expect(Buffer.from(made.Plaintext, 'base64').length).toBe(16);
+    expect((await rig.send('Decrypt', { CiphertextBlob: made.CiphertextBlob })).Plaintext).toBe(made.Plaintext);
+    expect(Object.keys(await rig.send('GenerateDataKeyWithoutPlaintext', { KeyId: id, NumberOfBytes: 64 }))).toEqual([
+      'CiphertextBlob',
+      'KeyId',
+    ]);
+    expect(await rig.refusal('GenerateDataKey', { KeyId: id })).toBe(
+      'ValidationException: Please specify either number of bytes or key spec.',
+    );
+  });
+
+  test('a stranger who holds a blob is refused as if its key were not there', async () => {
+    const rig = new KmsRig();
+    const id = await rig.newKey();
+    const { CiphertextBlob } = await rig.send('Encrypt', { KeyId: id, Plaintext: base64('secret') });
+    expect(await rig.refusal('Decrypt', { CiphertextBlob }, rig.call(KMS_STRANGER))).toMatch(/^AccessDeniedException/);
+  });
+
+  test('no plaintext and no ciphertext is in the event, and the encryption context stays as it was written', async () => {
+    const rig = new KmsRig();
+    const id = await rig.newKey();
+    const sealed = await rig.send('Encrypt', { KeyId: id, Plaintext: base64('secret'), EncryptionContext: { Department: 'IT' } });
+    await rig.send('Decrypt', { CiphertextBlob: sealed.CiphertextBlob, EncryptionContext: { Department: 'IT' } });
+    await rig.send('DisableKey', { KeyId: id });
+    await rig.refusal('Encrypt', { KeyId: id, Plaintext: base64('secret') });
+    const resources = [{ type: 'AWS::KMS::Key', name: ARN(id), account: KMS_ACCOUNT }];
+    expect(rig.records.slice(1).map(({ call: _, ...record }) => record)).toEqual([
+      {
+        eventSource: 'kms.amazonaws.com',
+        eventName: 'Encrypt',
+        isReadOnly: true,
+        category: 'Management',
+        requestParameters: { keyId: id, encryptionContext: { Department: 'IT' } },
+        responseElements: null,
+        resources,
+      },
+      {
+        eventSource: 'kms.amazonaws.com',
+        eventName: 'Decrypt',
+        isReadOnly: true,
+        category: 'Management',
+        requestParameters: { encryptionAlgorithm: 'SYMMETRIC_DEFAULT', encryptionContext: { Department: 'IT' } },
+        responseElements: null,
+        resources,
+      },
+      {
+        eventSource: 'kms.amazonaws.com',
+        eventName: 'DisableKey',
+        isReadOnly: false,
+        category: 'Management',
+        requestParameters: { keyId: id },
+        responseElements: null,
+        resources,
+      },
+      {
+        eventSource: 'kms.amazonaws.com',
+        eventName: 'Encrypt',
+        isReadOnly: true,
+        category: 'Management',
+        requestParameters: { keyId: id },
+        responseElements: null,
+        error: { code: 'DisabledException', message: `${ARN(id)} is disabled.` },
+      },
+    ]);
+  });
+});
+
+describe('the state of a key', () => {
+  test('a disabled key decrypts nothing until it is enabled, and the change is a fact in the journal', async () => {
+    const rig = new KmsRig();
+    const id = await rig.newKey();
+    const { CiphertextBlob } = await rig.send('Encrypt', { KeyId: id, Plaintext: base64('secret') });
+    await rig.send('DisableKey', { KeyId: id });
+    expect(await rig.refusal('Decrypt', { CiphertextBlob })).toBe(`DisabledException: ${ARN(id)} is disabled.`);
+    await rig.send('EnableKey', { KeyId: id });
+    expect((await rig.send('Decrypt', { CiphertextBlob })).Plaintext).toBe(base64('secret'));
+    const facts = (await rig.journal.read(0n, 10)).map((entry) => JSON.parse(new TextDecoder().decode(entry.bytes)));
+    expect(facts.map(({ event, resource }) => [event, resource])).toEqual([
+      ['DisableKey', ARN(id)],
+      ['EnableKey', ARN(id)],
+    ]);
+    expect(facts[1].beforeSha256).toBe(facts[0].afterSha256);
+    expect(facts[1].afterSha256).toBe(facts[0].beforeSha256);
+  });
+
+  test('a key whose deletion is pending can be kept, and is then disabled; one whose time has come is gone with its aliases', async () => {
+    const rig = new KmsRig();
+    const id = await rig.newKey();
+    await rig.send('CreateAlias', { AliasName: 'alias/logs', TargetKeyId: id });
+    expect(await rig.refusal('ScheduleKeyDeletion', { KeyId: id, PendingWindowInDays: 3 })).toMatch(/^ValidationException/);
+    expect(await rig.send('ScheduleKeyDeletion', { KeyId: id, PendingWindowInDays: 7 })).toEqual({
+      KeyId: ARN(id),
+      DeletionDate: (rig.clock.nowMs() + 7 * DAY_MS) / 1000,
+      KeyState: 'PendingDeletion',
+      PendingWindowInDays: 7,
+    });
+    expect(await rig.refusal('Encrypt', { KeyId: id, Plaintext: 'AA==' })).toBe(
+      `KMSInvalidStateException: ${ARN(id)} is pending deletion.`,
+    );
+    await rig.send('CancelKeyDeletion', { KeyId: id });
+    expect((await rig.send('DescribeKey', { KeyId: id })).KeyMetadata.KeyState).toBe('Disabled');
+    expect(await rig.refusal('CancelKeyDeletion', { KeyId: id })).toMatch(/^KMSInvalidStateException/);
+
+    await rig.send('ScheduleKeyDeletion', { KeyId: id, PendingWindowInDays: 7 });
+    await rig.clock.advance(7 * DAY_MS);
+    expect((await rig.send('ListKeys')).Keys).toEqual([]);
+    expect(await rig.refusal('DescribeKey', { KeyId: id })).toMatch(/^NotFoundException/);
+    expect((await rig.send('ListAliases')).Aliases).toEqual([]);
+  });
+
+  test('rotation is off, and says so', async () => {
+    const rig = new KmsRig();
+    const id = await rig.newKey();
+    expect(await rig.send('GetKeyRotationStatus', { KeyId: id })).toEqual({ KeyRotationEnabled: false, KeyId: ARN(id) });
+  });
+});
+
+describe('aliases', () => {
+  test('an alias is made once, moves to another key, and is deleted', async () => {
+    const rig = new KmsRig();
+    const [one, other] = [await rig.newKey(), await rig.newKey()];
+    await rig.send('CreateAlias', { AliasName: 'alias/logs', TargetKeyId: one });
+    expect(await rig.refusal('CreateAlias', { AliasName: 'alias/logs', TargetKeyId: other })).toMatch(/^AlreadyExistsException/);
+    await rig.send('UpdateAlias', { AliasName: 'alias/logs', TargetKeyId: other });
+    expect((await rig.send('ListAliases', { KeyId: other })).Aliases).toMatchObject([{ AliasName: 'alias/logs', TargetKeyId: other }]);
+    await rig.send('DeleteAlias', { AliasName: 'alias/logs' });
+    expect(await rig.refusal('DeleteAlias', { AliasName: 'alias/logs' })).toMatch(/^NotFoundException/);
+    expect(await rig.refusal('CreateAlias', { AliasName: 'logs', TargetKeyId: one })).toMatch(/^ValidationException/);
+    expect(await rig.refusal('CreateAlias', { AliasName: 'alias/aws/s3', TargetKeyId: one })).toMatch(/^NotAuthorizedException/);
+  });
+});
+
+describe('key policies', () => {
+  test('the default policy gives the key to the root of its account', async () => {
+    const rig = new KmsRig();
+    const { Policy } = await rig.send('GetKeyPolicy', { KeyId: await rig.newKey(), PolicyName: 'default' });
+    expect(JSON.parse(Policy).Statement).toEqual([
+      {
+        Sid: 'Enable IAM User Permissions',
+        Effect: 'Allow',
+        Principal: { AWS: `arn:aws:iam::${KMS_ACCOUNT}:root` },
+        Action: 'kms:*',
+        Resource: '*',
+      },
+    ]);
+  });
+
+  test('a policy that is none, or that would lock its account out, is refused; the latter not when the caller insists', async () => {
+    const rig = new KmsRig();
+    const id = await rig.newKey();
+    expect(await rig.refusal('PutKeyPolicy', { KeyId: id, Policy: '{' })).toMatch(/^MalformedPolicyDocumentException: .*JSON/);
+    const Statement = [{ Effect: 'Allow', Principal: { Service: 'cloudtrail.amazonaws.com' }, Action: 'kms:*', Resource: '*' }];
+    const Policy = JSON.stringify({ Version: '2012-10-17', Statement });
+    expect(await rig.refusal('PutKeyPolicy', { KeyId: id, Policy })).toMatch(/not allow you to update the key policy/);
+    await rig.send('PutKeyPolicy', { KeyId: id, Policy, BypassPolicyLockoutSafetyCheck: true });
+    expect((await rig.send('GetKeyPolicy', { KeyId: id })).Policy).toBe(Policy);
+    expect(await rig.send('ListKeyPolicies', { KeyId: id })).toEqual({ PolicyNames: ['default'], Truncated: false });
+  });
+});
+
+describe('Sign and Verify', () => {
+  test.each([
+    ['RSA_2048', 'RSASSA_PKCS1_V1_5_SHA_256'],
+    ['RSA_2048', 'RSASSA_PSS_SHA_512'],
+    ['ECC_NIST_P256', 'ECDSA_SHA_256'],
+    ['ECC_NIST_P384', 'ECDSA_SHA_384'],
+  ])('%s signs by %s, and only the very message verifies', async (KeySpec, SigningAlgorithm) => {
+    const rig = new KmsRig();
+    const KeyId = await rig.newKey({ KeySpec, KeyUsage: 'SIGN_VERIFY' });
+    const { Signature } = await rig.send('Sign', { KeyId, Message: base64('a message'), SigningAlgorithm });
+    expect(await rig.send('Verify', { KeyId, Message: base64('a message'), Signature, SigningAlgorithm })).toMatchObject({
+      SignatureValid: true,
+    });
+    expect(await rig.refusal('Verify', { KeyId, Message: base64('another'), Signature, SigningAlgorithm })).toMatch(/^KMSInvalidSignature/);
+    expect(await rig.refusal('Encrypt', { KeyId, Plaintext: 'AA==' })).toMatch(/^InvalidKeyUsageException/);
+  });
+
+  test('a digest that the caller made is signed like its message, where the runtime can', async () => {
+    const rig = new KmsRig();
+    const KeyId = await rig.newKey({ KeySpec: 'RSA_2048', KeyUsage: 'SIGN_VERIFY' });
+    const digest = { MessageType: 'DIGEST', Message: hash('sha256', 'a message', 'buffer').toString('base64') };
+    const SigningAlgorithm = 'RSASSA_PKCS1_V1_5_SHA_256';
+    const { Signature } = await rig.send('Sign', { KeyId, ...digest, SigningAlgorithm });
+    expect(await rig.send('Sign', { KeyId, Message: base64('a message'), SigningAlgorithm })).toMatchObject({ Signature });
+    expect(await rig.send('Verify', { KeyId, ...digest, Signature, SigningAlgorithm })).toMatchObject({ SignatureValid: true });
+    expect(await rig.refusal('Sign', { KeyId, MessageType: 'DIGEST', Message: 'AA==', SigningAlgorithm })).toMatch(
+      /^ValidationException: Digest/,
+    );
+    expect(await rig.refusal('Sign', { KeyId, ...digest, SigningAlgorithm: 'RSASSA_PSS_SHA_256' })).toMatch(/^UnsupportedOperation/);
+  });
+
+  test('the public key lets anyone verify', async () => {
+    const rig = new KmsRig();
+    const KeyId = await rig.newKey({ KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' });
+    const { PublicKey } = await rig.send('GetPublicKey', { KeyId });
+    const { Signature } = await rig.send('Sign', { KeyId, Message: base64('a message'), SigningAlgorithm: 'ECDSA_SHA_256' });
+    const key = createPublicKey({ key: Buffer.from(PublicKey, 'base64'), type: 'spki', format: 'der' });
+    expect(createVerify('sha256').update('a message').verify(key, Buffer.from(Signature, 'base64'))).toBe(true);
+    expect(await rig.refusal('GetPublicKey', { KeyId: await rig.newKey() })).toMatch(/^UnsupportedOperationException/);
+  });
+});
+
+describe('tags', () => {
+  test('tags are given, replaced, listed and taken away', async () => {
+    const rig = new KmsRig();
+    const KeyId = await rig.newKey({ Tags: [{ TagKey: 'Team', TagValue: 'a' }] });
+    await rig.send('TagResource', {
+      KeyId,
+      Tags: [
+        { TagKey: 'Team', TagValue: 'b' },
+        { TagKey: 'Cost', TagValue: '' },
+      ],
+    });
+    expect((await rig.send('ListResourceTags', { KeyId })).Tags).toEqual([
+      { TagKey: 'Cost', TagValue: '' },
+      { TagKey: 'Team', TagValue: 'b' },
+    ]);
+    await rig.send('UntagResource', { KeyId, TagKeys: ['Team', 'none'] });
+    expect(await rig.send('ListResourceTags', { KeyId })).toEqual({ Tags: [{ TagKey: 'Cost', TagValue: '' }], Truncated: false });
+    expect(await rig.refusal('TagResource', { KeyId, Tags: [{ TagKey: 'aws:x', TagValue: '' }] })).toMatch(/^TagException/);
+  });
+});

@@ -1,0 +1,78 @@
+/**
+ * KMS on memory stores and a clock that the test moves. Calls go the way of the dispatcher: read, authorized, decided, recorded, applied.
+ */
+import { authorizeRoot } from '../../src/access/authorize.ts';
+import { ApiError } from '../../src/api/api-error.ts';
+import type { CallRecord } from '../../src/api/call-record.ts';
+import type { Call } from '../../src/api/operation.ts';
+import type { AccountId, Json, Region } from '../../src/event/types.ts';
+import { runOperation } from '../../src/http/dispatch.ts';
+import type { KmsDeps } from '../../src/kms/kms-deps.ts';
+import { kmsService } from '../../src/server/kms-service.ts';
+import { hashSha256 } from '../../src/server/sha256.ts';
+import { createMemoryCatalog } from '../../src/store/memory/catalog.ts';
+import { createManualClock, createSeededChance } from '../../src/store/memory/clock.ts';
+import { createMemoryJournal } from '../../src/store/memory/journal.ts';
+import { createMemoryKeys } from '../../src/store/memory/keys.ts';
+
+export const KMS_ACCOUNT = '123837392027' as AccountId;
+export const KMS_STRANGER = '999999999999' as AccountId;
+export const KMS_REGION = 'eu-central-1' as Region;
+
+export class KmsRig {
+  readonly clock = createManualClock({ startMs: Date.UTC(2026, 0, 2, 3, 4, 5) });
+  readonly chance = createSeededChance('kms');
+  readonly journal = createMemoryJournal({ clock: this.clock, chance: createSeededChance('journal') });
+  readonly deps: KmsDeps = {
+    catalog: createMemoryCatalog(),
+    journal: this.journal,
+    keys: createMemoryKeys({ clock: this.clock, chance: createSeededChance('keys'), origin: 'snowtrail/rig' }),
+    clock: this.clock,
+    chance: this.chance,
+    sha256: hashSha256,
+  };
+  readonly records: CallRecord[] = [];
+  #requests = 0;
+
+  call(account: AccountId = KMS_ACCOUNT, region: Region = KMS_REGION): Call {
+    const arn = `arn:aws:iam::${account}:root`;
+    return {
+      principal: { type: 'Root', account, arn, principalId: account, accessKeyId: 'AKIATEST', isAdministrator: true },
+      account,
+      region,
+      requestId: `request-${++this.#requests}`,
+      sourceIpAddress: '127.0.0.1',
+      userAgent: 'test',
+      receivedAtMs: this.clock.nowMs(),
+    };
+  }
+
+  /** @param input As on the wire: bytes in base64. */
+  // biome-ignore lint/suspicious/noExplicitAny: answers are looked at by the test that knows the operation.
+  async send(name: string, input: object = {}, call: Call = this.call()): Promise<any> {
+    const recordCall = async (record: CallRecord) => void this.records.push(record);
+    const recording = { authorize: authorizeRoot, recordCall, report: () => undefined };
+    const signed = { use: () => 'first' as const, giveBack: () => undefined };
+    const named = { name, readInput: () => input as Json };
+    return runOperation(recording, kmsService(this.deps), call, named, { body: new Uint8Array(), signed });
+  }
+
+  /** Code and message of a refusal. */
+  async refusal(name: string, input: object = {}, call: Call = this.call()): Promise<string> {
+    try {
+      return `no refusal: ${JSON.stringify(await this.send(name, input, call))}`;
+    } catch (error) {
+      if (error instanceof ApiError) return `${error.code}: ${error.message}`;
+      throw error;
+    }
+  }
+
+  /** @returns id of a new key. */
+  async newKey(input: object = {}): Promise<string> {
+    return (await this.send('CreateKey', input)).KeyMetadata.KeyId;
+  }
+}
+
+export function base64(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
