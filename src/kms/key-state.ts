@@ -26,8 +26,17 @@ function setState(deps: KmsDeps, name: string, state: 'Enabled' | 'Disabled'): O
     name,
     isReadOnly: false,
     states: NOT_PENDING,
-    decide: async (call, key) => ({ output: {}, apply: () => changeKey(deps, call, name, key, { ...key.value, state }) }),
+    decide: async (call, key) => ({
+      output: {},
+      ...(state === 'Disabled' ? { narrows: narrowing(key.value) } : {}),
+      apply: () => changeKey(deps, call, name, key, { ...key.value, state }),
+    }),
   });
+}
+
+/** Trails that use it stop delivering. */
+function narrowing(key: KmsKey): string {
+  return `nothing more is encrypted or read with the key ${kmsKeyArn(key)}`;
 }
 
 export function scheduleKeyDeletion(deps: KmsDeps): Operation<KeyInput & { readonly PendingWindowInDays?: number }, object> {
@@ -47,6 +56,7 @@ export function scheduleKeyDeletion(deps: KmsDeps): Operation<KeyInput & { reado
           KeyState: 'PendingDeletion',
           PendingWindowInDays: days,
         },
+        narrows: narrowing(after),
         apply: () => changeKey(deps, call, 'ScheduleKeyDeletion', key, after),
       };
     },

@@ -1,7 +1,7 @@
 /**
  * KMS on memory stores and a clock that the test moves. Calls go the way of the dispatcher: read, authorized, decided, recorded, applied.
  */
-import { authorizeRoot } from '../../src/access/authorize.ts';
+import { createAuthorize } from '../../src/access/authorize.ts';
 import { ApiError } from '../../src/api/api-error.ts';
 import type { CallRecord } from '../../src/api/call-record.ts';
 import type { Call } from '../../src/api/operation.ts';
@@ -18,6 +18,8 @@ import { createMemoryKeys } from '../../src/store/memory/keys.ts';
 export const KMS_ACCOUNT = '123837392027' as AccountId;
 export const KMS_STRANGER = '999999999999' as AccountId;
 export const KMS_REGION = 'eu-central-1' as Region;
+
+const authorize = createAuthorize({ findPolicies: () => ({ identity: [], serviceControl: [], tags: new Map() }) });
 
 export class KmsRig {
   readonly clock = createManualClock({ startMs: Date.UTC(2026, 0, 2, 3, 4, 5) });
@@ -51,7 +53,7 @@ export class KmsRig {
   // biome-ignore lint/suspicious/noExplicitAny: answers are looked at by the test that knows the operation.
   async send(name: string, input: object = {}, call: Call = this.call()): Promise<any> {
     const recordCall = async (record: CallRecord) => void this.records.push(record);
-    const recording = { authorize: authorizeRoot, recordCall, report: () => undefined };
+    const recording = { authorize, guard: async () => ({ kind: 'free' as const }), recordCall, report: () => undefined };
     const signed = { use: () => 'first' as const, giveBack: () => undefined };
     const named = { name, readInput: () => input as Json };
     return runOperation(recording, kmsService(this.deps), call, named, { body: new Uint8Array(), signed });
