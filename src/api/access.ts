@@ -25,3 +25,20 @@ export interface AccessRequest {
   /** Condition keys beside those of every call, in lower case, such as `aws:requesttag/team`. */
   readonly context?: ReadonlyMap<string, readonly string[]>;
 }
+
+/**
+ * Why a call was let through or refused: the statement that decided, as it was then.
+ *
+ * Kept with the call's own event, so that it can be asked for when the policies are long other ones.
+ */
+export interface AccessDecision {
+  readonly action: string;
+  readonly resource: string;
+  readonly outcome: 'allowed' | 'denied' | 'not-allowed';
+  /** Such as `identity-based policy`; of a call that nothing allowed the kind of policy that had to. */
+  readonly policyType: string;
+  /** What the policy is called; absent where nothing allowed. */
+  readonly policy?: string;
+  /** Its `Sid`, or its place. */
+  readonly statement?: string;
+}

@@ -6,7 +6,7 @@
  * takes any white space. It refuses a repeated member, since readers disagree on which one counts.
  * Source: CloudTrail User Guide, "CloudTrail digest file structure".
  */
-import { findRepeatedMember } from './find-repeated-member.ts';
+import { findRepeatedMember } from '../event/find-repeated-member.ts';
 
 /** The only algorithm of digests, as the file and the object's metadata name it. RSASSA-PKCS1-v1_5 with SHA-256. */
 export const DIGEST_SIGNATURE_ALGORITHM = 'SHA256withRSA';

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { testDataFolder } from '../../test/support/test-data.ts';
+import { findRepeatedMember } from '../event/find-repeated-member.ts';
 import type { AccountId, Region } from '../event/types.ts';
 import { type Digest, encodeDigest, parseDigest } from './digest-file.ts';
 import { type DigestName, digestKey, digestMetadata, digestTime, parseDigestKey } from './digest-key.ts';
-import { findRepeatedMember } from './find-repeated-member.ts';
 import { stringToSign } from './string-to-sign.ts';
 
 const key =

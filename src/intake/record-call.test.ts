@@ -54,6 +54,28 @@ describe('createCallRecorder', () => {
     expect(json).toMatchObject({ errorCode: 'AccessDenied', errorMessage: 'no', responseElements: null });
   });
 
+  test('a denied call says `AccessDenied`, whatever its clients are told, and which statement decided (FI7)', async () => {
+    const rig = await IntakeRig.open();
+    const decision = {
+      action: 'sns:Publish',
+      resource: '*',
+      outcome: 'denied',
+      policyType: 'session policy',
+      policy: 'p',
+      statement: 's',
+    } as const;
+    const recordCall = createCallRecorder({ ...rig.stores, decisionOf: () => decision });
+    for (const code of ['AccessDeniedException', 'AuthorizationError', 'TrailNotFoundException'])
+      await recordCall(callRecord({ error: { code, message: 'no' }, additionalEventData: { other: 1 } }));
+    const entries = await rig.journal.read(0n, 10);
+    expect(entries.map(({ bytes }) => JSON.parse(new TextDecoder().decode(bytes)))).toMatchObject(
+      ['AccessDenied', 'AccessDenied', 'TrailNotFoundException'].map((errorCode) => ({
+        errorCode,
+        additionalEventData: { other: 1, accessDecision: decision },
+      })),
+    );
+  });
+
   test('parameters of 100 KB are kept, and larger ones become {"omitted":true} (ID4, FI6)', async () => {
     const rig = await IntakeRig.open();
     const ofSize = (bytes: number) => ({ text: 'x'.repeat(bytes - '{"text":""}'.length) });

@@ -4,8 +4,9 @@
  * The record has the shape, member order and limits of the service (cloudtrail.md §1.2, §1.5). It is written before the call takes
  * effect; when it cannot be made durable within two seconds, the caller refuses a mutating call (F37).
  */
+import type { AccessDecision } from '../api/access.ts';
 import type { CallRecord, RecordCall } from '../api/call-record.ts';
-import type { Principal } from '../api/operation.ts';
+import type { Call, Principal } from '../api/operation.ts';
 import { parseEvent } from '../event/parse-event.ts';
 import { formatEventTime } from '../event/times.ts';
 import type { JsonObject } from '../event/types.ts';
@@ -18,9 +19,15 @@ const PARAMETERS_BYTES_MAX = 100 * 1024;
 /** Above it the service cuts the text. */
 const TEXT_BYTES_MAX = 1024;
 
+export interface RecorderDeps extends Omit<IntakeStores, 'accounts'> {
+  /** Which statement let a call through, or did not; kept in `additionalEventData`. Absent: nobody is asked. */
+  readonly decisionOf?: (call: Call) => AccessDecision | undefined;
+}
+
 /** Makes the recorder that `http/` calls for every authenticated call. */
-export function createCallRecorder(stores: Omit<IntakeStores, 'accounts'>): RecordCall {
-  return async (record) => {
+export function createCallRecorder(stores: RecorderDeps): RecordCall {
+  return async (written) => {
+    const record = withDecision(written, stores.decisionOf?.(written.call));
     const receivedAtMs = stores.clock.nowMs();
     const { account, region } = record.call;
     const now = { eventId: stores.chance.uuid(), nowMs: receivedAtMs };
@@ -57,7 +64,7 @@ function encodeCallRecord(record: CallRecord, now: { readonly eventId: string; r
     awsRegion: call.region,
     sourceIPAddress: call.sourceIpAddress,
     userAgent: cut(call.userAgent),
-    ...(error === undefined ? {} : { errorCode: cut(error.code), errorMessage: cut(error.message) }),
+    ...(error === undefined ? {} : { errorCode: cut(recordedCode(error.code)), errorMessage: cut(error.message) }),
     requestParameters: bounded(record.requestParameters),
     responseElements: error === undefined ? bounded(record.responseElements) : null,
     ...(record.additionalEventData === undefined ? {} : { additionalEventData: record.additionalEventData }),
@@ -72,6 +79,16 @@ function encodeCallRecord(record: CallRecord, now: { readonly eventId: string; r
     eventCategory: record.category,
   };
   return new TextEncoder().encode(JSON.stringify(json));
+}
+
+/** Records spell a denial in one way, whatever the name is that the service's clients know. */
+function recordedCode(code: string): string {
+  return code === 'AccessDeniedException' || code === 'AuthorizationError' ? 'AccessDenied' : code;
+}
+
+function withDecision(record: CallRecord, decision: AccessDecision | undefined): CallRecord {
+  if (decision === undefined) return record;
+  return { ...record, additionalEventData: { ...record.additionalEventData, accessDecision: { ...decision } } };
 }
 
 function userIdentity(principal: Principal): JsonObject {

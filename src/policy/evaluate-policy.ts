@@ -1,44 +1,49 @@
 /**
- * Evaluates a resource policy, such as a bucket's, for one request.
+ * Evaluates one policy for one request.
  *
- * A statement that denies wins over all that allow; what no statement allows is not allowed. Nothing is decided about
- * the caller's own policies: the caller of this function joins both.
+ * A statement that denies wins over all that allow; what no statement allows is not allowed. `evaluate-access.ts` joins what
+ * several policies say.
  *
- * Pure. Identity policies, boundaries, session policies and further condition operators follow with IAM: they are more
- * statements for the same evaluation.
+ * Pure. What is compiled of a policy is kept as long as the policy is.
  * Source: IAM User Guide, "Policy evaluation logic", "IAM JSON policy elements".
  */
-import { matchCondition, matchPattern, type PatternScope, type PolicyContext } from './match-condition.ts';
-import type { Policy, PolicyPrincipals, PolicyStatement } from './parse-policy.ts';
-
-/** Who asks. */
-export type PolicyPrincipal =
-  /** A service by its name, such as `cloudtrail.amazonaws.com`. */
-  { readonly kind: 'service'; readonly service: string } | { readonly kind: 'account'; readonly account: string; readonly arn: string };
+import { type ConditionTest, compileCondition } from './match-condition.ts';
+import { compileGlob } from './match-glob.ts';
+import { GRANTS, type Grant, matchPrincipal, type PolicyPrincipal } from './match-principal.ts';
+import type { Policy, PolicyStatement } from './parse-policy.ts';
+import { compilePattern, type Matcher, type PolicyContext } from './policy-pattern.ts';
 
 export interface PolicyRequest {
   readonly principal: PolicyPrincipal;
   /** Such as `s3:PutObject`. */
   readonly action: string;
-  /** ARN. */
+  /** ARN, or `*` for an action that knows no resource. */
   readonly resource: string;
   readonly context: PolicyContext;
 }
 
 export type PolicyVerdict =
-  | { readonly kind: 'allowed'; readonly statement: PolicyStatement }
+  /** @param grant How the statement names the caller: the strongest of all that allow. */
+  | { readonly kind: 'allowed'; readonly statement: PolicyStatement; readonly grant: Grant }
   /** A statement denies it. */
   | { readonly kind: 'denied'; readonly statement: PolicyStatement }
   /** No statement is about it. */
   | { readonly kind: 'not-allowed' };
 
 export function evaluatePolicy(policy: Policy, request: PolicyRequest): PolicyVerdict {
-  const scope: PatternScope = { context: request.context, hasVariables: policy.version === '2012-10-17' };
-  const applying = policy.statements.filter((statement) => applies(statement, request, scope));
-  const denying = applying.find((statement) => statement.effect === 'Deny');
-  if (denying !== undefined) return { kind: 'denied', statement: denying };
-  const allowing = applying.find((statement) => statement.effect === 'Allow');
-  return allowing === undefined ? { kind: 'not-allowed' } : { kind: 'allowed', statement: allowing };
+  let allowing: { readonly statement: PolicyStatement; readonly grant: Grant } | undefined;
+  const action = request.action.toLowerCase();
+  for (const compiled of compile(policy)) {
+    const { statement } = compiled;
+    const isDenial = statement.effect === 'Deny';
+    if (!isDenial && allowing?.grant === 'direct') continue;
+    if (compiled.includesAction(action) === statement.isActionNegated) continue;
+    const grant = matchPrincipal(statement, request.principal);
+    if (grant === undefined || !applies(compiled, request)) continue;
+    if (isDenial) return { kind: 'denied', statement };
+    if (allowing === undefined || GRANTS.indexOf(grant) > GRANTS.indexOf(allowing.grant)) allowing = { statement, grant };
+  }
+  return allowing === undefined ? { kind: 'not-allowed' } : { kind: 'allowed', ...allowing };
 }
 
 /** A name for people: the statement's `Sid`, else its place. */
@@ -46,31 +51,45 @@ export function statementName(statement: PolicyStatement): string {
   return statement.sid === undefined || statement.sid === '' ? `Statement[${statement.index}]` : statement.sid;
 }
 
-function applies(statement: PolicyStatement, request: PolicyRequest, scope: PatternScope): boolean {
-  if (includesPrincipal(statement.principals, request.principal) === statement.isPrincipalNegated) return false;
-  if (includesAction(statement.actions, request.action) === statement.isActionNegated) return false;
-  const isResource = statement.resources.some((pattern) => matchPattern(pattern, request.resource, scope));
-  if (isResource === statement.isResourceNegated) return false;
-  const verdicts = statement.conditions.map((condition) => matchCondition(condition, scope));
-  if (verdicts.includes('not-met')) return false;
-  // What we can't decide speaks against the caller.
-  return statement.effect === 'Deny' || !verdicts.includes('unknown');
+function applies({ statement, resources, conditions }: CompiledStatement, { resource, context }: PolicyRequest): boolean {
+  if (resources.some((matches) => matches(resource, context)) === statement.isResourceNegated) return false;
+  return conditions.every((isMet) => isMet(context));
 }
 
-function includesPrincipal(principals: PolicyPrincipals, principal: PolicyPrincipal): boolean {
-  if (principals.kind === 'everyone' || principals.aws.includes('*')) return true;
-  if (principal.kind === 'service') return principals.service.includes(principal.service);
-  const { account, arn } = principal;
-  return principals.aws.some((name) => name === account || name === arn || isRootOf(name, account));
+interface CompiledStatement {
+  readonly statement: PolicyStatement;
+  /** @param action In lower case. */
+  readonly includesAction: (action: string) => boolean;
+  readonly resources: readonly Matcher[];
+  readonly conditions: readonly ConditionTest[];
 }
 
-/** `arn:aws:iam::<account>:root` stands for the account as a whole. */
-function isRootOf(name: string, account: string): boolean {
-  return /^arn:[a-z0-9-]+:iam::[0-9]{12}:root$/.test(name) && name.split(':')[4] === account;
+const compiledPolicies = new WeakMap<Policy, readonly CompiledStatement[]>();
+
+function compile(policy: Policy): readonly CompiledStatement[] {
+  const known = compiledPolicies.get(policy);
+  if (known !== undefined) return known;
+  const hasVariables = policy.version === '2012-10-17';
+  const compiled = policy.statements.map(
+    (statement): CompiledStatement => ({
+      statement,
+      includesAction: compileActions(statement.actions),
+      resources: statement.resources.map((pattern) => compilePattern(pattern, hasVariables)),
+      conditions: statement.conditions.map((condition) => {
+        const test = compileCondition(condition, hasVariables);
+        if (typeof test === 'string') throw new TypeError(`a policy that was not parsed: ${test}`);
+        return test;
+      }),
+    }),
+  );
+  compiledPolicies.set(policy, compiled);
+  return compiled;
 }
 
-function includesAction(patterns: readonly string[], action: string): boolean {
-  const wanted = action.toLowerCase();
-  const noVariables: PatternScope = { context: new Map(), hasVariables: false };
-  return patterns.some((pattern) => matchPattern(pattern.toLowerCase(), wanted, noVariables));
+/** Actions have no case and no variables. Most lists are names without wildcards, and some have hundreds. */
+function compileActions(patterns: readonly string[]): (action: string) => boolean {
+  const lowerCase = patterns.map((pattern) => pattern.toLowerCase());
+  const names = new Set(lowerCase.filter((pattern) => !/[*?]/.test(pattern)));
+  const globs = lowerCase.filter((pattern) => /[*?]/.test(pattern)).map(compileGlob);
+  return (action) => names.has(action) || globs.some((matches) => matches(action));
 }

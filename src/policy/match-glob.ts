@@ -21,6 +21,30 @@ export function literalGlob(text: string): readonly GlobToken[] {
   return Array.from(text, (character) => ({ kind: 'character', character }));
 }
 
+/** A pattern made ready for many texts: most are one text, or one that begins or ends with a `*`. */
+export function compileGlob(pattern: string): (text: string) => boolean {
+  if (pattern === '*') return () => true;
+  if (pattern.includes('?')) {
+    const tokens = globOf(pattern);
+    return (text) => matchGlob(tokens, text);
+  }
+  const [first = '', ...rest] = pattern.split('*');
+  const last = rest.pop();
+  if (last === undefined) return (text) => text === pattern;
+  const lengthMin = pattern.length - rest.length - 1;
+  return (text) => {
+    if (text.length < lengthMin || !text.startsWith(first) || !text.endsWith(last)) return false;
+    // The first place where a piece fits leaves the most room for those after it.
+    let at = first.length;
+    for (const piece of rest) {
+      const found = text.indexOf(piece, at);
+      if (found < 0) return false;
+      at = found + piece.length;
+    }
+    return at <= text.length - last.length;
+  };
+}
+
 /** Whether the whole of `text` matches. Compares code points; case counts. */
 export function matchGlob(glob: readonly GlobToken[], text: string): boolean {
   const characters = Array.from(text);

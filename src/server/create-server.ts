@@ -6,7 +6,7 @@
  */
 
 import { Accounts, type KeepKey, type NewAccessKey } from '../access/accounts.ts';
-import { createAuthorize } from '../access/authorize.ts';
+import { Authorizer } from '../access/authorize.ts';
 import { accessOperations } from '../access/operations.ts';
 import type { PrincipalPolicies } from '../access/principal-policies.ts';
 import type { RecordCall } from '../api/call-record.ts';
@@ -182,7 +182,8 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   });
 
   const intakeStores = { journal, clock, chance, sha256, regions: new UsedRegions(catalog) };
-  const recordCall = createCallRecorder(intakeStores);
+  const authorizer = new Authorizer(() => NO_POLICIES);
+  const recordCall = createCallRecorder({ ...intakeStores, decisionOf: (call) => authorizer.decisionOf(call) });
 
   const counted = (): readonly CountedFollower[] => [
     {
@@ -297,7 +298,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     ['snowtrail', snowtrail],
   ]);
   const report = (problem: HttpProblem) => reportHttp(log, problem);
-  const authorize = createAuthorize({ findPolicies: () => NO_POLICIES });
+  const { authorize } = authorizer;
   const intake = { ...intakeStores, accounts: createIntakeAccounts(accounts, snowtrail, { authorize, guard, recordCall, report }) };
 
   const ports: HttpPorts = {

@@ -1,7 +1,7 @@
 /**
  * KMS on memory stores and a clock that the test moves. Calls go the way of the dispatcher: read, authorized, decided, recorded, applied.
  */
-import { createAuthorize } from '../../src/access/authorize.ts';
+import { Authorizer } from '../../src/access/authorize.ts';
 import { ApiError } from '../../src/api/api-error.ts';
 import type { CallRecord } from '../../src/api/call-record.ts';
 import type { Call } from '../../src/api/operation.ts';
@@ -19,7 +19,7 @@ export const KMS_ACCOUNT = '123837392027' as AccountId;
 export const KMS_STRANGER = '999999999999' as AccountId;
 export const KMS_REGION = 'eu-central-1' as Region;
 
-const authorize = createAuthorize({ findPolicies: () => ({ identity: [], serviceControl: [], tags: new Map() }) });
+const { authorize } = new Authorizer(() => ({ identity: [], serviceControl: [], tags: new Map() }));
 
 export class KmsRig {
   readonly clock = createManualClock({ startMs: Date.UTC(2026, 0, 2, 3, 4, 5) });
