@@ -298,6 +298,7 @@ class Exchange {
       clock: this.#ports.clock,
       chance: this.#ports.chance,
       recording: this.#recording(),
+      narrowsBucket: this.#ports.narrowsBucket,
       body: {
         declaredSha256: claim.kind === 'declared' ? claim.sha256 : undefined,
         length: isChunked ? decodedLengthOf(this.#source.request) : declaredLength(this.#source.request),

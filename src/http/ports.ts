@@ -6,6 +6,7 @@ import type { RecordCall } from '../api/call-record.ts';
 import type { FindCredentials } from '../api/credentials.ts';
 import type { Authorize, Call, Guard, OperationTable } from '../api/operation.ts';
 import type { EpochMs, Json, JsonObject } from '../event/types.ts';
+import type { BucketChange } from '../store/bucket-change.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import type { Objects } from '../store/objects.ts';
 import type { HttpLimits } from './limits.ts';
@@ -109,6 +110,8 @@ export interface HttpPorts {
   readonly trustedCaller?: TrustedCaller;
   /** Holds narrowing changes back until they are approved, where the operator wants that. */
   readonly guard: Guard;
+  /** What a change of a bucket takes from the trails that deliver to it, as a clause; `undefined` when it takes nothing. */
+  readonly narrowsBucket: (change: BucketChange) => Promise<string | undefined>;
   readonly recordCall: RecordCall;
   readonly clock: Clock;
   readonly chance: Chance;

@@ -35,6 +35,7 @@ import type { Follower } from '../store/follower.ts';
 import { joinDamage } from '../store/join-damage.ts';
 import type { JournalDamage } from '../store/journal.ts';
 import { createTrails, type Trails } from '../trail/create-trails.ts';
+import { narrowsBucket } from '../trail/narrows-bucket.ts';
 import { bulkRoute } from './bulk-route.ts';
 import { createIntakeAccounts } from './create-intake-accounts.ts';
 import { findRollback } from './find-rollback.ts';
@@ -305,6 +306,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     findCredentials: accounts.findCredentials,
     authorize,
     guard,
+    narrowsBucket: (change) => narrowsBucket({ catalog, objects }, change),
     ...(options.isOpen === true ? { trustedCaller: { principal: accounts.trustedRoot(), region } } : {}),
     recordCall,
     clock,

@@ -107,6 +107,7 @@ export class HttpRig {
       authorize: options.authorize ?? (async () => {}),
       ...(options.trustedCaller === undefined ? {} : { trustedCaller: options.trustedCaller }),
       guard: options.guard ?? (async () => ({ kind: 'free' })),
+      narrowsBucket: async () => undefined,
       recordCall: async (record) => {
         if (rig.isRecordingBroken) throw new Error('the disk reserve is reached');
         rig.records.push(record);

@@ -72,7 +72,7 @@ describe.skipIf(aws === undefined)('A19, A20: a trail under the two-person rule'
     ]);
   });
 
-  test('may be widened by one person, and not narrowed', async () => {
+  test('A22: may be widened by one person, and not narrowed, nor may its bucket', async () => {
     expect((await cloudtrail('start-logging', '--name', 'main')).code).toBe(0);
     expect((await cloudtrail('update-trail', '--name', 'main', '--is-multi-region-trail')).code).toBe(0);
     for (const [flag, what] of [
@@ -82,6 +82,11 @@ describe.skipIf(aws === undefined)('A19, A20: a trail under the two-person rule'
       const { stderr } = await cloudtrail('update-trail', '--name', 'main', flag);
       expect(stderr).toContain(what);
     }
+    const s3api = (...args: readonly string[]) => run(aws!, ['s3api', ...args, '--bucket', BUCKET], { env });
+    expect((await s3api('delete-bucket-policy')).stderr).toContain(`delivery is taken from the bucket ${BUCKET}`);
+    expect((await s3api('get-bucket-policy')).code).toBe(0);
+    const wider = JSON.stringify({ ...bucketPolicy(BUCKET, TENANT), Id: 'another' });
+    expect((await s3api('put-bucket-policy', '--policy', wider)).code).toBe(0);
     expect((await cloudtrail('delete-trail', '--name', 'main')).stderr).toMatch(/is deleted\. Another person must approve it/);
   });
 });

@@ -91,6 +91,7 @@ export async function deleteBucket(call: S3Call): Promise<S3Decision> {
   const { name } = await call.ownBucket();
   if (!(await isEmpty(call.objects, name))) throw s3Error('BucketNotEmpty', { details: { BucketName: name } });
   return {
+    bucketChange: { kind: 'removal', bucket: name },
     apply: async () => {
       await call.objects.deleteBucket(name);
       await call.request.uploads.forget(name);
@@ -130,6 +131,7 @@ export async function putBucketPolicy(call: S3Call): Promise<S3Decision> {
   return {
     bytesIn: document.length,
     requestParameters: { bucketPolicy: JSON.parse(policy) },
+    bucketChange: { kind: 'policy', bucket: name, policy },
     apply: async () => {
       await call.objects.updateBucket(name, { policy });
       return empty(204);
@@ -140,6 +142,7 @@ export async function putBucketPolicy(call: S3Call): Promise<S3Decision> {
 export async function deleteBucketPolicy(call: S3Call): Promise<S3Decision> {
   const { name } = await call.ownBucket();
   return {
+    bucketChange: { kind: 'policy', bucket: name, policy: null },
     apply: async () => {
       await call.objects.updateBucket(name, { policy: null });
       return empty(204);
@@ -177,6 +180,7 @@ export async function putBucketVersioning(call: S3Call): Promise<S3Decision> {
   return {
     bytesIn: document.length,
     requestParameters: { VersioningConfiguration: { Status: status, xmlns: S3_NAMESPACE } },
+    ...(status === 'Suspended' && bucket.versioning === 'Enabled' ? { bucketChange: { kind: 'versioning', bucket: name } } : {}),
     apply: async () => {
       await call.objects.updateBucket(name, { versioning: status });
       return empty(200);

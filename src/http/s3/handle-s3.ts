@@ -31,7 +31,7 @@ export async function handleS3(request: S3Request): Promise<void> {
       const decision = await operation.decide(call);
       return {
         record: recordOf(call, operation, decision),
-        narrows: decision.narrows,
+        narrows: decision.bucketChange === undefined ? undefined : await request.narrowsBucket(decision.bucketChange),
         apply: decision.apply,
         ...(decision.discard === undefined ? {} : { discard: decision.discard }),
       };

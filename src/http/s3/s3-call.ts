@@ -6,10 +6,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CallRecord } from '../../api/call-record.ts';
 import type { Call } from '../../api/operation.ts';
 import type { BucketName, JsonObject, ObjectKey } from '../../event/types.ts';
+import type { BucketChange } from '../../store/bucket-change.ts';
 import type { Chance, Clock } from '../../store/clock.ts';
 import type { Bucket, Objects } from '../../store/objects.ts';
 import type { RequestParts } from '../canonical-request.ts';
 import type { HttpLimits } from '../limits.ts';
+import type { HttpPorts } from '../ports.ts';
 import type { AnswerContext } from '../respond.ts';
 import type { Recording } from '../run-call.ts';
 import { s3Error } from './errors.ts';
@@ -50,6 +52,7 @@ export interface S3Request {
   readonly clock: Clock;
   readonly chance: Chance;
   readonly recording: Recording;
+  readonly narrowsBucket: HttpPorts['narrowsBucket'];
   readonly body: S3Body;
 }
 
@@ -70,8 +73,8 @@ export interface S3Decision {
   /** The answer of a read, for the count of bytes in its record. */
   readonly bytesOut?: number;
   readonly bytesIn?: number;
-  /** See `Decision.narrows`. */
-  readonly narrows?: string;
+  /** What it changes of a bucket, where that may make the record smaller (see `Decision.narrows`). */
+  readonly bucketChange?: BucketChange;
   /** Members of `requestParameters` besides the request's own. */
   readonly requestParameters?: JsonObject;
   readonly resources?: CallRecord['resources'];
