@@ -34,6 +34,7 @@ import { Books, type CountedFollower } from '../intake/watch-books.ts';
 import type { Follower } from '../store/follower.ts';
 import { joinDamage } from '../store/join-damage.ts';
 import type { JournalDamage } from '../store/journal.ts';
+import { type Topics, TopicsError } from '../store/topics.ts';
 import { createTrails, type Trails } from '../trail/create-trails.ts';
 import { narrowsBucket } from '../trail/narrows-bucket.ts';
 import { bulkRoute } from './bulk-route.ts';
@@ -56,6 +57,12 @@ const FIRST_ACCOUNT = '000000000000' as AccountId;
 const NO_POLICIES: PrincipalPolicies = { identity: [], serviceControl: [], tags: new Map() };
 /** How often a full journal is asked for space to close a cut batch. */
 const CUT_RETRY_MS = 1_000;
+
+/** Where no SNS is configured. */
+const NO_TOPICS: Topics = {
+  look: async () => ({ kind: 'missing' }),
+  publish: (arn) => Promise.reject(new TopicsError('NotFound', `no topic \`${arn}\`: \`delivery.sns\` is not configured`)),
+};
 
 export interface ServerOptions {
   readonly stores: Stores;
@@ -168,6 +175,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     objects,
     ...(options.foreignBuckets === undefined ? {} : { foreignBuckets: options.foreignBuckets }),
     logGroups: stores.logGroups,
+    topics: stores.foreignTopics ?? NO_TOPICS,
     keys,
     clock,
     chance,

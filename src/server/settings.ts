@@ -108,6 +108,8 @@ const schema = z.strictObject({
     .strictObject({
       /** CloudWatch Logs for trails that name a log group. `stsEndpoint`: where their roles are assumed, if not at the same place. */
       logs: foreignService.extend({ stsEndpoint: z.url().optional() }).optional(),
+      /** SNS for topics that are none of this server's own. */
+      sns: foreignService.optional(),
     })
     .prefault({}),
 });

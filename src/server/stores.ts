@@ -7,6 +7,7 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { BucketName, Region } from '../event/types.ts';
 import { createAwsLogGroups } from '../store/aws/log-groups.ts';
+import { createAwsTopics } from '../store/aws/topics.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import { createSystemChance } from '../store/disk/chance.ts';
@@ -27,6 +28,7 @@ import type { LogGroups } from '../store/log-groups.ts';
 import { createOutbound } from '../store/net/outbound.ts';
 import type { Objects } from '../store/objects.ts';
 import { openForeignObjects } from '../store/s3/objects.ts';
+import type { Topics } from '../store/topics.ts';
 import type { TreeHashes } from '../store/tree-hashes.ts';
 import { hashNode } from '../tlog/hash.ts';
 import { routeObjects } from './route-objects.ts';
@@ -44,6 +46,8 @@ export interface Stores {
   readonly historyIndex: HistoryIndex;
   /** Absent when no CloudWatch Logs is configured. */
   readonly logGroups?: LogGroups | undefined;
+  /** Topics at a foreign SNS; absent when none is configured. */
+  readonly foreignTopics?: Topics | undefined;
 }
 
 /**
@@ -104,8 +108,8 @@ export async function openStores(
     // The names of the folders made above must be as durable as what is in them (F05).
     await syncFolder(folder);
     await syncFolder(dirname(resolve(folder)));
-    const { logGroups, close: closeTargets } = openTargets(settings, clock);
-    const stores: Stores = { clock, chance, journal, objects, catalog, keys, treeHashes, historyIndex, logGroups };
+    const { close: closeTargets, ...targets } = openTargets(settings, clock);
+    const stores: Stores = { clock, chance, journal, objects, catalog, keys, treeHashes, historyIndex, ...targets };
     return {
       stores,
       installationId,
@@ -130,18 +134,19 @@ export async function openStores(
 }
 
 /** The services of others that deliveries go to. Nothing is sent yet. */
-function openTargets(settings: Settings, clock: Clock): { readonly logGroups: LogGroups | undefined; close(): Promise<void> } {
-  const { logs } = settings.delivery;
-  if (logs === undefined) return { logGroups: undefined, close: async () => undefined };
+function openTargets(settings: Settings, clock: Clock): Pick<Stores, 'logGroups' | 'foreignTopics'> & { close(): Promise<void> } {
+  const { logs, sns } = settings.delivery;
   // Only to where our operator said, wherever that is.
-  const hosts = [logs.endpoint, logs.stsEndpoint ?? logs.endpoint].map((url) => new URL(url).hostname);
+  const hosts = [logs?.endpoint, logs?.stsEndpoint, sns?.endpoint].filter((url) => url !== undefined).map((url) => new URL(url).hostname);
   const outbound = createOutbound({ clock, allow: hosts });
-  const logGroups = createAwsLogGroups({ ...logs, region: logs.region as Region | undefined, outbound, clock });
+  const logGroups = logs && createAwsLogGroups({ ...logs, region: logs.region as Region | undefined, outbound, clock });
+  const foreignTopics = sns && createAwsTopics({ ...sns, outbound });
   return {
     logGroups,
+    foreignTopics,
     close: async () => {
       await outbound.close();
-      await logGroups.close();
+      await logGroups?.close();
     },
   };
 }

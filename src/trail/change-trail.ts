@@ -16,7 +16,7 @@ import { changeKey, type DeliverySettings, type TrailChange } from './trail-stat
 
 /** What operations need. */
 export interface OperationDeps
-  extends Pick<TrailDeps, 'catalog' | 'journal' | 'objects' | 'sha256' | 'digestIntervalMs' | 'foreignBuckets' | 'logGroups'> {
+  extends Pick<TrailDeps, 'catalog' | 'journal' | 'objects' | 'sha256' | 'digestIntervalMs' | 'foreignBuckets' | 'logGroups' | 'topics'> {
   /** Runs changes one after the other. */
   readonly inTurn: <T>(change: () => Promise<T>) => Promise<T>;
   /** Tells the trail's follower that there is a change. */

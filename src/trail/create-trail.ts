@@ -1,7 +1,7 @@
 /**
  * `CreateTrail`. The trail does not log until StartLogging.
  *
- * Order of the checks: name, members that are not built, quota, name taken, bucket, log group and role, combination (cloudtrail.md §7.2).
+ * Order of the checks: name, members that are not built, quota, name taken, bucket, topic, log group and role, combination (cloudtrail.md §7.2).
  */
 import type { Call, Operation } from '../api/operation.ts';
 import type { BucketName } from '../event/types.ts';
@@ -10,13 +10,14 @@ import { putProbe, requireBucketName, requirePrefix, requireWritableBucket } fro
 import { requireFreeName, requireGlobalEvents, requirePlace } from './check-trail.ts';
 import { listTrails } from './find-trail.ts';
 import { cloudWatchLogsOf, type LogGroupMembers, passRoleAccess, requireLogGroup } from './logs/check-log-group.ts';
+import { requireTopic, snsTopicOf, type TopicMembers } from './notices/check-topic.ts';
 import { settingsOutput, type Trail, type TrailSettingsOutput, trailArn } from './trail.ts';
 import { requireTrailName } from './trail-name.ts';
 import { stateKey, type TrailState } from './trail-state.ts';
 import { refuseUnsupportedMembers, type UnsupportedMembers } from './unsupported-members.ts';
 
 /** Members of the request, in the wire's words. */
-export interface CreateTrailInput extends UnsupportedMembers, LogGroupMembers {
+export interface CreateTrailInput extends UnsupportedMembers, TopicMembers, LogGroupMembers {
   readonly Name?: string;
   readonly S3BucketName?: string;
   readonly S3KeyPrefix?: string;
@@ -49,6 +50,7 @@ export function createTrail(deps: OperationDeps): Operation<CreateTrailInput, Tr
       requirePrefix(input.S3KeyPrefix ?? '');
       const state = await deps.catalog.get<TrailState>(stateKey(trail));
       await requireWritableBucket(deps.objects, trail, state?.value.receipts.number ?? 0);
+      await requireTopic(deps.topics, trail);
       await requireLogGroup(deps.logGroups, trail);
       requireGlobalEvents(trail);
       return {
@@ -74,6 +76,7 @@ function newTrail(call: Call, input: CreateTrailInput): Trail {
     includeGlobalServiceEvents: input.IncludeGlobalServiceEvents ?? true,
     isMultiRegionTrail: input.IsMultiRegionTrail ?? false,
     logFileValidationEnabled: input.EnableLogFileValidation ?? false,
+    ...snsTopicOf(input, { account: call.account, homeRegion: call.region }),
     ...cloudWatchLogsOf(input),
     isLogging: false,
     createdAtMs: call.receivedAtMs,

@@ -1,7 +1,7 @@
 /**
  * Trails: their operations, and the followers that deliver for them.
  *
- * Two kinds of follower: one puts log files and digests, the other log events (`crew.ts`). They run by themselves (`run`), or one
+ * Two kinds of follower: one puts log files and digests, the other log events; and what tells topics of deliveries (`crew.ts`). They run by themselves (`run`), or one
  * step at a time for the simulation (`tick`).
  */
 import assert from 'node:assert/strict';
@@ -20,6 +20,8 @@ import { getTrailStatus } from './get-trail-status.ts';
 import { listTrails } from './list-trails.ts';
 import { LogsFollower } from './logs/follow-logs.ts';
 import { LOGS_CHANGE, LOGS_STATE } from './logs/logs-state.ts';
+import { NOTICE } from './notices/notice.ts';
+import { NoticeSender } from './notices/send-notices.ts';
 import { readDelivery } from './read-delivery.ts';
 import { type LostObject, scrubBucket } from './scrub-bucket.ts';
 import { startLogging } from './start-logging.ts';
@@ -70,12 +72,14 @@ export async function createTrails(deps: TrailDeps): Promise<Trails> {
   assert(flushIntervalMs >= 1, `a flush interval is at least 1 ms, not ${flushIntervalMs}`);
   const { catalog, clock } = deps;
   const inTurn = oneAfterTheOther();
+  const notices = new Crew({ catalog, clock, stateKind: NOTICE, waitingKind: NOTICE, make: (id) => new NoticeSender(deps, id) });
+  await notices.open();
   const crew = new Crew({
     catalog,
     clock,
     stateKind: 'trail-state',
     waitingKind: 'trail-change',
-    make: (id) => new TrailFollower(deps, id, inTurn),
+    make: (id) => new TrailFollower({ ...deps, onNotice: (trail) => notices.wake(trail) }, id, inTurn),
   });
   await crew.open();
   const { logGroups = UNREACHABLE } = deps;
@@ -89,18 +93,25 @@ export async function createTrails(deps: TrailDeps): Promise<Trails> {
   await logs.open();
   const wake = (trail: Trail) => {
     crew.wake(trail);
+    notices.wake(trail);
     logs.wake(trail);
   };
   const followers = () => [...crew.followers(), ...logs.followers()];
   return {
     operations: operations({ ...deps, inTurn: oneAfterTheOther(), wake }),
     run: async (signal) => {
-      await Promise.all([crew.run(signal), logs.run(signal)]);
+      // One listener at the caller's signal, however many crews there are.
+      const ended = AbortSignal.any([signal]);
+      await Promise.all([crew.run(ended), logs.run(ended), notices.run(ended)]);
     },
-    tick: async () => [await crew.tick(), await logs.tick()].includes(true),
+    tick: async () => [await crew.tick(), await logs.tick(), await notices.tick()].includes(true),
     flushNow: async (limitMs = FLUSH_LIMIT_MS) => {
       const done = new AbortController();
-      const flushes = Promise.all([crew.flush(done.signal), logs.flush(done.signal)]);
+      const flushFiles = async () => {
+        await crew.flush(done.signal);
+        await notices.flush(done.signal);
+      };
+      const flushes = Promise.all([flushFiles(), logs.flush(done.signal)]);
       await Promise.race([flushes, clock.sleep(limitMs, done.signal)]);
       done.abort();
     },

@@ -11,6 +11,7 @@ import { announce } from './announce-step.ts';
 import { type CollectedBatch, collectBatch } from './collect-batch.ts';
 import { batchPut } from './delivery-status.ts';
 import type { ReceiptContent } from './make-receipt.ts';
+import { noticeOf } from './notices/notice.ts';
 import { chainsOfRegions, openChain } from './open-chains.ts';
 import { fileKeyOf, type PreparedFile, prepareFiles } from './prepare-batch.ts';
 import { GZIP_JSON, putAll } from './put-object.ts';
@@ -91,6 +92,7 @@ export async function finishBatch(step: TrailStep, pending: PendingStep, work: B
   const nowMs = deps.clock.nowMs();
   const toList = state.settings.validates ? files.map(({ object }) => object) : [];
   const ofRegions = await chainsOfRegions(step, { regions, atMs: work.atMs });
+  const notice = { bucket, keys: files.map(({ object }) => object.key), atMs: nowMs };
   const ofFiles = toList
     .map(chainOf)
     .filter(({ account, region }) => !ofRegions.some((chain) => chain.account === account && chain.region === region))
@@ -100,11 +102,15 @@ export async function finishBatch(step: TrailStep, pending: PendingStep, work: B
     pending: null,
     chains: [...ofRegions, ...ofFiles],
     counts: addCounts(saved.counts, counts),
-    written: toList.map((object) => ({
-      key: fileKey(id, chainOf(object), pending.number),
-      value: deliveredFile(object, bucket, work.atMs),
-    })),
+    written: [
+      ...toList.map((object) => ({
+        key: fileKey(id, chainOf(object), pending.number),
+        value: deliveredFile(object, bucket, work.atMs),
+      })),
+      ...(await noticeOf(deps.catalog, id, pending.number, notice)),
+    ],
   });
+  deps.onNotice?.(id);
   memory.files = undefined;
 }
 

@@ -11,6 +11,8 @@ import type { EpochMs } from '../event/types.ts';
 import type { OperationDeps } from './change-trail.ts';
 import { findTrail } from './find-trail.ts';
 import { type LogsState, logsStateKey } from './logs/logs-state.ts';
+import { type NoticeStatus, noticeStatusKey } from './notices/notice.ts';
+import type { Trail } from './trail.ts';
 import { trailAccess } from './trail-access.ts';
 import { stateKey, type TrailState } from './trail-state.ts';
 
@@ -18,6 +20,8 @@ interface GetTrailStatusOutput {
   readonly IsLogging: boolean;
   readonly LatestDeliveryError?: string;
   readonly LatestDeliveryTime?: Date;
+  readonly LatestNotificationError?: string;
+  readonly LatestNotificationTime?: Date;
   readonly StartLoggingTime?: Date;
   readonly StopLoggingTime?: Date;
   readonly LatestCloudWatchLogsDeliveryError?: string;
@@ -42,12 +46,15 @@ export function getTrailStatus(deps: Pick<OperationDeps, 'catalog'>): Operation<
       const state = await deps.catalog.get<TrailState>(stateKey(trail));
       const logs = await deps.catalog.get<LogsState>(logsStateKey(trail));
       // What an earlier trail of the name left is none of this one's.
+      const notices = ownStatus(trail, (await deps.catalog.get<NoticeStatus>(noticeStatusKey(trail)))?.value);
       const { delivery = {}, digest = {} } = state?.value.phase === 'deleted' ? {} : (state?.value ?? {});
       return {
         output: {
           IsLogging: trail.isLogging,
           ...text('LatestDeliveryError', delivery.error),
           ...time('LatestDeliveryTime', delivery.succeededAtMs),
+          ...text('LatestNotificationError', notices.error),
+          ...time('LatestNotificationTime', notices.succeededAtMs),
           ...time('StartLoggingTime', trail.startLoggingAtMs),
           ...time('StopLoggingTime', trail.stopLoggingAtMs),
           ...text('LatestCloudWatchLogsDeliveryError', logs?.value.error),
@@ -55,8 +62,8 @@ export function getTrailStatus(deps: Pick<OperationDeps, 'catalog'>): Operation<
           ...time('LatestDigestDeliveryTime', digest.succeededAtMs),
           ...text('LatestDigestDeliveryError', digest.error),
           LatestDeliveryAttemptTime: legacyTime(delivery.attemptedAtMs),
-          LatestNotificationAttemptTime: '',
-          LatestNotificationAttemptSucceeded: '',
+          LatestNotificationAttemptTime: legacyTime(notices.attemptedAtMs),
+          LatestNotificationAttemptSucceeded: legacyTime(notices.succeededAtMs),
           LatestDeliveryAttemptSucceeded: legacyTime(delivery.succeededAtMs),
           TimeLoggingStarted: legacyTime(trail.startLoggingAtMs),
           TimeLoggingStopped: legacyTime(trail.stopLoggingAtMs),
@@ -64,6 +71,10 @@ export function getTrailStatus(deps: Pick<OperationDeps, 'catalog'>): Operation<
       };
     },
   };
+}
+
+function ownStatus({ createdAtMs }: Trail, status: NoticeStatus | undefined): Partial<NoticeStatus> {
+  return status?.attemptedAtMs !== undefined && status.attemptedAtMs >= createdAtMs ? status : {};
 }
 
 function time<Name extends string>(name: Name, timeMs: EpochMs | undefined): { readonly [N in Name]?: Date } {

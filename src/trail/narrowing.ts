@@ -11,6 +11,8 @@ export function narrowingOf(before: Trail, after: Trail): { readonly narrows?: s
     before.s3BucketName !== after.s3BucketName && `delivers to the bucket ${after.s3BucketName} instead of ${before.s3BucketName}`,
     before.isMultiRegionTrail && !after.isMultiRegionTrail && `delivers its home Region ${after.homeRegion} alone`,
     before.includeGlobalServiceEvents && !after.includeGlobalServiceEvents && 'delivers no events of global services',
+    before.cloudWatchLogs !== undefined && after.cloudWatchLogs === undefined && 'delivers to no log group',
+    before.snsTopicArn !== undefined && after.snsTopicArn === undefined && 'tells no topic of its deliveries',
     before.logFileValidationEnabled && !after.logFileValidationEnabled && 'writes no digests',
   ].filter((loss) => loss !== false);
   return losses.length === 0 ? {} : { narrows: `the trail ${trailArn(before)} ${losses.join(', ')}` };

@@ -75,7 +75,6 @@ describe('CreateTrail', () => {
   test('names the member that nothing stands behind yet; the values that mean "none" pass', async () => {
     const { rig, trails } = await newRig();
     const used = {
-      SnsTopicName: 'topic',
       KmsKeyId: 'alias/x',
       IsOrganizationTrail: true,
       TagsList: [{ Key: 'a' }],

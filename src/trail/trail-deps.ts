@@ -8,7 +8,9 @@ import type { Journal } from '../store/journal.ts';
 import type { Keys, PublicKeyInfo } from '../store/keys.ts';
 import type { LogGroups } from '../store/log-groups.ts';
 import type { Objects } from '../store/objects.ts';
+import type { Topics } from '../store/topics.ts';
 import type { Sha256 } from '../tlog/hash.ts';
+import type { TrailId } from './trail.ts';
 
 /** The evidence tree, as far as receipts need it. */
 export interface TrailEvidence {
@@ -56,6 +58,10 @@ export interface TrailDeps {
   readonly foreignBuckets?: ReadonlySet<BucketName>;
   /** Where events go as log events; absent when no CloudWatch Logs is configured. */
   readonly logGroups?: LogGroups | undefined;
+  /** Topics that deliveries are told to. */
+  readonly topics: Topics;
+  /** Told when a notice of the trail waits. */
+  readonly onNotice?: (trail: TrailId) => void;
   readonly keys: Keys;
   readonly clock: Clock;
   readonly chance: Pick<Chance, 'fraction'>;

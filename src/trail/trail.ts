@@ -27,6 +27,8 @@ export interface Trail extends TrailId {
   readonly includeGlobalServiceEvents: boolean;
   readonly isMultiRegionTrail: boolean;
   readonly logFileValidationEnabled: boolean;
+  /** Told of each delivery; absent when nobody is. */
+  readonly snsTopicArn?: string;
   /** Where each event that the trail selects goes as well; absent when nowhere. */
   readonly cloudWatchLogs?: LogTarget;
   readonly isLogging: boolean;
@@ -73,6 +75,8 @@ export interface TrailSettingsOutput {
   readonly Name: string;
   readonly S3BucketName: string;
   readonly S3KeyPrefix?: string;
+  readonly SnsTopicName?: string;
+  readonly SnsTopicARN?: string;
   readonly IncludeGlobalServiceEvents: boolean;
   readonly IsMultiRegionTrail: boolean;
   readonly TrailARN: string;
@@ -89,6 +93,8 @@ export function settingsOutput(trail: Trail): TrailSettingsOutput {
     Name: trail.name,
     S3BucketName: trail.s3BucketName,
     ...(trail.s3KeyPrefix === undefined ? {} : { S3KeyPrefix: trail.s3KeyPrefix }),
+    // The name is out of use, and is still told.
+    ...(trail.snsTopicArn === undefined ? {} : { SnsTopicName: trail.snsTopicArn.split(':').at(-1)!, SnsTopicARN: trail.snsTopicArn }),
     IncludeGlobalServiceEvents: trail.includeGlobalServiceEvents,
     IsMultiRegionTrail: trail.isMultiRegionTrail,
     TrailARN: trailArn(trail),

@@ -8,7 +8,6 @@ import { ApiError } from '../api/api-error.ts';
 
 /** The members in question, in the wire's words. */
 export interface UnsupportedMembers {
-  readonly SnsTopicName?: string;
   readonly KmsKeyId?: string;
   readonly IsOrganizationTrail?: boolean;
   readonly TagsList?: readonly unknown[];
@@ -18,7 +17,6 @@ export interface UnsupportedMembers {
 /** @throws ApiError UnsupportedOperationException, naming the member. */
 export function refuseUnsupportedMembers(input: UnsupportedMembers): void {
   const isUsed: readonly (readonly [name: string, isUsed: boolean])[] = [
-    ['SnsTopicName', (input.SnsTopicName ?? '') !== ''],
     ['KmsKeyId', (input.KmsKeyId ?? '') !== ''],
     ['IsOrganizationTrail', input.IsOrganizationTrail === true],
     ['TagsList', (input.TagsList ?? []).length > 0],

@@ -13,6 +13,7 @@ import type { CreateTrailInput } from './create-trail.ts';
 import { findTrailAtHome, listTrails } from './find-trail.ts';
 import { cloudWatchLogsOf, passRoleAccess, requireLogGroup } from './logs/check-log-group.ts';
 import { narrowingOf } from './narrowing.ts';
+import { requireTopic, snsTopicOf } from './notices/check-topic.ts';
 import { settingsOutput, type Trail, type TrailSettingsOutput, trailArn } from './trail.ts';
 import { trailAccess } from './trail-access.ts';
 import { stateKey, type TrailState } from './trail-state.ts';
@@ -46,6 +47,7 @@ export function updateTrail(deps: OperationDeps): Operation<CreateTrailInput, Tr
         const state = await deps.catalog.get<TrailState>(stateKey(after));
         await requireWritableBucket(deps.objects, after, state?.value.receipts.number ?? 0);
       }
+      if (input.SnsTopicName !== undefined) await requireTopic(deps.topics, after);
       if (input.CloudWatchLogsLogGroupArn !== undefined || input.CloudWatchLogsRoleArn !== undefined)
         await requireLogGroup(deps.logGroups, after);
       requireGlobalEvents(after);
@@ -63,7 +65,7 @@ export function updateTrail(deps: OperationDeps): Operation<CreateTrailInput, Tr
 }
 
 function changed(trail: Trail, input: CreateTrailInput): Trail {
-  const { s3KeyPrefix, cloudWatchLogs: _, ...rest } = trail;
+  const { s3KeyPrefix, cloudWatchLogs: _, snsTopicArn: __, ...rest } = trail;
   const prefix = input.S3KeyPrefix ?? s3KeyPrefix ?? '';
   const isMultiRegionTrail = input.IsMultiRegionTrail ?? trail.isMultiRegionTrail;
   const globalByDefault = isMultiRegionTrail === trail.isMultiRegionTrail ? trail.includeGlobalServiceEvents : isMultiRegionTrail;
@@ -73,6 +75,7 @@ function changed(trail: Trail, input: CreateTrailInput): Trail {
     ...(prefix === '' ? {} : { s3KeyPrefix: prefix }),
     includeGlobalServiceEvents: input.IncludeGlobalServiceEvents ?? globalByDefault,
     isMultiRegionTrail,
+    ...snsTopicOf(input, trail, trail),
     ...cloudWatchLogsOf(input, trail),
     logFileValidationEnabled: input.EnableLogFileValidation ?? trail.logFileValidationEnabled,
   };

@@ -18,6 +18,7 @@ import { createManualClock, createSeededChance } from '../../src/store/memory/cl
 import { createMemoryJournal } from '../../src/store/memory/journal.ts';
 import { createMemoryKeys } from '../../src/store/memory/keys.ts';
 import { createMemoryObjects } from '../../src/store/memory/objects.ts';
+import { createMemoryTopics } from '../../src/store/memory/topics.ts';
 import { type Objects, ObjectsError } from '../../src/store/objects.ts';
 import { gzipInline } from '../../src/trail/compress.ts';
 import { createTrails, type Trails } from '../../src/trail/create-trails.ts';
@@ -64,6 +65,7 @@ export class TrailRig {
   readonly journal: Journal;
   readonly objects: Objects;
   readonly keys = createMemoryKeys({ clock: this.clock, chance: createSeededChance('keys'), origin: 'snowtrail/rig' });
+  readonly topics = createMemoryTopics();
   readonly troubles: TrailTrouble[] = [];
   readonly options: Partial<TrailDeps>;
   /** Calls so far, by store and method. */
@@ -101,6 +103,7 @@ export class TrailRig {
       chance: this.chance,
       keyStatement: keyStatementReader({ journal: this.journal, account: INSTALLATION }),
       evidence: { latestCheckpoint: () => undefined, consistency: async () => [] },
+      topics: this.topics,
       sha256: (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest()),
       gzip: gzipInline,
       origin: 'snowtrail/rig',

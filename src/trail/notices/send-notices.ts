@@ -1,0 +1,137 @@
+/**
+ * Tells a trail's topic of its deliveries, one after the other, and tries again while it does not listen.
+ *
+ * What waits is in the catalog, so that it outlives a restart; a topic that is away delays nothing else. A notice is taken away when
+ * the topic has its message: after a crash between the two it is told twice. What nobody took for a day is given up, and counted.
+ * Notices go to the topic that the trail has when they are sent, and to nobody once it has none.
+ *
+ * Specified in cloudtrail.md §7.5; reliability.md F25.
+ */
+import type { CatalogChange, CatalogDocument } from '../../store/catalog.ts';
+import { isBug } from '../../store/is-bug.ts';
+import { type Topics, TopicsError } from '../../store/topics.ts';
+import type { CrewMember } from '../crew.ts';
+import { type Trail, type TrailId, trailKey } from '../trail.ts';
+import type { TrailDeps } from '../trail-deps.ts';
+import { faultOfTopic } from './check-topic.ts';
+import { messagesOf, type Notice, type NoticeStatus, noticeStatusKey, noticesKey } from './notice.ts';
+
+/** Notices that are sent in one go. */
+const ROUND = 50;
+const LIFE_MS = 24 * 3600 * 1000;
+const RETRY_MIN_MS = 1_000;
+const RETRY_MAX_MS = 60_000;
+
+export type NoticeDeps = Pick<TrailDeps, 'catalog' | 'clock' | 'chance' | 'report'> & { readonly topics: Topics };
+
+export class NoticeSender implements CrewMember {
+  readonly id: TrailId;
+  readonly name: string;
+  readonly #deps: NoticeDeps;
+  #failures = 0;
+  #retryAtMs = Number.NEGATIVE_INFINITY;
+  #isHalted = false;
+  readonly #stop = new AbortController();
+  readonly #stopped: Promise<'stopped'>;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(deps: NoticeDeps, id: TrailId) {
+    this.#deps = deps;
+    this.id = id;
+    this.name = `notices/${id.account}/${id.homeRegion}/${id.name}`;
+    this.#stopped = new Promise((resolve) => {
+      this.#stop.signal.addEventListener('abort', () => resolve('stopped'), { once: true });
+    });
+  }
+
+  /** What waits is in the catalog alone. */
+  isGone(): boolean {
+    return true;
+  }
+
+  async open(): Promise<void> {}
+
+  dueInMs(): number {
+    return this.#failures > 0 && !this.#isHalted ? Math.max(1, this.#retryAtMs - this.#deps.clock.monotonicMs()) : RETRY_MAX_MS;
+  }
+
+  step(): Promise<boolean> {
+    const step = this.#turn.then(() => this.#step());
+    this.#turn = step;
+    return step;
+  }
+
+  async flush(signal: AbortSignal): Promise<void> {
+    const failuresBefore = this.#failures;
+    this.#retryAtMs = Number.NEGATIVE_INFINITY;
+    while (!signal.aborted && this.#failures <= failuresBefore && (await this.step()));
+  }
+
+  cutShort(): void {
+    this.#stop.abort();
+  }
+
+  async #step(): Promise<boolean> {
+    if (this.#isHalted || this.#stop.signal.aborted || this.#deps.clock.monotonicMs() < this.#retryAtMs) return false;
+    try {
+      const hasWorked = await this.#work();
+      this.#failures = 0;
+      return hasWorked;
+    } catch (error) {
+      await this.#fail(error);
+      return false;
+    }
+  }
+
+  async #work(): Promise<boolean> {
+    const { catalog, clock, topics } = this.#deps;
+    const waiting = await catalog.list<Notice>(noticesKey(this.id), { limit: ROUND });
+    if (waiting.length === 0) return false;
+    const topicArn = (await catalog.get<Trail>(trailKey(this.id)))?.value.snsTopicArn;
+    if (topicArn === undefined) {
+      await catalog.commit(waiting.map(taken));
+      return true;
+    }
+    const tooOld = waiting.filter(({ value }) => value.atMs < clock.nowMs() - LIFE_MS);
+    if (tooOld.length > 0) {
+      await this.#note((status) => ({ ...status, givenUp: status.givenUp + tooOld.length }), tooOld);
+      return true;
+    }
+    const fault = await faultOfTopic(topics, this.id, topicArn);
+    if (fault !== undefined) throw new TopicsError('AuthorizationError', `\`${topicArn}\`: ${fault}`);
+    for (const notice of waiting) {
+      for (const message of messagesOf(notice.value))
+        if ((await Promise.race([topics.publish(topicArn, message), this.#stopped])) === 'stopped') return false;
+      const nowMs = clock.nowMs();
+      await this.#note(({ givenUp }) => ({ givenUp, succeededAtMs: nowMs, attemptedAtMs: nowMs }), [notice]);
+    }
+    return true;
+  }
+
+  /** Saves how it goes, and that notices are done with. */
+  async #note(change: (status: NoticeStatus) => NoticeStatus, done: readonly CatalogDocument<Notice>[]): Promise<void> {
+    const { catalog } = this.#deps;
+    const key = noticeStatusKey(this.id);
+    const status = (await catalog.get<NoticeStatus>(key))?.value ?? { givenUp: 0 };
+    await catalog.commit([{ key, value: change(status), expected: 'any' }, ...done.map(taken)]);
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    const { clock, chance, report } = this.#deps;
+    this.#failures++;
+    this.#isHalted = isBug(error);
+    const trouble = { trail: this.name, account: this.id.account, region: this.id.homeRegion, error, failures: this.#failures };
+    if (this.#isHalted) return report?.({ ...trouble, kind: 'halted' });
+    const longestMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(this.#failures, 10));
+    const retryInMs = RETRY_MIN_MS + Math.floor((longestMs - RETRY_MIN_MS) * chance.fraction());
+    this.#retryAtMs = clock.monotonicMs() + retryInMs;
+    report?.({ ...trouble, kind: 'retry', retryInMs });
+    if (!(error instanceof TopicsError)) return;
+    // A catalog that fails as well is in the report of the next step.
+    await this.#note((status) => ({ ...status, attemptedAtMs: clock.nowMs(), error: error.reason }), []).catch(() => undefined);
+  }
+}
+
+function taken({ key }: CatalogDocument<Notice>): CatalogChange {
+  return { key, value: undefined, expected: 'any' };
+}
