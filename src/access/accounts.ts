@@ -4,7 +4,8 @@
  * The first account administers the installation; its root key is made at the first start (DESIGN §6). Secrets are
  * wrapped by the key store before they reach the catalog, bound to their key id, and unwrapped only to check a signature.
  *
- * Relies on `Catalog` and `Keys`. Users, roles and sessions follow with IAM: today every key is its account's root.
+ * A key is its account's root, or belongs to one of its users, whom `Identities` keeps: the two meet in commits that hold both.
+ * Relies on `Catalog` and `Keys`.
  */
 import { ApiError } from '../api/api-error.ts';
 import type { Credentials } from '../api/credentials.ts';
@@ -15,6 +16,7 @@ import { CatalogConflict } from '../store/catalog.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import { KeyedLock } from '../store/keyed-lock.ts';
 import type { Keys } from '../store/keys.ts';
+import { entityArn } from './identity-documents.ts';
 
 /** A new access key, shown once. */
 export interface NewAccessKey {
@@ -48,7 +50,16 @@ export interface Installation {
 /** Keeps the first key of an account where only the operator can read it. Called before the account can be used. */
 export type KeepKey = (key: NewAccessKey) => Promise<void>;
 
+/** The user that a key belongs to, as its calls name it. A renamed user's keys are written anew. */
+export interface KeyUser {
+  readonly name: string;
+  readonly id: string;
+  readonly path: string;
+}
+
 interface StoredAccessKey extends AccessKeyInfo {
+  /** Absent: the key is its account's root. */
+  readonly user?: KeyUser;
   /** The wrapped secret, base64. */
   readonly wrappedSecret: string;
 }
@@ -164,12 +175,44 @@ export class Accounts {
     };
   }
 
-  /** Keys of one account, without secrets, oldest first. */
+  /** Prepares a key of a user; whoever keeps the user commits `change` with its own. */
+  async prepareUserKey(account: AccountId, user: KeyUser): Promise<{ readonly newKey: NewAccessKey; readonly change: CatalogChange }> {
+    const { newKey, stored } = await this.#makeKey(account, user);
+    return { newKey, change: { key: ['access-key', newKey.accessKeyId], value: stored, expected: 0 } };
+  }
+
+  /** A key of one of the account's users; `undefined` when there is none, also for the keys of others. */
+  async findUserKey(account: AccountId, accessKeyId: string): Promise<(AccessKeyInfo & { readonly user: KeyUser }) | undefined> {
+    const found = await this.#findStored(accessKeyId);
+    if (found?.value.account !== account || found.value.user === undefined) return undefined;
+    const { wrappedSecret: _, user, ...info } = found.value;
+    return { ...info, user };
+  }
+
+  /** The changes that set a user's keys to another status, to another user's name, or delete them (`undefined`). */
+  async changeUserKeys(
+    accessKeyIds: readonly string[],
+    members: { readonly status?: 'Active' | 'Inactive'; readonly user?: KeyUser } | undefined,
+  ): Promise<readonly CatalogChange[]> {
+    const found = await Promise.all(accessKeyIds.map((id) => this.#findStored(id)));
+    return found.flatMap((document) =>
+      document === undefined
+        ? []
+        : [{ key: document.key, value: members && { ...document.value, ...members }, expected: document.version }],
+    );
+  }
+
+  /** Reads these keys anew from now on. Called after a change of theirs was committed. */
+  forgetKeys(accessKeyIds: readonly string[]): void {
+    for (const id of accessKeyIds) this.#cache.delete(id);
+  }
+
+  /** Root keys of one account, without secrets, oldest first. */
   async listKeys(account: AccountId): Promise<readonly AccessKeyInfo[]> {
     const documents = await this.#catalog.list<StoredAccessKey>(['access-key']);
     return documents
+      .filter(({ value }) => value.account === account && value.user === undefined)
       .map(({ value: { wrappedSecret: _, ...info } }) => info)
-      .filter((key) => key.account === account)
       .sort((a, b) => a.createdAtMs - b.createdAtMs);
   }
 
@@ -182,7 +225,7 @@ export class Accounts {
    */
   async changeKey(account: AccountId, accessKeyId: string, status: 'Active' | 'Inactive' | undefined): Promise<() => Promise<void>> {
     const found = await this.#catalog.get<StoredAccessKey>(['access-key', accessKeyId]);
-    if (found?.value.account !== account) {
+    if (found?.value.account !== account || found.value.user !== undefined) {
       throw new ApiError('NoSuchEntityException', `account ${account} has no access key \`${accessKeyId}\``, { status: 404 });
     }
     const staying = status !== 'Active' && found.value.status === 'Active' ? await this.#otherActiveKey(account, accessKeyId) : undefined;
@@ -207,7 +250,8 @@ export class Accounts {
   async #otherActiveKey(account: AccountId, accessKeyId: string): Promise<CatalogDocument<StoredAccessKey>> {
     const documents = await this.#catalog.list<StoredAccessKey>(['access-key']);
     const other = documents.find(
-      ({ value }) => value.account === account && value.status === 'Active' && value.accessKeyId !== accessKeyId,
+      ({ value }) =>
+        value.account === account && value.user === undefined && value.status === 'Active' && value.accessKeyId !== accessKeyId,
     );
     if (other !== undefined) return other;
     throw new ApiError(
@@ -229,41 +273,67 @@ export class Accounts {
 
   /** The first account's root without a key, for a server that asks nobody who they are; records name the key `no-auth`. */
   trustedRoot(): Principal {
-    return this.#rootOf(this.#installation!.administrator, 'no-auth');
+    return this.rootOf(this.#installation!.administrator, 'no-auth');
   }
 
   async #readCredentials(accessKeyId: string): Promise<Credentials | undefined> {
-    // The id comes from a stranger: only what can be a key id becomes part of a catalog key.
-    if (!/^[A-Z0-9]{16,128}$/.test(accessKeyId)) return undefined;
-    const found = await this.#catalog.get<StoredAccessKey>(['access-key', accessKeyId]);
+    const found = await this.#findStored(accessKeyId);
     if (!found) return undefined;
     const secret = await this.#keys.unwrap(Buffer.from(found.value.wrappedSecret, 'base64'), wrapContext(accessKeyId));
     return {
       accessKeyId,
       secretAccessKey: Buffer.from(secret).toString('utf8'),
       status: found.value.status,
-      principal: this.#rootOf(found.value.account, accessKeyId),
+      principal:
+        found.value.user === undefined
+          ? this.rootOf(found.value.account, accessKeyId)
+          : this.userOf(found.value.account, found.value.user, accessKeyId),
     };
   }
 
-  #rootOf(account: AccountId, accessKeyId: string): Principal {
+  async #findStored(accessKeyId: string): Promise<CatalogDocument<StoredAccessKey> | undefined> {
+    // The id comes from a stranger: only what can be a key id becomes part of a catalog key.
+    return /^[A-Z0-9]{16,128}$/.test(accessKeyId) ? this.#catalog.get<StoredAccessKey>(['access-key', accessKeyId]) : undefined;
+  }
+
+  /** The user as the caller of its own calls. */
+  userOf(account: AccountId, { name, id, path }: KeyUser, accessKeyId: string): Principal {
+    return {
+      type: 'IAMUser',
+      account,
+      arn: entityArn({ kind: 'User', account, path, name }),
+      principalId: id,
+      accessKeyId,
+      userName: name,
+      isAdministrator: this.isAdministrator(account),
+    };
+  }
+
+  /** True for the account that administers the installation. */
+  isAdministrator(account: AccountId): boolean {
+    return account === this.#installation?.administrator;
+  }
+
+  /** The root of the account as the caller of its own calls. */
+  rootOf(account: AccountId, accessKeyId: string): Principal {
     return {
       type: 'Root',
       account,
       arn: `arn:aws:iam::${account}:root`,
       principalId: account,
       accessKeyId,
-      isAdministrator: account === this.#installation?.administrator,
+      isAdministrator: this.isAdministrator(account),
     };
   }
 
-  async #makeKey(account: AccountId): Promise<{ newKey: NewAccessKey; stored: StoredAccessKey }> {
+  async #makeKey(account: AccountId, user?: KeyUser): Promise<{ newKey: NewAccessKey; stored: StoredAccessKey }> {
     const accessKeyId = `AKIA${base32(this.#chance.bytes(10))}`;
     const secretAccessKey = Buffer.from(this.#chance.bytes(30)).toString('base64');
     const wrapped = await this.#keys.wrap(Buffer.from(secretAccessKey, 'utf8'), wrapContext(accessKeyId));
     const newKey = { account, accessKeyId, secretAccessKey };
     const stored: StoredAccessKey = {
       account,
+      ...(user === undefined ? {} : { user }),
       accessKeyId,
       status: 'Active',
       createdAtMs: this.#clock.nowMs(),

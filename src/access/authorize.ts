@@ -112,7 +112,8 @@ export class Authorizer {
 }
 
 function policyPrincipal({ principal }: Call, { roleArn }: PrincipalPolicies): PolicyPrincipal {
-  const { account, arn } = principal;
+  const { account, arn, identityProvider } = principal;
+  if (identityProvider !== undefined) return { kind: 'federated', provider: identityProvider };
   return { kind: 'account', account, arn, ...(roleArn === undefined ? {} : { roleArn }) };
 }
 
@@ -140,6 +141,7 @@ const CODES: ReadonlyMap<string, string> = new Map([
 ]);
 
 function notAuthorized({ principal }: Call, { action, resource, owner = principal.account }: AccessRequest, verdict: Refusal): ApiError {
+  if (principal.type === 'WebIdentityUser') return new ApiError('AccessDenied', `Not authorized to perform ${action}`, { status: 403 });
   const service = action.slice(0, action.indexOf(':')).toLowerCase();
   const policyKind = verdict.kind === 'denied' ? verdict.by.policyKind : verdict.policyKind;
   const isTheirs = owner !== principal.account && (policyKind === 'resource' || policyKind === 'trust');

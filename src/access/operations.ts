@@ -1,5 +1,5 @@
 /**
- * Operations on accounts and access keys (service `snowtrail`), and `sts:GetCallerIdentity`.
+ * Operations on accounts and their root keys (service `snowtrail`).
  *
  * Only the administrators' account sees and makes accounts; every other account manages its own keys. A foreign
  * account looks as if it were not there.
@@ -10,32 +10,16 @@ import type { AccountId } from '../event/types.ts';
 import { isAccountId } from '../event/values.ts';
 import type { AccessKeyInfo, AccountInfo, Accounts } from './accounts.ts';
 
-/** All operations of this feature by service. */
-export function accessOperations(accounts: Accounts): { readonly snowtrail: readonly Operation[]; readonly sts: readonly Operation[] } {
-  return {
-    snowtrail: [
-      createAccount(accounts),
-      listAccounts(accounts),
-      createAccessKey(accounts),
-      listAccessKeys(accounts),
-      updateAccessKey(accounts),
-      deleteAccessKey(accounts),
-    ] as readonly Operation[],
-    sts: [getCallerIdentity] as readonly Operation[],
-  };
+export function accountOperations(accounts: Accounts): readonly Operation[] {
+  return [
+    createAccount(accounts),
+    listAccounts(accounts),
+    createAccessKey(accounts),
+    listAccessKeys(accounts),
+    updateAccessKey(accounts),
+    deleteAccessKey(accounts),
+  ] as readonly Operation[];
 }
-
-/** Says who the caller is. Source: STS API Reference, GetCallerIdentity. */
-const getCallerIdentity: Operation<object, { Account: string; Arn: string; UserId: string }> = {
-  name: 'GetCallerIdentity',
-  isReadOnly: true,
-  // Whoever has a key may know whose it is; no policy decides about it.
-  access: () => [],
-  decide: async (call) => ({
-    output: { Account: call.account, Arn: call.principal.arn, UserId: call.principal.principalId },
-    requestParameters: null,
-  }),
-};
 
 interface KeyOutput {
   readonly Account: string;

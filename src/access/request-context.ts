@@ -10,7 +10,13 @@ import { formatEventTime } from '../event/times.ts';
 import type { PolicyContext } from '../policy/policy-pattern.ts';
 import type { PrincipalPolicies } from './principal-policies.ts';
 
-const TYPES: Readonly<Record<Principal['type'], string>> = { Root: 'Account', IAMUser: 'User', AssumedRole: 'AssumedRole' };
+const TYPES: Readonly<Record<Principal['type'], string>> = {
+  Root: 'Account',
+  IAMUser: 'User',
+  AssumedRole: 'AssumedRole',
+  // Whoever asks with a token has no keys yet.
+  WebIdentityUser: 'Anonymous',
+};
 
 /** @returns values by key in lower case. */
 export function requestContext(call: Call, policies: PrincipalPolicies): PolicyContext {

@@ -14,12 +14,16 @@ export interface CallRecord {
   /** Such as `2013-11-01`; absent where the service writes none. */
   readonly apiVersion?: string;
   readonly isReadOnly: boolean;
+  /** A read that hands out keys: like a change, it is refused when it cannot be recorded. */
+  readonly isRecordRequired?: boolean;
   /** `Data` for S3 object calls, else `Management`. */
   readonly category: 'Management' | 'Data';
   readonly requestParameters: JsonObject | null;
   readonly responseElements: JsonObject | null;
   readonly additionalEventData?: JsonObject;
   readonly resources?: readonly (EventResource & { readonly account?: AccountId })[];
+  /** Another account that gets a copy of its own, which names the caller by its account alone. */
+  readonly copyTo?: AccountId;
   readonly error?: { readonly code: string; readonly message: string };
 }
 

@@ -15,5 +15,8 @@ export interface Credentials {
   readonly principal: Principal;
 }
 
-/** Finds a key by its id; `undefined` when there is none. May cache for at most 5 seconds (A10). */
-export type FindCredentials = (accessKeyId: string) => Promise<Credentials | undefined>;
+/**
+ * Finds a key by its id; `undefined` when there is none. May cache for at most 5 seconds (A10).
+ * @param sessionToken As the request carries it, untrusted: what is known of a temporary key lies sealed in it.
+ */
+export type FindCredentials = (accessKeyId: string, sessionToken?: string) => Promise<Credentials | undefined>;

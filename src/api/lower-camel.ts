@@ -18,16 +18,19 @@ export function toRequestParameters(operation: string, input: object): JsonObjec
 }
 
 /** `responseElements` of a call: the output; `null` when it is empty. Reads write `null` anyway, which the caller decides. */
-export function toResponseElements(operation: string, output: object): JsonObject | null {
-  return toRecordMembers(output, operationModel(operation)?.output);
+export function toResponseElements(operation: string, output: object, separator: TimeSeparator = ', '): JsonObject | null {
+  return toRecordMembers(output, operationModel(operation)?.output, separator);
 }
 
+/** What stands between day and time: IAM and STS leave the comma out. */
+export type TimeSeparator = ', ' | ' ';
+
 /** A time as the service writes it inside request and response, in UTC: `Jul 10, 2023, 11:50:00 AM`. */
-export function formatShortTime(timeMs: EpochMs): string {
+export function formatShortTime(timeMs: EpochMs, separator: TimeSeparator = ', '): string {
   const time = new Date(timeMs);
   const hour = time.getUTCHours();
   const clock = [hour % 12 === 0 ? 12 : hour % 12, twoDigits(time.getUTCMinutes()), twoDigits(time.getUTCSeconds())].join(':');
-  return `${MONTHS[time.getUTCMonth()]} ${time.getUTCDate()}, ${time.getUTCFullYear()}, ${clock} ${hour < 12 ? 'AM' : 'PM'}`;
+  return `${MONTHS[time.getUTCMonth()]} ${time.getUTCDate()}, ${time.getUTCFullYear()}${separator}${clock} ${hour < 12 ? 'AM' : 'PM'}`;
 }
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
@@ -36,20 +39,25 @@ function twoDigits(value: number): string {
   return String(value).padStart(2, '0');
 }
 
-function toRecordMembers(value: object, shapeName: string | undefined): JsonObject | null {
+function toRecordMembers(value: object, shapeName: string | undefined, separator: TimeSeparator = ', '): JsonObject | null {
   const members = objectMembers(
     value as { readonly [member: string]: ModelValue | undefined },
     shapeName === undefined ? undefined : shapeOf(shapeName),
+    separator,
   );
   return Object.keys(members).length === 0 ? null : members;
 }
 
 /** Without a shape (services that are not in the model), every object is taken for a structure. */
-function objectMembers(object: { readonly [member: string]: ModelValue | undefined }, shape: Shape | undefined): JsonObject {
+function objectMembers(
+  object: { readonly [member: string]: ModelValue | undefined },
+  shape: Shape | undefined,
+  separator: TimeSeparator,
+): JsonObject {
   const isMap = shape?.type === 'map';
   return Object.fromEntries(
     Object.entries(object).flatMap(([name, value]) =>
-      value === undefined ? [] : [[isMap ? name : lowerFirst(name), recordValue(value, memberShape(shape, name))]],
+      value === undefined ? [] : [[isMap ? name : lowerFirst(name), recordValue(value, memberShape(shape, name), separator)]],
     ),
   );
 }
@@ -60,15 +68,15 @@ function memberShape(shape: Shape | undefined, name: string): Shape | undefined 
   return member === undefined ? undefined : shapeOf(member);
 }
 
-function recordValue(value: ModelValue, shape: Shape | undefined): Json {
-  if (value instanceof Date) return formatShortTime(value.getTime());
+function recordValue(value: ModelValue, shape: Shape | undefined, separator: TimeSeparator): Json {
+  if (value instanceof Date) return formatShortTime(value.getTime(), separator);
   if (value instanceof Uint8Array) return encodeBase64(value);
   if (Array.isArray(value)) {
     const item = shape?.type === 'list' ? shapeOf(shape.member) : undefined;
-    return (value as readonly ModelValue[]).map((element) => recordValue(element, item));
+    return (value as readonly ModelValue[]).map((element) => recordValue(element, item, separator));
   }
   if (typeof value !== 'object') return value;
-  return objectMembers(value as { readonly [member: string]: ModelValue | undefined }, shape);
+  return objectMembers(value as { readonly [member: string]: ModelValue | undefined }, shape, separator);
 }
 
 function lowerFirst(name: string): string {

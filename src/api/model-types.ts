@@ -69,3 +69,18 @@ export interface ApiModel {
   readonly shapes: Readonly<Record<string, Shape>>;
   readonly errors: Readonly<Record<string, ErrorModel>>;
 }
+
+/** The services of the query protocol: `scripts/generate-query-model.mjs` writes it. */
+export interface QueryModel {
+  readonly iam: QueryServiceModel;
+  readonly sts: QueryServiceModel;
+  /** By name, with the service's name before it: `iam.User`. */
+  readonly shapes: Readonly<Record<string, Shape>>;
+}
+
+export interface QueryServiceModel {
+  /** The operations that this server has. Shapes are absent where the model has none. */
+  readonly operations: Readonly<Record<string, { readonly input?: string; readonly output?: string }>>;
+  /** Wire names of all of them. */
+  readonly names: readonly string[];
+}

@@ -1,14 +1,15 @@
 /**
  * What the service's models say about its operations: shapes, constraints, errors.
  *
- * The table itself is generated (`scripts/generate-model.mjs`); its types are in `model-types.ts`; here are the look-ups. All look-ups take
+ * The tables are generated (`scripts/generate-model.mjs`, `generate-query-model.mjs`); their types are in `model-types.ts`; here are the look-ups. All look-ups take
  * untrusted names: a name that the model does not have is `undefined`, also when `Object.prototype` has it (A62).
  */
 import { generatedModel } from './model.generated.ts';
-import type { ErrorModel, OperationModel, Shape } from './model-types.ts';
+import type { ErrorModel, OperationModel, QueryServiceModel, Shape } from './model-types.ts';
+import { generatedQueryModel } from './query-model.generated.ts';
 
 const operations: ReadonlyMap<string, OperationModel> = new Map(Object.entries(generatedModel.operations));
-const shapes: ReadonlyMap<string, Shape> = new Map(Object.entries(generatedModel.shapes));
+const shapes: ReadonlyMap<string, Shape> = new Map(Object.entries({ ...generatedModel.shapes, ...generatedQueryModel.shapes }));
 const errors: ReadonlyMap<string, ErrorModel> = new Map(Object.entries(generatedModel.errors));
 
 /** The operation of a wire name, such as `CreateTrail`; `undefined` when the services have none of that name. */
@@ -29,6 +30,11 @@ export function errorModel(name: string): ErrorModel | undefined {
 /** Names of all exceptions of both services. */
 export function errorNames(): readonly string[] {
   return [...errors.keys()];
+}
+
+/** Input and output of the operations of a service of the query protocol, and the names of all it has. */
+export function queryService(name: 'iam' | 'sts'): QueryServiceModel {
+  return generatedQueryModel[name];
 }
 
 /**

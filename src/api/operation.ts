@@ -11,17 +11,40 @@ import type { AccountId, EpochMs, EventResource, JsonObject, Region } from '../e
 import type { AccessRequest } from './access.ts';
 import type { ApiError } from './api-error.ts';
 
-/** Who calls. Full identities (users, roles, sessions) follow with IAM; today every key is its account's root. */
+/** Who calls. */
 export interface Principal {
   /** `userIdentity.type` of the call's own event. */
-  readonly type: 'Root' | 'IAMUser' | 'AssumedRole';
+  readonly type: 'Root' | 'IAMUser' | 'AssumedRole' | 'WebIdentityUser';
   readonly account: AccountId;
   readonly arn: string;
   readonly principalId: string;
   readonly accessKeyId: string;
   readonly userName?: string;
+  /** Set for temporary keys. */
+  readonly session?: PrincipalSession;
+  /** ARN of the provider that says who a `WebIdentityUser` is. */
+  readonly identityProvider?: string;
   /** True for keys of the installation's first account: it may create accounts and record for them (DESIGN §6). */
   readonly isAdministrator: boolean;
+}
+
+/** What temporary keys carry with them. */
+export interface PrincipalSession {
+  readonly issuedAtMs: EpochMs;
+  /** When a second factor was shown for the keys; absent: none was. */
+  readonly mfaAuthenticatedAtMs?: EpochMs;
+  /** Who is behind the role, as the first session of the chain said; it cannot be changed later. */
+  readonly sourceIdentity?: string;
+  /** Session tags, with those that were passed on. */
+  readonly tags: readonly { readonly Key: string; readonly Value: string }[];
+  /** Keys of the tags that are passed on to the next role. */
+  readonly transitiveTagKeys: readonly string[];
+  /** Policies that narrow the session; absent: none was given. */
+  readonly policies?: { readonly inline?: string; readonly arns: readonly string[] };
+  /** The role that was assumed; absent for keys of a user or a root. */
+  readonly role?: { readonly name: string; readonly id: string; readonly arn: string };
+  /** ARN of the provider whose token the session began with. */
+  readonly federatedProvider?: string;
 }
 
 /** One authenticated call. */
@@ -78,6 +101,8 @@ export interface Decision<Output> {
   readonly resources?: readonly (EventResource & { readonly account?: AccountId })[];
   /** `requestParameters` of the call's own event where it differs from the lower-camel input (secrets left out). */
   readonly requestParameters?: JsonObject | null;
+  /** An account beside the caller's that gets a copy of the event: the owner of the resource, such as of a role that was assumed. */
+  readonly copyTo?: AccountId;
   /** `responseElements` of the call's own event; absent means `null` for a read and the lower-camel output for a write. */
   readonly responseElements?: JsonObject | null;
 }
@@ -91,12 +116,19 @@ export interface Operation<Input = never, Output = unknown> {
   readonly name: string;
   /** `readOnly` of the call's own event: true for operations that change nothing. */
   readonly isReadOnly: boolean;
+  /** A read that hands out keys: like a change, it is refused when it cannot be recorded. */
+  readonly isRecordRequired?: boolean;
   /**
    * The same signed request is carried out once (A04): set where a second run would undo what came between the two, or
    * answer with a secret. Clients that repeat a call sign it anew, but botocore's signature is the same within one second: a
    * call of a stock client is let through for `REPEATS_MS` after its first use, so that a lost answer can be asked for again.
    */
   readonly refusesReplay?: { readonly afterMs: number };
+  /**
+   * Finds out who calls by what is sent: the call needs no signature, and whoever signs it is not its caller.
+   * @throws ApiError when it cannot be found out; such a request is a stranger's, and is not recorded.
+   */
+  readonly identify?: (input: Input) => Promise<Principal>;
   /**
    * What the caller must be allowed; asked before `decide`. Absent: the action of the operation's name on `*`.
    * @throws ApiError when the input cannot be read: a malformed name is refused as such, and not as forbidden.

@@ -133,7 +133,11 @@ export interface ConstraintProblem {
 
 /** What in a decoded input breaks the model, in the order of the model's members; empty when nothing does. */
 export function findProblems(operation: string, input: ModelObject): readonly ConstraintProblem[] {
-  const shape = inputShape(operation);
+  return findShapeProblems(inputShape(operation), input);
+}
+
+/** As `findProblems`, for a structure of any service's model. */
+export function findShapeProblems(shape: StructureShape, input: ModelObject): readonly ConstraintProblem[] {
   return Object.keys(shape.members).flatMap((member) => {
     const problems: ConstraintProblem[] = [];
     const report = (path: string, value: ModelValue | undefined, constraint: string) => {
@@ -232,7 +236,8 @@ function checkText(shape: StringShape, text: string, path: string, report: Repor
 /** The patterns are the model's, none is a client's; all are linear. The whole text must match, as in Java. */
 function matches(pattern: string, text: string): boolean {
   const source = pattern.replace(/^\(\?s\)/, '');
-  return new RegExp(`^(?:${source})$`, source === pattern ? '' : 's').test(text);
+  // Classes of Unicode, such as `\p{L}`, are classes only with the flag.
+  return new RegExp(`^(?:${source})$`, source.includes('\\p{') ? 'u' : source === pattern ? '' : 's').test(text);
 }
 
 function checkLength(bounds: { readonly min?: number; readonly max?: number }, size: number, fail: () => void): void {
@@ -270,7 +275,8 @@ function inputShape(operation: string): StructureShape {
 
 const EMPTY: StructureShape = { type: 'structure', members: {} };
 
-function structureOf(name: string | undefined): StructureShape {
+/** The structure of a name that the model itself gave; the empty one for none. */
+export function structureOf(name: string | undefined): StructureShape {
   const shape = name === undefined ? EMPTY : shapeOf(name);
   if (shape.type !== 'structure') throw new Error(`the shape \`${name}\` is no structure`);
   return shape;

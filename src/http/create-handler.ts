@@ -14,10 +14,10 @@ import type { Region } from '../event/types.ts';
 import { isRegion } from '../event/values.ts';
 import { parseQuery, type RawHeader, type RequestParts, sha256Hex } from './canonical-request.ts';
 import { decodeChunkedBody, decodedLengthOf } from './chunked-body.ts';
-import { actionOf, familyOf, nameOperation, runOperation } from './dispatch.ts';
+import { actionOf, familyOf, type NamedOperation, nameOperation, runOperation } from './dispatch.ts';
 import { ByteBudget } from './limits.ts';
 import type { HttpPorts, Service, StreamRoute } from './ports.ts';
-import { type Authorization, claimsSignature, readAuthorization } from './read-authorization.ts';
+import { type Authorization, claimsSignature, readAuthorization, unsigned } from './read-authorization.ts';
 import {
   type BodySource,
   contentCoding,
@@ -71,6 +71,14 @@ export function createHandler(ports: HttpPorts): HttpHandler {
   };
 }
 
+/** The service that has operations for callers without a key, and the Region of the endpoint that they go to. */
+const UNSIGNED_SERVICE = 'sts';
+const GLOBAL_REGION = 'us-east-1' as Region;
+/** Strangers send it: a token of 20,000 characters, and what is around it. */
+const UNSIGNED_BODY_BYTES_MAX = 64 * 1024;
+
+type SentOperation = Parameters<typeof runOperation>[4];
+
 /** One request and its answer. */
 class Exchange {
   readonly #ports: HttpPorts;
@@ -120,6 +128,8 @@ class Exchange {
       const { status, contentType, body, headers: more } = await page({ path, query, authorization });
       return sendWhole(this.#source.response, this.#context, { status, headers: { 'content-type': contentType, ...more }, body });
     }
+    if (this.#ports.trustedCaller === undefined && this.#context.family === 'query' && !claimsSignature(headers, query))
+      return this.#runUnsigned();
     const authorization = this.#readAuthorization();
     this.#accessKeyId = authorization.accessKeyId;
     const { scope } = authorization;
@@ -176,31 +186,70 @@ class Exchange {
   }
 
   async #runOperation(service: Service, authorization: Authorization): Promise<void> {
-    const { request, response, limits } = this.#source;
+    const { limits } = this.#source;
     const claim = readPayloadClaim(authorization, 'whole');
     await this.#withHeldBody(authorization, claim, limits.controlBodyBytes, async (call, bytes) => {
-      const coding = contentCoding(request.headers['content-encoding']);
-      const body = coding === undefined ? bytes : await decompress(bytes, limits.controlBodyBytes);
-      const named = nameOperation(service, this.#parts, (name) => single(request.headers[name]), body);
       const nowMs = this.#ports.signatureTimeMs();
       const { signature } = authorization;
       const signed = {
         use: (afterMs: number) =>
           this.#ports.trustedCaller !== undefined
-            ? 'first'
+            ? ('first' as const)
             : this.#usedSignatures.use(call.account, signature, { nowMs, untilMs: signatureEndMs(authorization), afterMs }),
         giveBack: () => this.#usedSignatures.giveBack(call.account, signature),
       };
-      const output = await runOperation(this.#recording(), service, call, named, { body, signed });
-      const contentType = service.protocol === 'aws-json' ? 'application/x-amz-json-1.1' : 'application/json';
-      if (service.protocol !== 'query')
-        return sendWhole(response, this.#context, { status: 200, headers: { 'content-type': contentType }, body: JSON.stringify(output) });
-      const document = { [`${named.name}Result`]: output as never, ResponseMetadata: { RequestId: this.#requestId } };
-      sendWhole(response, this.#context, {
-        status: 200,
-        headers: { 'content-type': 'text/xml' },
-        body: xmlDocument(`${named.name}Response`, document, service.namespace),
-      });
+      const { named, body } = await this.#nameOperation(service, bytes);
+      const caller = (await this.#identify(service, named, body)) ?? call.principal;
+      const inRegion = { ...call, principal: caller, account: caller.account, region: service.region ?? call.region };
+      await this.#answerOperation(service, inRegion, named, { body, signed });
+    });
+  }
+
+  /** A request without any trace of a signature: one whose caller is known by what it sends, or nobody's. */
+  async #runUnsigned(): Promise<void> {
+    const service = this.#ports.services.get(UNSIGNED_SERVICE);
+    if (service === undefined) throw unsigned();
+    this.#context = { ...this.#context, ...(service.namespace === undefined ? {} : { namespace: service.namespace }) };
+    const held = await holdBody(this.#source, UNSIGNED_BODY_BYTES_MAX);
+    try {
+      const { named, body } = await this.#nameOperation(service, held.bytes);
+      const caller = await this.#identify(service, named, body);
+      if (caller === undefined) throw unsigned();
+      const signed = { use: () => 'first' as const, giveBack: () => undefined };
+      await this.#answerOperation(service, this.#callOf(caller, GLOBAL_REGION), named, { body, signed });
+    } finally {
+      held.release();
+    }
+  }
+
+  async #nameOperation(service: Service, bytes: Buffer): Promise<{ readonly named: NamedOperation; readonly body: Uint8Array }> {
+    const { request, limits } = this.#source;
+    const coding = contentCoding(request.headers['content-encoding']);
+    const body = coding === undefined ? bytes : await decompress(bytes, limits.controlBodyBytes);
+    return { named: nameOperation(service, this.#parts, (name) => single(request.headers[name]), body), body };
+  }
+
+  /** Who calls an operation that finds that out by itself; `undefined` for all others. */
+  async #identify(service: Service, { name, readInput }: NamedOperation, body: Uint8Array): Promise<Principal | undefined> {
+    const operation = service.operations.get(name);
+    if (operation?.identify === undefined) return undefined;
+    const json = readInput(body);
+    return operation.identify(service.decodeInput?.(name, json) ?? json);
+  }
+
+  async #answerOperation(service: Service, call: Call, named: NamedOperation, sent: SentOperation): Promise<void> {
+    const { response } = this.#source;
+    const output = await runOperation(this.#recording(), service, call, named, sent);
+    const contentType = service.protocol === 'aws-json' ? 'application/x-amz-json-1.1' : 'application/json';
+    if (service.protocol !== 'query')
+      return sendWhole(response, this.#context, { status: 200, headers: { 'content-type': contentType }, body: JSON.stringify(output) });
+    // An operation whose model has no output has no result either.
+    const result = output === null ? {} : { [`${named.name}Result`]: output as never };
+    const document = { ...result, ResponseMetadata: { RequestId: this.#requestId } };
+    sendWhole(response, this.#context, {
+      status: 200,
+      headers: { 'content-type': 'text/xml' },
+      body: xmlDocument(`${named.name}Response`, document, service.namespace),
     });
   }
 
@@ -324,16 +373,19 @@ class Exchange {
     if (claim?.kind === 'declared' && body !== undefined && sha256Hex(body) !== claim.sha256) {
       throw new SignatureRefusal('wrong-body', "The provided 'x-amz-content-sha256' header does not match what was computed.");
     }
-    const call: Call = {
+    return { call: this.#callOf(principal, authorization.scope.region as Region), signingKey };
+  }
+
+  #callOf(principal: Principal, region: Region): Call {
+    return {
       principal,
       account: principal.account,
-      region: authorization.scope.region as Region,
+      region,
       requestId: this.#context.requestId,
       sourceIpAddress: this.#sourceIpAddress(),
       userAgent: utf8(single(this.#source.request.headers['user-agent']) ?? ''),
       receivedAtMs: this.#ports.clock.nowMs(),
     };
-    return { call, signingKey };
   }
 
   async #verifySignature(

@@ -127,6 +127,7 @@ export async function runOperation(
     eventName: name,
     ...(service.apiVersion === undefined ? {} : { apiVersion: service.apiVersion }),
     isReadOnly,
+    ...(operation?.isRecordRequired === true ? { isRecordRequired: true } : {}),
     category: 'Management' as const,
   };
   /** Kept for the record of a refusal: what was read before the operation said no. */
@@ -149,8 +150,9 @@ export async function runOperation(
       const record: CallRecord = {
         ...base,
         requestParameters: decision.requestParameters === undefined ? requestParameters : redact(decision.requestParameters),
-        responseElements: redact(responseElements(name, isReadOnly, decision)),
+        responseElements: redact(responseElements(service, { name, isReadOnly }, decision)),
         ...(decision.resources === undefined ? {} : { resources: decision.resources }),
+        ...(decision.copyTo === undefined ? {} : { copyTo: decision.copyTo }),
       };
       return {
         record,
@@ -159,7 +161,7 @@ export async function runOperation(
           await decision.apply?.();
           // The output may be filled in by `apply`.
           const output = decision.output ?? {};
-          return service.encodeOutput?.(name, output) ?? (output as Json);
+          return service.encodeOutput === undefined ? (output as Json) : service.encodeOutput(name, output);
         },
       };
     },
@@ -195,13 +197,27 @@ function replayed(name: string): ApiError {
   return new ApiError('InvalidSignatureException', message, { status: 403 });
 }
 
-function responseElements(name: string, isReadOnly: boolean, decision: Decision<unknown>): JsonObject | null {
+function responseElements(
+  { protocol }: Service,
+  { name, isReadOnly }: { readonly name: string; readonly isReadOnly: boolean },
+  decision: Decision<unknown>,
+): JsonObject | null {
   if (decision.responseElements !== undefined) return decision.responseElements;
-  return isReadOnly ? null : toResponseElements(name, (decision.output ?? {}) as object);
+  return isReadOnly ? null : toResponseElements(name, (decision.output ?? {}) as object, protocol === 'query' ? ' ' : ', ');
 }
 
 /** Members that are secrets whatever the operation; no operation should let one get here (A85). */
-const SECRETS = new Set(['secretaccesskey', 'secretkey', 'sessiontoken', 'password', 'privatekey']);
+const SECRETS = new Set([
+  'secretaccesskey',
+  'secretkey',
+  'sessiontoken',
+  'password',
+  'privatekey',
+  'webidentitytoken',
+  'tokencode',
+  'authenticationcode1',
+  'authenticationcode2',
+]);
 
 function redact(members: JsonObject | null): JsonObject | null {
   return members === null ? null : (redactValue(members) as JsonObject);

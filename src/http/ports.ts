@@ -5,7 +5,7 @@
 import type { RecordCall } from '../api/call-record.ts';
 import type { FindCredentials } from '../api/credentials.ts';
 import type { Authorize, Call, Guard, OperationTable } from '../api/operation.ts';
-import type { EpochMs, Json, JsonObject } from '../event/types.ts';
+import type { EpochMs, Json, JsonObject, Region } from '../event/types.ts';
 import type { BucketChange } from '../store/bucket-change.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import type { Objects } from '../store/objects.ts';
@@ -21,6 +21,8 @@ export interface Service {
   readonly protocol: 'aws-json' | 'query' | 'rest-json' | 'snowtrail';
   /** Such as `cloudtrail.amazonaws.com`. */
   readonly eventSource: string;
+  /** Region of all calls of a service that has no Regions (cloudtrail.md §2.3); absent: that of the signature. */
+  readonly region?: Region;
   /** Such as `2013-11-01`; absent where records of the service carry none. */
   readonly apiVersion?: string;
   /** `xmlns` of the answers of the query protocol. */

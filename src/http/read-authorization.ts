@@ -86,7 +86,8 @@ function isSignatureVersion2(query: string): boolean {
   return /(?:^|&)AWSAccessKeyId=/.test(query) && /(?:^|&)Signature=/.test(query);
 }
 
-function unsigned(): SignatureRefusal {
+/** The refusal of a request that carries no signature. */
+export function unsigned(): SignatureRefusal {
   return new SignatureRefusal('missing', 'Request is missing Authentication Token');
 }
 

@@ -58,7 +58,7 @@ export async function runCall<Answer>(
     await recordCall(record);
   } catch (error) {
     const { requestId } = record.call;
-    if (!record.isReadOnly) {
+    if (!record.isReadOnly || record.isRecordRequired === true) {
       report({ kind: 'internal', requestId, error });
       await discard?.();
       throw new ApiError('ServiceUnavailable', 'The record of this call could not be made durable, so it was not carried out. Try again.', {

@@ -172,13 +172,15 @@ export async function verifySignature(
   deps: VerifierDeps,
 ): Promise<VerifiedSignature> {
   const { accessKeyId, scope, amzDate, signedHeaders, signature } = authorization;
-  const credentials = await deps.findCredentials(accessKeyId);
+  const credentials = await deps.findCredentials(accessKeyId, authorization.sessionToken);
   const signingKey = deps.signingKeys.find(accessKeyId, credentials?.secretAccessKey, scope);
   const text = stringToSign(request, { amzDate, scope, signedHeaders, payloadHash, pathForm });
   const isRight = isSame(hmac(signingKey, text), Buffer.from(signature, 'hex'));
 
   if (credentials === undefined || credentials.status !== 'Active') {
-    throw new SignatureRefusal('unknown-key', 'The security token included in the request is invalid.', { AWSAccessKeyId: accessKeyId });
+    // What comes with a token is a temporary key, and its token is none of it.
+    const kind = authorization.sessionToken === undefined ? 'unknown-key' : 'invalid-token';
+    throw new SignatureRefusal(kind, 'The security token included in the request is invalid.', { AWSAccessKeyId: accessKeyId });
   }
   if (!isRight) {
     throw new SignatureRefusal(

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { callOf, IntakeRig, OWNER } from '../../test/support/intake-rig.ts';
-import { accessOperations } from '../access/operations.ts';
+import { accountOperations } from '../access/operations.ts';
 import type { CallRecord } from '../api/call-record.ts';
 import type { JsonObject } from '../event/types.ts';
 import { JournalFull } from '../store/journal.ts';
@@ -108,7 +108,7 @@ describe('createCallRecorder', () => {
 
   test('the record of CreateAccessKey holds no secret (FI6)', async () => {
     const rig = await IntakeRig.open();
-    const operation = accessOperations(rig.accounts).snowtrail.find(({ name }) => name === 'CreateAccessKey')!;
+    const operation = accountOperations(rig.accounts).find(({ name }) => name === 'CreateAccessKey')!;
     const decision = await operation.decide(callOf(OWNER), {} as never);
     const key = (decision.output as { AccessKey: { AccessKeyId: string; SecretAccessKey: string } }).AccessKey;
     const { requestParameters = null, responseElements = null } = decision;

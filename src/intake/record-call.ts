@@ -6,11 +6,12 @@
  */
 import type { AccessDecision } from '../api/access.ts';
 import type { CallRecord, RecordCall } from '../api/call-record.ts';
-import type { Call, Principal } from '../api/operation.ts';
+import type { Call } from '../api/operation.ts';
 import { parseEvent } from '../event/parse-event.ts';
 import { formatEventTime } from '../event/times.ts';
-import type { JsonObject } from '../event/types.ts';
+import type { AccountId, JsonObject } from '../event/types.ts';
 import type { IntakeStores } from './accept-events.ts';
+import { foreignIdentity, userIdentity } from './user-identity.ts';
 
 /** How long a call waits for its record. */
 const RECORD_TIMEOUT_MS = 2_000;
@@ -29,36 +30,67 @@ export function createCallRecorder(stores: RecorderDeps): RecordCall {
   return async (written) => {
     const record = withDecision(written, stores.decisionOf?.(written.call));
     const receivedAtMs = stores.clock.nowMs();
-    const { account, region } = record.call;
-    const now = { eventId: stores.chance.uuid(), nowMs: receivedAtMs };
-    const read = (bytes: Uint8Array) => parseEvent(bytes, { account, region, nowMs: receivedAtMs }, stores);
-    let bytes = encodeCallRecord(record, now);
-    let outcome = read(bytes);
-    if (outcome.kind === 'refused') {
-      // The caller's input nests too deep or has too many members to be read back: no reason to lose the record.
-      bytes = encodeCallRecord(withoutValues(record), now);
-      outcome = read(bytes);
-    }
-    if (outcome.kind === 'refused') throw new Error(`the record of ${record.eventName} is not an event: ${outcome.reason}`);
-    const { event } = outcome;
-    const append = () =>
-      stores.journal.append([{ kind: 'event', source: 'own-call', account, region, eventId: event.eventId, receivedAtMs, bytes, event }]);
-    const regionSaved = stores.regions.use(account, region, receivedAtMs);
-    await within(RECORD_TIMEOUT_MS, stores.clock, regionSaved === undefined ? append() : regionSaved.then(append));
+    const { region } = record.call;
+    const read = (bytes: Uint8Array, account: AccountId) => parseEvent(bytes, { account, region, nowMs: receivedAtMs }, stores);
+    const entryOf = (copy: Copy) => {
+      let bytes = encodeCallRecord(record, copy);
+      let outcome = read(bytes, copy.account);
+      if (outcome.kind === 'refused') {
+        // The caller's input nests too deep or has too many members to be read back: no reason to lose the record.
+        bytes = encodeCallRecord(withoutValues(record), copy);
+        outcome = read(bytes, copy.account);
+      }
+      if (outcome.kind === 'refused') throw new Error(`the record of ${record.eventName} is not an event: ${outcome.reason}`);
+      const { event } = outcome;
+      return {
+        kind: 'event',
+        source: 'own-call',
+        account: copy.account,
+        region,
+        eventId: event.eventId,
+        receivedAtMs,
+        bytes,
+        event,
+      } as const;
+    };
+    // One append: an action that concerns two accounts is in both or in none.
+    const entries = copiesOf(record, stores.chance, receivedAtMs).map(entryOf);
+    const append = () => stores.journal.append(entries);
+    const regionsSaved = entries
+      .map((entry) => stores.regions.use(entry.account, region, receivedAtMs))
+      .filter((saved) => saved !== undefined);
+    await within(RECORD_TIMEOUT_MS, stores.clock, regionsSaved.length === 0 ? append() : Promise.all(regionsSaved).then(append));
   };
 }
 
-/**
- * The bytes of the record, in the member order of delivered files.
- *
- * @param now The id of the event, and the time that becomes `eventTime`.
- */
-function encodeCallRecord(record: CallRecord, now: { readonly eventId: string; readonly nowMs: number }): Uint8Array {
+/** The record as one account gets it. */
+interface Copy {
+  readonly account: AccountId;
+  readonly eventId: string;
+  /** Becomes `eventTime`. */
+  readonly nowMs: number;
+  /** The same in all copies of one action; absent where there is one. */
+  readonly sharedEventId?: string;
+}
+
+/** The caller's copy, and that of another account whose resource was used (cloudtrail.md §1.2, `sharedEventID`). */
+function copiesOf({ call, copyTo }: CallRecord, chance: IntakeStores['chance'], nowMs: number): readonly Copy[] {
+  const own: Copy = { account: call.account, eventId: chance.uuid(), nowMs };
+  if (copyTo === undefined || copyTo === call.account) return [own];
+  const sharedEventId = chance.uuid();
+  return [
+    { ...own, sharedEventId },
+    { account: copyTo, eventId: chance.uuid(), nowMs, sharedEventId },
+  ];
+}
+
+/** The bytes of the record, in the member order of delivered files. */
+function encodeCallRecord(record: CallRecord, copy: Copy): Uint8Array {
   const { call, error } = record;
   const json: JsonObject = {
     eventVersion: '1.10',
-    userIdentity: userIdentity(call.principal),
-    eventTime: formatEventTime(now.nowMs),
+    userIdentity: copy.account === call.account ? userIdentity(call.principal) : foreignIdentity(call.principal),
+    eventTime: formatEventTime(copy.nowMs),
     eventSource: record.eventSource,
     eventName: record.eventName,
     awsRegion: call.region,
@@ -67,15 +99,19 @@ function encodeCallRecord(record: CallRecord, now: { readonly eventId: string; r
     ...(error === undefined ? {} : { errorCode: cut(recordedCode(error.code)), errorMessage: cut(error.message) }),
     requestParameters: bounded(record.requestParameters),
     responseElements: error === undefined ? bounded(record.responseElements) : null,
-    ...(record.additionalEventData === undefined ? {} : { additionalEventData: record.additionalEventData }),
+    // How the caller's own policies let it through is nobody else's business.
+    ...(record.additionalEventData === undefined || copy.account !== call.account
+      ? {}
+      : { additionalEventData: record.additionalEventData }),
     requestID: call.requestId,
-    eventID: now.eventId,
+    eventID: copy.eventId,
     readOnly: record.isReadOnly,
     ...(record.resources === undefined || record.resources.length === 0 ? {} : { resources: record.resources.map(resource) }),
     eventType: 'AwsApiCall',
     ...(record.apiVersion === undefined ? {} : { apiVersion: record.apiVersion }),
     managementEvent: record.category === 'Management',
-    recipientAccountId: call.account,
+    recipientAccountId: copy.account,
+    ...(copy.sharedEventId === undefined ? {} : { sharedEventID: copy.sharedEventId }),
     eventCategory: record.category,
   };
   return new TextEncoder().encode(JSON.stringify(json));
@@ -89,17 +125,6 @@ function recordedCode(code: string): string {
 function withDecision(record: CallRecord, decision: AccessDecision | undefined): CallRecord {
   if (decision === undefined) return record;
   return { ...record, additionalEventData: { ...record.additionalEventData, accessDecision: { ...decision } } };
-}
-
-function userIdentity(principal: Principal): JsonObject {
-  return {
-    type: principal.type,
-    principalId: principal.principalId,
-    arn: principal.arn,
-    accountId: principal.account,
-    accessKeyId: principal.accessKeyId,
-    ...(principal.userName === undefined ? {} : { userName: principal.userName }),
-  };
 }
 
 function resource(found: NonNullable<CallRecord['resources']>[number]): JsonObject {

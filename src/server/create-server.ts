@@ -7,8 +7,13 @@
 
 import { Accounts, type KeepKey, type NewAccessKey } from '../access/accounts.ts';
 import { Authorizer } from '../access/authorize.ts';
-import { accessOperations } from '../access/operations.ts';
-import type { PrincipalPolicies } from '../access/principal-policies.ts';
+import { credentialFinder } from '../access/find-credentials.ts';
+import { principalPoliciesFinder } from '../access/find-principal-policies.ts';
+import { iamOperations } from '../access/iam/operations.ts';
+import { Identities } from '../access/identities.ts';
+import { KeyUses } from '../access/key-uses.ts';
+import { accountOperations } from '../access/operations.ts';
+import { stsOperations } from '../access/sts/operations.ts';
 import type { RecordCall } from '../api/call-record.ts';
 import { operationNames } from '../api/model.ts';
 import type { Operation, OperationTable } from '../api/operation.ts';
@@ -43,6 +48,7 @@ import { findRollback } from './find-rollback.ts';
 import { kmsService } from './kms-service.ts';
 import { messageOf, reportHttp, reportLost, reportScrub, type ServerLog, stackOf } from './log-problems.ts';
 import { createPages, type MetricsAccess } from './pages.ts';
+import { queryService } from './query-service.ts';
 import { forgetfulCatalog, readOnlyCatalog } from './read-only-catalog.ts';
 import { readOnlyJournal } from './read-only-journal.ts';
 import { type FollowerState, runFollower } from './run-follower.ts';
@@ -53,8 +59,6 @@ import type { Stores } from './stores.ts';
 
 /** Number of the first account where nobody chooses one. */
 const FIRST_ACCOUNT = '000000000000' as AccountId;
-/** Of the root of an account outside of an organization: every key is one today. */
-const NO_POLICIES: PrincipalPolicies = { identity: [], serviceControl: [], tags: new Map() };
 /** How often a full journal is asked for space to close a cut batch. */
 const CUT_RETRY_MS = 1_000;
 
@@ -122,6 +126,8 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
 
   // Accounts are changed by calls alone, which are refused when they cannot be recorded.
   const accounts = new Accounts({ catalog: stores.catalog, keys, clock, chance, keepKey: options.keepKey });
+  const identities = new Identities(stores.catalog);
+  const keyUses = new KeyUses(stores.catalog);
   const { installation, newKey } = await accounts.open(installationId, options.firstAccount ?? FIRST_ACCOUNT);
   const account = installation.administrator;
   // Before anything is written.
@@ -191,8 +197,14 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   });
 
   const intakeStores = { journal, clock, chance, sha256, regions: new UsedRegions(catalog) };
-  const authorizer = new Authorizer(() => NO_POLICIES);
-  const recordCall = createCallRecorder({ ...intakeStores, decisionOf: (call) => authorizer.decisionOf(call) });
+  const authorizer = new Authorizer(principalPoliciesFinder(identities));
+  const recorder = createCallRecorder({ ...intakeStores, decisionOf: (call) => authorizer.decisionOf(call) });
+  const recordCall: RecordCall = async (record) => {
+    await recorder(record);
+    const { principal, account, region, receivedAtMs } = record.call;
+    if (principal.type === 'IAMUser' && principal.session === undefined)
+      keyUses.note(account, principal.accessKeyId, { atMs: receivedAtMs, service: record.eventSource.split('.')[0]!, region });
+  };
 
   const counted = (): readonly CountedFollower[] => [
     {
@@ -244,7 +256,6 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     sha256,
     accounts: () => accounts.list().map((info) => info.account),
   });
-  const access = accessOperations(accounts);
   const approvals = { catalog, clock, rules: options.approvals, sha256 };
   const guard = guardNarrowing(approvals);
   const passedOver = () =>
@@ -267,11 +278,12 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
       evidence.snowtrail,
       lookups.snowtrail,
       trails.operations.snowtrail,
-      access.snowtrail,
+      accountOperations(accounts),
       approvalOperations(approvals),
       accounting,
     ),
   };
+  const access = { identities, accounts, keyUses, keys, clock, chance, outbound: stores.outbound, realTimeMs: options.signatureTimeMs };
   const services = new Map<string, Service>([
     [
       'cloudtrail',
@@ -285,24 +297,8 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
         encodeOutput: (operation, output) => encodeOutput(operation, output as ModelObject),
       },
     ],
-    [
-      'sts',
-      {
-        protocol: 'query',
-        eventSource: 'sts.amazonaws.com',
-        apiVersion: '2011-06-15',
-        namespace: 'https://sts.amazonaws.com/doc/2011-06-15/',
-        operations: tableOf(access.sts),
-        modelled: new Set([
-          'AssumeRole',
-          'AssumeRoleWithSAML',
-          'AssumeRoleWithWebIdentity',
-          'GetSessionToken',
-          'GetFederationToken',
-          'GetAccessKeyInfo',
-        ]),
-      },
-    ],
+    ['iam', queryService('iam', iamOperations(access))],
+    ['sts', queryService('sts', stsOperations(access))],
     ['kms', kmsService({ catalog, journal, keys, clock, chance, sha256 })],
     ['snowtrail', snowtrail],
   ]);
@@ -311,7 +307,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const intake = { ...intakeStores, accounts: createIntakeAccounts(accounts, snowtrail, { authorize, guard, recordCall, report }) };
 
   const ports: HttpPorts = {
-    findCredentials: accounts.findCredentials,
+    findCredentials: credentialFinder({ accounts, identities, keys }),
     authorize,
     guard,
     narrowsBucket: (change) => narrowsBucket({ catalog, objects }, change),

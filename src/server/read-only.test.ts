@@ -8,6 +8,7 @@ import { acceptEvents } from '../intake/accept-events.ts';
 import type { CatalogChange } from '../store/catalog.ts';
 import { createMemoryHistoryIndex } from '../store/memory/history-index.ts';
 import { createMemoryObjects } from '../store/memory/objects.ts';
+import { createMemoryOutbound } from '../store/memory/outbound.ts';
 import { createMemoryTreeHashes } from '../store/memory/tree-hashes.ts';
 import { hashNode } from '../tlog/hash.ts';
 import { gzipInline } from '../trail/compress.ts';
@@ -51,6 +52,7 @@ async function openOlder() {
       objects,
       treeHashes,
       historyIndex: index,
+      outbound: createMemoryOutbound({ clock: rig.clock, handlers: new Map() }),
     },
     installationId: 'installation',
     firstAccount: ADMINISTRATOR,

@@ -28,6 +28,7 @@ describe('readSettings', () => {
       flushInterval: 5_000,
       digestInterval: 3_600_000,
       storage: { buckets: {} },
+      identityProviders: { allow: [] },
       delivery: {},
     });
   });

@@ -104,6 +104,15 @@ const schema = z.strictObject({
       buckets: z.record(z.string(), foreignBucket).default({}),
     })
     .prefault({}),
+  identityProviders: z
+    .strictObject({
+      /**
+       * Hosts and address ranges, beside the public internet, where the issuers of web identities may be. Trusted: too wide, and
+       * who may configure a provider reaches what only this machine should.
+       */
+      allow: z.array(z.string().min(1)).default([]),
+    })
+    .prefault({}),
   delivery: z
     .strictObject({
       /** CloudWatch Logs for trails that name a log group. `stsEndpoint`: where their roles are assumed, if not at the same place. */

@@ -27,6 +27,7 @@ import { openLmdbCatalog } from '../store/lmdb/catalog.ts';
 import type { LogGroups } from '../store/log-groups.ts';
 import { createOutbound } from '../store/net/outbound.ts';
 import type { Objects } from '../store/objects.ts';
+import type { Outbound } from '../store/outbound.ts';
 import { openForeignObjects } from '../store/s3/objects.ts';
 import type { Topics } from '../store/topics.ts';
 import type { TreeHashes } from '../store/tree-hashes.ts';
@@ -44,6 +45,8 @@ export interface Stores {
   readonly keys: Keys;
   readonly treeHashes: TreeHashes;
   readonly historyIndex: HistoryIndex;
+  /** Reaches what others may name, such as identity providers. */
+  readonly outbound: Outbound;
   /** Absent when no CloudWatch Logs is configured. */
   readonly logGroups?: LogGroups | undefined;
   /** Topics at a foreign SNS; absent when none is configured. */
@@ -109,7 +112,8 @@ export async function openStores(
     await syncFolder(folder);
     await syncFolder(dirname(resolve(folder)));
     const { close: closeTargets, ...targets } = openTargets(settings, clock);
-    const stores: Stores = { clock, chance, journal, objects, catalog, keys, treeHashes, historyIndex, ...targets };
+    const outbound = createOutbound({ clock, allow: settings.identityProviders.allow });
+    const stores: Stores = { clock, chance, journal, objects, catalog, keys, treeHashes, historyIndex, outbound, ...targets };
     return {
       stores,
       installationId,
@@ -119,6 +123,7 @@ export async function openStores(
       },
       close: async () => {
         await closeTargets();
+        await outbound.close();
         await journal.close();
         await historyIndex.close();
         await treeHashes.close();

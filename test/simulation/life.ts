@@ -5,6 +5,7 @@ import type { AccountId, Region } from '../../src/event/types.ts';
 import { createServer, type SnowtrailServer } from '../../src/server/create-server.ts';
 import { type DiskJournal, openDiskJournal } from '../../src/store/disk/journal/disk-journal.ts';
 import { createManualClock, createSeededChance, type ManualClock } from '../../src/store/memory/clock.ts';
+import { createMemoryOutbound } from '../../src/store/memory/outbound.ts';
 import { gzipInline } from '../../src/trail/compress.ts';
 import { slowFiles } from './slow-files.ts';
 import { type Ending, LifeEnded, PAUSE_TURNS_MAX, type World } from './world.ts';
@@ -93,6 +94,7 @@ export class Life {
         keys: world.watched('keys', world.keys, isDead),
         treeHashes: world.watched('treeHashes', world.treeHashes, isDead, ['size', 'durableSize']),
         historyIndex: world.watched('index', world.index, isDead, ['coveredTo', 'scopes']),
+        outbound: createMemoryOutbound({ clock, handlers: new Map() }),
       },
       installationId: world.installationId,
       firstAccount: ADMINISTRATOR,

@@ -3,7 +3,7 @@
  */
 import { createHash } from 'node:crypto';
 import { Accounts, type NewAccessKey } from '../../src/access/accounts.ts';
-import { accessOperations } from '../../src/access/operations.ts';
+import { accountOperations } from '../../src/access/operations.ts';
 import type { Call, Operation } from '../../src/api/operation.ts';
 import type { AccountId, Region } from '../../src/event/types.ts';
 import type { HttpProblem, Service } from '../../src/http/ports.ts';
@@ -55,7 +55,7 @@ export class IntakeRig {
 
   /** The service of accounts and keys. */
   snowtrail(accounts = this.accounts): Service {
-    const operations = new Map(accessOperations(accounts).snowtrail.map((operation) => [operation.name, operation as Operation<unknown>]));
+    const operations = new Map(accountOperations(accounts).map((operation) => [operation.name, operation as Operation<unknown>]));
     return { protocol: 'snowtrail', eventSource: 'snowtrail.amazonaws.com', operations };
   }
 

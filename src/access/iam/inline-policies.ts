@@ -1,0 +1,104 @@
+/**
+ * `Put…Policy`, `Get…Policy`, `List…Policies`, `Delete…Policy`: policies that lie in a user, a group or a role itself.
+ *
+ * Source: IAM API Reference; IAM User Guide, "IAM and AWS STS quotas": the sum of an entity's inline policies is bounded.
+ */
+import { ApiError } from '../../api/api-error.ts';
+import { changed, type Identities, noSuchEntity } from '../identities.ts';
+import { type EntityDocuments, type EntityKind, KINDS } from '../identity-documents.ts';
+import { checkPolicy, policySize } from './check-policy.ts';
+import { entityAccess, type IamDeps, type IamOperation } from './iam-deps.ts';
+import { encodeDocument } from './outputs.ts';
+import { type PageInput, pageOf } from './page.ts';
+
+/** Names of entities by the member of their kind. */
+export interface NamedEntity {
+  readonly UserName?: string;
+  readonly GroupName?: string;
+  readonly RoleName?: string;
+}
+
+/** The name of the entity that the operation is about; the model demands it. */
+export function entityName(kind: EntityKind, input: NamedEntity): string {
+  return input[KINDS[kind].nameMember]!;
+}
+
+export function putInlinePolicy(
+  deps: IamDeps,
+  kind: EntityKind,
+): IamOperation<NamedEntity & { readonly PolicyName: string; readonly PolicyDocument: string }> {
+  const action = `Put${kind}Policy`;
+  return {
+    name: action,
+    isReadOnly: false,
+    access: (call, input) => entityAccess(deps, call, { action, kind, name: entityName(kind, input) }),
+    decide: async ({ account }, input) => {
+      const found = await deps.identities.need(kind, account, entityName(kind, input));
+      const inline = { ...found.value.inline, [input.PolicyName]: checkPolicy(input.PolicyDocument, 'identity') };
+      const { noun, inlineSizeMax } = KINDS[kind];
+      const size = Object.values(inline).reduce((sum, text) => sum + policySize(text), 0);
+      if (size > inlineSizeMax)
+        throw new ApiError('LimitExceeded', `Maximum policy size of ${inlineSizeMax} bytes exceeded for ${noun} ${found.value.name}`, {
+          status: 409,
+        });
+      return { output: {}, apply: () => commitInline(deps.identities, found, inline) };
+    },
+  };
+}
+
+function commitInline(
+  identities: Identities,
+  found: Parameters<typeof changed<EntityDocuments[EntityKind]>>[0],
+  inline: Readonly<Record<string, string>>,
+) {
+  return identities.commit([changed(found, { inline })]);
+}
+
+function noSuchPolicy(kind: EntityKind, policy: string): ApiError {
+  return noSuchEntity(`The ${KINDS[kind].noun} policy with name ${policy} cannot be found.`);
+}
+
+export function getInlinePolicy(deps: IamDeps, kind: EntityKind): IamOperation<NamedEntity & { readonly PolicyName: string }> {
+  const action = `Get${kind}Policy`;
+  return {
+    name: action,
+    isReadOnly: true,
+    access: (call, input) => entityAccess(deps, call, { action, kind, name: entityName(kind, input) }),
+    decide: async ({ account }, input) => {
+      const { value } = await deps.identities.need(kind, account, entityName(kind, input));
+      const { PolicyName } = input;
+      const text = Object.hasOwn(value.inline, PolicyName) ? value.inline[PolicyName] : undefined;
+      if (text === undefined) throw noSuchPolicy(kind, PolicyName);
+      return { output: { [KINDS[kind].nameMember]: value.name, PolicyName, PolicyDocument: encodeDocument(text) } };
+    },
+  };
+}
+
+export function listInlinePolicies(deps: IamDeps, kind: EntityKind): IamOperation<NamedEntity & PageInput> {
+  const action = `List${kind}Policies`;
+  return {
+    name: action,
+    isReadOnly: true,
+    access: (call, input) => entityAccess(deps, call, { action, kind, name: entityName(kind, input) }),
+    decide: async ({ account }, input) => {
+      const { value } = await deps.identities.need(kind, account, entityName(kind, input));
+      const { items, more } = pageOf(Object.keys(value.inline), input, (name) => name);
+      return { output: { PolicyNames: items, ...more } };
+    },
+  };
+}
+
+export function deleteInlinePolicy(deps: IamDeps, kind: EntityKind): IamOperation<NamedEntity & { readonly PolicyName: string }> {
+  const action = `Delete${kind}Policy`;
+  return {
+    name: action,
+    isReadOnly: false,
+    access: (call, input) => entityAccess(deps, call, { action, kind, name: entityName(kind, input) }),
+    decide: async ({ account }, input) => {
+      const found = await deps.identities.need(kind, account, entityName(kind, input));
+      if (!Object.hasOwn(found.value.inline, input.PolicyName)) throw noSuchPolicy(kind, input.PolicyName);
+      const { [input.PolicyName]: _, ...inline } = found.value.inline;
+      return { output: {}, apply: () => commitInline(deps.identities, found, inline) };
+    },
+  };
+}
