@@ -3,6 +3,7 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
+import { Authorizer } from '../../src/access/authorize.ts';
 import type { CallRecord } from '../../src/api/call-record.ts';
 import type { Credentials } from '../../src/api/credentials.ts';
 import type { Authorize, Guard, Operation, OperationTable } from '../../src/api/operation.ts';
@@ -23,7 +24,7 @@ export const RIG_KEY: SignerCredentials = {
   secretAccessKey: 'rig+secret/canary0123456789abcdefghijklmn',
 };
 /** A key of another account. */
-const OTHER_ACCOUNT = '000000000001' as AccountId;
+export const OTHER_ACCOUNT = '000000000001' as AccountId;
 export const OTHER_KEY: SignerCredentials = {
   accessKeyId: 'AKIAOTHEROTHEROTHER1',
   secretAccessKey: 'other/secret/canary0123456789abcdefghijk',
@@ -72,7 +73,7 @@ export interface RigOptions {
   readonly trustedCaller?: HttpPorts['trustedCaller'];
   readonly limits?: Partial<HttpLimits>;
   readonly objects?: Objects;
-  /** Absent: everything is allowed. */
+  /** Absent: as for the roots of accounts. */
   readonly authorize?: Authorize;
   /** Absent: no change needs an approval. */
   readonly guard?: Guard;
@@ -104,7 +105,7 @@ export class HttpRig {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
     const ports: HttpPorts = {
       findCredentials: async (id) => known.get(id),
-      authorize: options.authorize ?? (async () => {}),
+      authorize: options.authorize ?? new Authorizer(() => ({ identity: [], serviceControl: [], tags: new Map() })).authorize,
       ...(options.trustedCaller === undefined ? {} : { trustedCaller: options.trustedCaller }),
       guard: options.guard ?? (async () => ({ kind: 'free' })),
       narrowsBucket: async () => undefined,

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { encodeSignedChunk, signRequest } from '../../src/http/sign-request.ts';
-import { HttpRig, OTHER_KEY, RIG_ACCOUNT, RIG_KEY, RIG_REGION, type SendOptions } from '../support/http-rig.ts';
+import { HttpRig, OTHER_ACCOUNT, OTHER_KEY, RIG_ACCOUNT, RIG_KEY, RIG_REGION, type SendOptions } from '../support/http-rig.ts';
 
 let rig: HttpRig;
 beforeAll(async () => {
@@ -85,14 +85,78 @@ describe('buckets', () => {
     expect(rig.records.slice(before).map(({ error }) => error?.code)).toEqual(['BucketNotEmpty']);
   });
 
-  test('nobody but the owner has any right, whatever the policy says', async () => {
-    await send('PUT', '/key', { body: 'x' });
-    await send('PUT', '?policy', {
-      body: JSON.stringify({
-        Version: '2012-10-17',
-        Statement: [{ Effect: 'Allow', Principal: '*', Action: 's3:*', Resource: `arn:aws:s3:::${bucket}/*` }],
-      }),
+  const setPolicy = (...Statement: object[]) => send('PUT', '?policy', { body: JSON.stringify({ Version: '2012-10-17', Statement }) });
+
+  test('another account has what the policy gives it, and not more', async () => {
+    await send('PUT', '/shared/key', { body: 'x' });
+    await setPolicy({
+      Effect: 'Allow',
+      Principal: { AWS: OTHER_ACCOUNT },
+      Action: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject'],
+      Resource: `arn:aws:s3:::${bucket}/shared/*`,
     });
+    const as = async (method: string, path: string, body?: string) =>
+      (await send(method, path, { key: OTHER_KEY, ...(body === undefined ? {} : { body }) })).status;
+    expect(await as('PUT', '/shared/theirs', 'y')).toBe(200);
+    expect(await as('GET', '/shared/key')).toBe(200);
+    const own = rig.records.at(-1)?.resources?.at(-1);
+    expect(own).toEqual({ type: 'AWS::S3::Bucket', name: `arn:aws:s3:::${bucket}`, account: RIG_ACCOUNT });
+    // Who may not list a bucket is not told that something is not there.
+    expect(await as('GET', '/shared/no-such-key')).toBe(403);
+    expect(await as('GET', '/key')).toBe(403);
+    expect(await as('GET', '?prefix=shared/')).toBe(403);
+    expect(await as('GET', '?policy')).toBe(403);
+    expect(await as('POST', '?delete', 'no xml')).toBe(403);
+    const doomed = (...keys: string[]) => `<Delete>${keys.map((key) => `<Object><Key>${key}</Key></Object>`).join('')}</Delete>`;
+    expect(await as('POST', '?delete', doomed('key', 'other'))).toBe(403);
+    const some = await send('POST', '?delete', { key: OTHER_KEY, body: doomed('key', 'shared/theirs') });
+    expect([all(some.text, 'Key'), all(some.text, 'Code')]).toEqual([['shared/theirs', 'key'], ['AccessDenied']]);
+    expect(rig.names().slice(-3)).toEqual(['DeleteObjects', 'DeleteObject:AccessDenied', 'DeleteObject']);
+    // What another account puts is the bucket owner's.
+    expect((await send('GET', '?list-type=2&fetch-owner=true')).text).toContain('<Key>shared/key</Key>');
+  });
+
+  test('the owner’s root is bound by a denial as well, but can always take the policy away', async () => {
+    await send('PUT', '/key', { body: 'x' });
+    await setPolicy({ Effect: 'Deny', Principal: '*', Action: 's3:*', Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`] });
+    const refused = await send('GET', '/key');
+    expect([refused.status, codeOf(refused.text)]).toEqual([403, 'AccessDenied']);
+    expect(refused.text).toContain(
+      `<Message>User: arn:aws:iam::${RIG_ACCOUNT}:root is not authorized to perform: s3:GetObject on resource: &quot;arn:aws:s3:::${bucket}/key&quot; with an explicit deny in a resource-based policy</Message>`,
+    );
+    expect((await send('GET', '?policy')).status).toBe(200);
+    expect((await send('DELETE', '?policy')).status).toBe(204);
+    expect((await send('GET', '/key')).text).toBe('x');
+  });
+
+  test('conditions see the headers and parameters of the call', async () => {
+    await setPolicy(
+      {
+        Effect: 'Allow',
+        Principal: { AWS: OTHER_ACCOUNT },
+        Action: 's3:PutObject',
+        Resource: `arn:aws:s3:::${bucket}/*`,
+        Condition: { StringEquals: { 's3:x-amz-acl': 'bucket-owner-full-control' } },
+      },
+      {
+        Effect: 'Allow',
+        Principal: { AWS: OTHER_ACCOUNT },
+        Action: 's3:ListBucket',
+        Resource: `arn:aws:s3:::${bucket}`,
+        Condition: { StringLike: { 's3:prefix': 'shared/*' }, NumericLessThanEquals: { 's3:max-keys': '10' } },
+      },
+    );
+    const put = (headers: Record<string, string>) => send('PUT', '/theirs', { key: OTHER_KEY, body: 'x', headers });
+    expect((await put({})).status).toBe(403);
+    expect((await put({ 'x-amz-acl': 'bucket-owner-full-control' })).status).toBe(200);
+    const list = async (query: string) => (await send('GET', query, { key: OTHER_KEY })).status;
+    expect([await list('?prefix=shared/&max-keys=10'), await list('?prefix=shared/'), await list('?prefix=&max-keys=10')]).toEqual([
+      200, 403, 403,
+    ]);
+  });
+
+  test('nobody but the owner has any right where no policy gives it', async () => {
+    await send('PUT', '/key', { body: 'x' });
     const calls: [string, string][] = [
       ['GET', ''],
       ['HEAD', ''],

@@ -1,7 +1,7 @@
 /**
  * S3's calls on buckets: create, list, location, policy, ACL, versioning, and the settings that are not kept here.
  *
- * A bucket belongs to the account that made it; others have no rights in it. Settings that Snowtrail does not keep are
+ * A bucket belongs to the account that made it; others have the rights in it that its policy gives them. Settings that Snowtrail does not keep are
  * answered as not configured, which is true, and refused when somebody wants to set them.
  */
 import type { BucketName, Region } from '../../event/types.ts';
@@ -83,12 +83,12 @@ export async function createBucket(call: S3Call): Promise<S3Decision> {
 }
 
 export async function headBucket(call: S3Call): Promise<S3Decision> {
-  const { region } = await call.ownBucket();
+  const { region } = await call.openBucket();
   return { bytesOut: 0, apply: () => empty(200, { 'x-amz-bucket-region': region, 'content-type': 'application/xml' }) };
 }
 
 export async function deleteBucket(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.ownBucket();
+  const { name } = await call.openBucket();
   if (!(await isEmpty(call.objects, name))) throw s3Error('BucketNotEmpty', { details: { BucketName: name } });
   return {
     bucketChange: { kind: 'removal', bucket: name },
@@ -111,12 +111,12 @@ async function isEmpty(objects: Pick<Objects, 'listVersions'>, name: BucketName)
 }
 
 export async function getBucketLocation(call: S3Call): Promise<S3Decision> {
-  const { region } = await call.ownBucket();
+  const { region } = await call.openBucket();
   return answerXml(xmlTextDocument('LocationConstraint', region === 'us-east-1' ? '' : region, S3_NAMESPACE));
 }
 
 export async function getBucketPolicy(call: S3Call): Promise<S3Decision> {
-  const { policy, name } = await call.ownBucket();
+  const { policy, name } = await call.openBucket();
   if (policy === undefined) throw s3Error('NoSuchBucketPolicy', { details: { BucketName: name } });
   return {
     bytesOut: Buffer.byteLength(policy),
@@ -125,7 +125,7 @@ export async function getBucketPolicy(call: S3Call): Promise<S3Decision> {
 }
 
 export async function putBucketPolicy(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.ownBucket();
+  const { name } = await call.openBucket();
   const document = await receiveDocument(call, { bytesMax: 4 * POLICY_BYTES_MAX });
   const policy = readPolicy(document, name);
   return {
@@ -140,7 +140,7 @@ export async function putBucketPolicy(call: S3Call): Promise<S3Decision> {
 }
 
 export async function deleteBucketPolicy(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.ownBucket();
+  const { name } = await call.openBucket();
   return {
     bucketChange: { kind: 'policy', bucket: name, policy: null },
     apply: async () => {
@@ -152,8 +152,8 @@ export async function deleteBucketPolicy(call: S3Call): Promise<S3Decision> {
 
 /** The owner's full control: there are no other grants. */
 export async function getBucketAcl(call: S3Call): Promise<S3Decision> {
-  await call.ownBucket();
-  return answerXml(aclDocument(call.request.call.account));
+  await call.openBucket();
+  return answerXml(aclDocument(call.owner));
 }
 
 export function aclDocument(account: string): string {
@@ -163,12 +163,12 @@ export function aclDocument(account: string): string {
 }
 
 export async function getBucketVersioning(call: S3Call): Promise<S3Decision> {
-  const { versioning } = await call.ownBucket();
+  const { versioning } = await call.openBucket();
   return answerXml(xmlDocument('VersioningConfiguration', versioning === 'Off' ? {} : { Status: versioning }, S3_NAMESPACE));
 }
 
 export async function putBucketVersioning(call: S3Call): Promise<S3Decision> {
-  const bucket = await call.ownBucket();
+  const bucket = await call.openBucket();
   const { name } = bucket;
   const document = await receiveDocument(call);
   const root = parseXml(document);
@@ -191,7 +191,7 @@ export async function putBucketVersioning(call: S3Call): Promise<S3Decision> {
 /** A setting that nobody can have set. @param code S3's error that says so. */
 export function notConfigured(code: string): (call: S3Call) => Promise<S3Decision> {
   return async (call) => {
-    const { name } = await call.ownBucket();
+    const { name } = await call.openBucket();
     throw s3Error(code, { details: { BucketName: name } });
   };
 }
@@ -199,7 +199,7 @@ export function notConfigured(code: string): (call: S3Call) => Promise<S3Decisio
 /** A setting that S3 answers with an empty document, or its default, when nobody has set it. */
 export function emptySetting(name: string, fields: Readonly<Record<string, string>> = {}): (call: S3Call) => Promise<S3Decision> {
   return async (call) => {
-    await call.ownBucket();
+    await call.openBucket();
     return answerXml(xmlDocument(name, fields, S3_NAMESPACE));
   };
 }
@@ -207,14 +207,14 @@ export function emptySetting(name: string, fields: Readonly<Record<string, strin
 /** Something that Snowtrail does not do. */
 export function unsupported(what: string): (call: S3Call) => Promise<S3Decision> {
   return async (call) => {
-    if (call.bucketName !== undefined) await call.ownBucket();
+    if (call.bucketName !== undefined) await call.openBucket();
     throw s3Error('NotImplemented', { message: `${what} is not implemented by this server.` });
   };
 }
 
 /** ACLs are off, as in every bucket that S3 makes today. */
 export async function refuseAcl(call: S3Call): Promise<S3Decision> {
-  await call.ownBucket();
+  await call.openBucket();
   throw s3Error('AccessControlListNotSupported');
 }
 

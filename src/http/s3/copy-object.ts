@@ -18,7 +18,7 @@ import { leave } from './read-object.ts';
 import { S3_NAMESPACE, type S3Call, type S3Decision } from './s3-call.ts';
 
 export async function copyObject(call: S3Call): Promise<S3Decision> {
-  const bucket = await call.ownBucket();
+  const bucket = await call.openBucket();
   const { name } = bucket;
   const { key } = call;
   refuseUnkept(call);
@@ -87,9 +87,10 @@ export async function findCopySource(call: S3Call): Promise<CopySource> {
   if (slash < 1)
     throw s3Error('InvalidArgument', { message: 'Copy Source must mention the source bucket and key: sourcebucket/sourcekey' });
   const bucket = plain.slice(0, slash) as BucketName;
-  await call.ownBucket(bucket, 'x-amz-source-expected-bucket-owner');
   const key = readKey(plain.slice(slash + 1));
+  const source = await call.openSource(bucket, { key, ...(versionId === undefined ? {} : { versionId }) });
   const info = await call.objects.head(bucket, key, versionId);
+  if (info === undefined || info.isDeleteMarker) await call.requireListing(source);
   if (info === undefined || info.isDeleteMarker)
     throw s3Error(versionId === undefined ? 'NoSuchKey' : 'NoSuchVersion', { details: { Key: key } });
   if (checkConditions(call, info, 'x-amz-copy-source-'))

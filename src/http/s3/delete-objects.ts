@@ -14,12 +14,12 @@ import { emptyVersionId } from './find-object.ts';
 import { readKey } from './names.ts';
 import { isBypassing } from './object-lock.ts';
 import { receiveDocument } from './receive-body.ts';
-import { empty, S3_NAMESPACE, type S3Call, type S3Decision } from './s3-call.ts';
+import { empty, type Opened, S3_NAMESPACE, type S3Call, type S3Decision } from './s3-call.ts';
 
 const DELETE_KEYS_MAX = 1_000;
 
 export async function deleteObject(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.ownBucket();
+  const { name } = await call.openBucket();
   for (const condition of ['if-match', 'x-amz-if-match-last-modified-time', 'x-amz-if-match-size'])
     if (call.header(condition) !== undefined) throw notImplemented(condition);
   const versionId = call.param('versionId');
@@ -58,9 +58,40 @@ async function deleteOne(call: S3Call, bucket: BucketName, { key, versionId }: D
   return { markerId: before?.isDeleteMarker ? versionId : deleteMarkerVersionId };
 }
 
-/** @param recordEach Records the deletion of each object before any is deleted. */
-export async function deleteObjects(call: S3Call, recordEach: (doomed: readonly Doomed[]) => Promise<void>): Promise<S3Decision> {
-  const { name } = await call.ownBucket();
+/** @param recordEach Records the deletion of each object, or that it is refused, before any is deleted. */
+export async function deleteObjects(call: S3Call, recordEach: (doomed: readonly Opened<Doomed>[]) => Promise<void>): Promise<S3Decision> {
+  const bucket = await call.openBucket();
+  const asked = await readAsked(call).catch((error: unknown) => {
+    // Who has no right at all learns nothing of a bucket by what is wrong with the call.
+    throw call.bucketOwner === undefined ? s3Error('AccessDenied', { cause: error }) : error;
+  });
+  const opened = await call.openEach(bucket, asked.doomed);
+  return {
+    bytesIn: asked.bytes,
+    apply: async () => {
+      await recordEach(opened);
+      const deleted: XmlFields[] = [];
+      const failed: XmlFields[] = [];
+      for (const { target, refusal } of opened) {
+        const { key, versionId } = target;
+        try {
+          if (refusal !== undefined) throw refusal;
+          const { markerId } = await deleteOne(call, bucket.name, { key, ...(versionId === undefined ? {} : { versionId }) });
+          const marker = markerId === undefined ? {} : { DeleteMarker: true, DeleteMarkerVersionId: markerId };
+          deleted.push({ Key: key, VersionId: versionId, ...marker });
+        } catch (error) {
+          const { code, message } = publicError(error, 's3');
+          failed.push({ Key: key, VersionId: versionId, Code: code, Message: message });
+        }
+      }
+      const text = xmlDocument('DeleteResult', { Deleted: asked.isQuiet ? [] : deleted, Error: failed }, S3_NAMESPACE);
+      return { status: 200, headers: { 'content-type': 'application/xml' }, text };
+    },
+  };
+}
+
+/** @throws ApiError MalformedXML, NotImplemented */
+async function readAsked(call: S3Call): Promise<{ readonly doomed: readonly Doomed[]; readonly isQuiet: boolean; readonly bytes: number }> {
   const document = await receiveDocument(call);
   const root = parseXml(document);
   const isQuiet = xmlText(root, 'Quiet') === 'true';
@@ -76,24 +107,5 @@ export async function deleteObjects(call: S3Call, recordEach: (doomed: readonly 
       return { key: readKey(key), ...(versionId === undefined || versionId === '' ? {} : { versionId }) };
     });
   if (root.name !== 'Delete' || doomed.length === 0 || doomed.length > DELETE_KEYS_MAX) throw s3Error('MalformedXML');
-  return {
-    bytesIn: document.length,
-    apply: async () => {
-      await recordEach(doomed);
-      const deleted: XmlFields[] = [];
-      const failed: XmlFields[] = [];
-      for (const { key, versionId } of doomed) {
-        try {
-          const { markerId } = await deleteOne(call, name, { key, ...(versionId === undefined ? {} : { versionId }) });
-          const marker = markerId === undefined ? {} : { DeleteMarker: true, DeleteMarkerVersionId: markerId };
-          deleted.push({ Key: key, VersionId: versionId, ...marker });
-        } catch (error) {
-          const { code, message } = publicError(error, 's3');
-          failed.push({ Key: key, VersionId: versionId, Code: code, Message: message });
-        }
-      }
-      const text = xmlDocument('DeleteResult', { Deleted: isQuiet ? [] : deleted, Error: failed }, S3_NAMESPACE);
-      return { status: 200, headers: { 'content-type': 'application/xml' }, text };
-    },
-  };
+  return { doomed, isQuiet, bytes: document.length };
 }

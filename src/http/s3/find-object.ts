@@ -1,16 +1,16 @@
 /**
  * The object or version that a call names.
  */
-import type { BucketName } from '../../event/types.ts';
-import type { ObjectInfo } from '../../store/objects.ts';
+import type { Bucket, ObjectInfo } from '../../store/objects.ts';
 import { s3Error } from './errors.ts';
 import type { S3Call } from './s3-call.ts';
 
-/** @throws ApiError NoSuchKey, NoSuchVersion, MethodNotAllowed for a delete marker */
-export async function findObject(call: S3Call, bucket: BucketName): Promise<ObjectInfo> {
+/** @throws ApiError NoSuchKey, NoSuchVersion, AccessDenied in their place, MethodNotAllowed for a delete marker */
+export async function findObject(call: S3Call, bucket: Bucket): Promise<ObjectInfo> {
   const versionId = call.param('versionId');
   if (versionId === '') throw emptyVersionId();
-  const info = await call.objects.head(bucket, call.key, versionId);
+  const info = await call.objects.head(bucket.name, call.key, versionId);
+  if (info === undefined) await call.requireListing(bucket);
   if (info === undefined)
     throw s3Error(versionId === undefined ? 'NoSuchKey' : 'NoSuchVersion', {
       details: { Key: call.key, ...(versionId === undefined ? {} : { VersionId: versionId }) },

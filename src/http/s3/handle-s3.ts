@@ -8,7 +8,7 @@
 import type { ServerResponse } from 'node:http';
 import { ApiError } from '../../api/api-error.ts';
 import type { CallRecord } from '../../api/call-record.ts';
-import type { JsonObject } from '../../event/types.ts';
+import type { AccountId, JsonObject } from '../../event/types.ts';
 import { encodeError, idHeaders, publicError, sendWhole } from '../respond.ts';
 import { runCall } from '../run-call.ts';
 import { SignatureRefusal, signatureError } from '../signature-refusal.ts';
@@ -16,6 +16,7 @@ import { writeAll } from '../write-body.ts';
 import { findOperation, type RecordDeletions } from './find-operation.ts';
 import { bucketArn, objectArn } from './names.ts';
 import { receiveNothing } from './receive-body.ts';
+import { operationRequests } from './s3-access.ts';
 import { type S3Answer, S3Call, type S3Decision, type S3Operation, type S3Request } from './s3-call.ts';
 
 const EVENT_SOURCE = 's3.amazonaws.com';
@@ -24,9 +25,13 @@ const EVENT_SOURCE = 's3.amazonaws.com';
 export async function handleS3(request: S3Request): Promise<void> {
   const call = new S3Call(request);
   const operation = findOperation(call, recordDeletions(call));
+  call.eventName = operation.eventName;
   const answer = await runCall<S3Answer>(
     request.recording,
     async () => {
+      // Where there is no bucket yet: of all others the operation opens its own.
+      if (operation.eventName === 'ListBuckets' || operation.eventName === 'CreateBucket')
+        await call.authorize(operationRequests(call, operation.eventName, undefined));
       if (!takesBody(operation)) await receiveNothing(call);
       const decision = await operation.decide(call);
       return {
@@ -51,14 +56,15 @@ function recordDeletions(call: S3Call): RecordDeletions {
   return async (doomed) => {
     const base = { eventName: 'DeleteObject', isReadOnly: false, category: 'Data' as const };
     const records = doomed.map(
-      ({ key, versionId }): CallRecord => ({
-        call: call.request.call,
+      ({ target: { key, versionId }, call: own, refusal }): CallRecord => ({
+        call: own,
         eventSource: EVENT_SOURCE,
         ...base,
         requestParameters: { bucketName: call.bucket, Host: hostOf(call), key, ...(versionId === undefined ? {} : { versionId }) },
         responseElements: null,
         additionalEventData: additional(call, { in: 0, out: 0 }),
-        resources: [{ type: 'AWS::S3::Object', name: objectArn(call.bucket, key) }, bucketResource(call, true)],
+        resources: [{ type: 'AWS::S3::Object', name: objectArn(call.bucket, key) }, bucketResource(call, call.owner)],
+        ...(refusal === undefined ? {} : { error: { code: refusal.code, message: refusal.message } }),
       }),
     );
     try {
@@ -78,7 +84,7 @@ function recordOf(call: S3Call, operation: S3Operation, decision: S3Decision): C
     ...baseRecord(call, operation),
     requestParameters: { ...requestParameters(call), ...decision.requestParameters },
     additionalEventData: additional(call, { in: decision.bytesIn ?? 0, out: decision.bytesOut ?? 0 }),
-    resources: [...resources(call, true), ...(decision.resources ?? [])],
+    resources: [...resources(call, call.bucketOwner ?? call.request.call.account), ...(decision.resources ?? [])],
   };
 }
 
@@ -89,7 +95,7 @@ function recordOfRefusal(call: S3Call, operation: S3Operation, error: unknown): 
     ...baseRecord(call, operation),
     requestParameters: requestParameters(call),
     additionalEventData: additional(call, { in: 0, out: call.request.parts.method === 'HEAD' ? 0 : out }),
-    resources: resources(call, call.isOwner),
+    resources: resources(call, call.bucketOwner),
     error: { code: refusal.code, message: refusal.message },
   };
 }
@@ -134,15 +140,15 @@ function additional({ request }: S3Call, bytes: { readonly in: number; readonly 
   };
 }
 
-/** @param isOwner Whether the bucket is the caller's: a record says of no other account what it owns, and of the caller nothing false. */
-function resources(call: S3Call, isOwner: boolean): NonNullable<CallRecord['resources']> {
+/** @param owner Absent where the caller may not know: a record says of no other account what it owns, and of the caller nothing false. */
+function resources(call: S3Call, owner: AccountId | undefined): NonNullable<CallRecord['resources']> {
   if (call.bucketName === undefined) return [];
-  if (call.objectKey === undefined) return [bucketResource(call, isOwner)];
-  return [{ type: 'AWS::S3::Object', name: objectArn(call.bucketName, call.objectKey) }, bucketResource(call, isOwner)];
+  if (call.objectKey === undefined) return [bucketResource(call, owner)];
+  return [{ type: 'AWS::S3::Object', name: objectArn(call.bucketName, call.objectKey) }, bucketResource(call, owner)];
 }
 
-function bucketResource(call: S3Call, isOwner: boolean): NonNullable<CallRecord['resources']>[number] {
-  const account = isOwner ? { account: call.request.call.account } : {};
+function bucketResource(call: S3Call, owner: AccountId | undefined): NonNullable<CallRecord['resources']>[number] {
+  const account = owner === undefined ? {} : { account: owner };
   return { type: 'AWS::S3::Bucket', name: bucketArn(call.bucket), ...account };
 }
 

@@ -33,7 +33,7 @@ async function listVersion1(call: S3Call): Promise<S3Decision> {
         Delimiter: delimiter === '' ? undefined : write(delimiter),
         IsTruncated: page.next !== undefined,
         EncodingType: page.encodingType,
-        Contents: page.objects.map((info) => contents(info, write, call.request.call.account)),
+        Contents: page.objects.map((info) => contents(info, write, call.owner)),
         CommonPrefixes: page.commonPrefixes.map((common) => ({ Prefix: write(common) })),
       },
       S3_NAMESPACE,
@@ -46,7 +46,7 @@ async function listVersion2(call: S3Call): Promise<S3Decision> {
   const startAfter = call.param('start-after');
   const page = await readPage(call, token === undefined ? (startAfter ?? '') : decodeToken(token));
   const { write, limit, prefix, delimiter } = page;
-  const owner = call.param('fetch-owner') === 'true' ? call.request.call.account : undefined;
+  const owner = call.param('fetch-owner') === 'true' ? call.owner : undefined;
   return answerXml(
     xmlDocument(
       'ListBucketResult',
@@ -70,7 +70,7 @@ async function listVersion2(call: S3Call): Promise<S3Decision> {
 }
 
 export async function listObjectVersions(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.ownBucket();
+  const { name } = await call.openBucket();
   const { write, limit, prefix, delimiter, encodingType } = listParameters(call);
   const keyMarker = call.param('key-marker') ?? '';
   const versionMarker = call.param('version-id-marker') ?? '';
@@ -85,7 +85,7 @@ export async function listObjectVersions(call: S3Call): Promise<S3Decision> {
   };
   const page = limit === 0 ? { versions: [], commonPrefixes: [] } : await call.objects.listVersions(name, options);
   const next = 'next' in page ? page.next : undefined;
-  const owner = { ID: canonicalId(call.request.call.account) };
+  const owner = { ID: canonicalId(call.owner) };
   const entry = (info: ObjectInfo): XmlFields => ({
     Key: write(info.key),
     VersionId: info.versionId ?? 'null',
@@ -147,7 +147,7 @@ type Page = ListParameters & {
 };
 
 async function readPage(call: S3Call, after: string): Promise<Page> {
-  const { name } = await call.ownBucket();
+  const { name } = await call.openBucket();
   const parameters = listParameters(call);
   const { prefix, delimiter, limit } = parameters;
   if (limit === 0) return { ...parameters, objects: [], commonPrefixes: [] };

@@ -33,7 +33,7 @@ const PART_BYTES_MIN = 5 * 1024 * 1024;
 const PARTS_PAGE_MAX = 1_000;
 
 export async function createMultipartUpload(call: S3Call): Promise<S3Decision> {
-  const bucket = await call.ownBucket();
+  const bucket = await call.openBucket();
   const { name } = bucket;
   const { uploads, call: caller } = call.request;
   const { key } = call;
@@ -69,7 +69,7 @@ export async function createMultipartUpload(call: S3Call): Promise<S3Decision> {
 }
 
 export async function uploadPart(call: S3Call): Promise<S3Decision> {
-  await call.ownBucket();
+  await call.openBucket();
   refuseUnkept(call);
   refuseLockHeaders(call);
   const upload = findUpload(call);
@@ -102,7 +102,7 @@ export async function uploadPart(call: S3Call): Promise<S3Decision> {
 }
 
 export async function uploadPartCopy(call: S3Call): Promise<S3Decision> {
-  await call.ownBucket();
+  await call.openBucket();
   refuseUnkept(call);
   refuseLockHeaders(call);
   await receiveNothing(call);
@@ -140,7 +140,7 @@ export async function uploadPartCopy(call: S3Call): Promise<S3Decision> {
 }
 
 export async function completeMultipartUpload(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.ownBucket();
+  const { name } = await call.openBucket();
   const { key } = call;
   const {
     uploads,
@@ -196,7 +196,7 @@ export async function completeMultipartUpload(call: S3Call): Promise<S3Decision>
 }
 
 export async function abortMultipartUpload(call: S3Call): Promise<S3Decision> {
-  await call.ownBucket();
+  await call.openBucket();
   const upload = findUpload(call);
   return {
     bytesOut: 0,
@@ -208,14 +208,14 @@ export async function abortMultipartUpload(call: S3Call): Promise<S3Decision> {
 }
 
 export async function listParts(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.ownBucket();
+  const { name } = await call.openBucket();
   const upload = findUpload(call);
   const limit = Math.max(1, call.whole('max-parts', { fallback: PARTS_PAGE_MAX, max: PARTS_PAGE_MAX }));
   const marker = call.whole('part-number-marker', { fallback: 0, max: PART_NUMBER_MAX });
   const { write, encodingType } = listParameters(call);
   const after = upload.parts().filter((part) => part.number > marker);
   const page = after.slice(0, limit);
-  const owner = { ID: canonicalId(upload.target.account) };
+  const owner = { ID: canonicalId(call.owner) };
   const algorithm = upload.target.checksum?.algorithm;
   return answerXml(
     xmlDocument(
@@ -248,7 +248,7 @@ export async function listParts(call: S3Call): Promise<S3Decision> {
 }
 
 export async function listMultipartUploads(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.ownBucket();
+  const { name } = await call.openBucket();
   const { prefix, delimiter, limit, write, encodingType } = listParameters(call, 'max-uploads');
   const keyMarker = call.param('key-marker') ?? '';
   const idMarker = call.param('upload-id-marker') ?? '';
@@ -277,7 +277,7 @@ export async function listMultipartUploads(call: S3Call): Promise<S3Decision> {
     else common.add(folded);
     last = upload;
   }
-  const owner = { ID: canonicalId(call.request.call.account) };
+  const owner = { ID: canonicalId(call.owner) };
   const entry = (upload: Upload): XmlFields => ({
     Key: write(upload.target.key),
     UploadId: upload.id,

@@ -16,7 +16,7 @@ const DAYS_MAX = 36_500;
 const YEARS_MAX = 100;
 
 export async function getObjectLockConfiguration(call: S3Call): Promise<S3Decision> {
-  const { name, objectLock } = await call.ownBucket();
+  const { name, objectLock } = await call.openBucket();
   if (objectLock === undefined) throw s3Error('ObjectLockConfigurationNotFoundError', { details: { BucketName: name } });
   const { default: found } = objectLock;
   const rule = found && { DefaultRetention: { Mode: found.mode, Days: found.days, Years: found.years } };
@@ -25,7 +25,7 @@ export async function getObjectLockConfiguration(call: S3Call): Promise<S3Decisi
 
 /** Object Lock once on stays on; a configuration without a rule takes the default away. */
 export async function putObjectLockConfiguration(call: S3Call): Promise<S3Decision> {
-  const { name, versioning } = await call.ownBucket();
+  const { name, versioning } = await call.openBucket();
   const document = await receiveDocument(call);
   const objectLock = readConfiguration(parseXml(document));
   if (versioning !== 'Enabled')
@@ -107,9 +107,9 @@ export async function putObjectLegalHold(call: S3Call): Promise<S3Decision> {
 
 /** The version that a call on locks names. @throws ApiError InvalidRequest in a bucket without Object Lock */
 async function findLockable(call: S3Call): Promise<ObjectInfo> {
-  const { name, objectLock } = await call.ownBucket();
-  if (objectLock === undefined) throw missingConfiguration();
-  return findObject(call, name);
+  const bucket = await call.openBucket();
+  if (bucket.objectLock === undefined) throw missingConfiguration();
+  return findObject(call, bucket);
 }
 
 function protect(call: S3Call, document: Uint8Array, change: Parameters<S3Call['objects']['protect']>[3]): S3Decision {

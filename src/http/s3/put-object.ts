@@ -20,7 +20,7 @@ const METADATA_BYTES_MAX = 2_048;
 const KEPT_HEADERS = ['cache-control', 'content-disposition', 'content-language', 'expires'];
 
 export async function putObject(call: S3Call): Promise<S3Decision> {
-  const bucket = await call.ownBucket();
+  const bucket = await call.openBucket();
   const { name } = bucket;
   const { key } = call;
   refuseUnkept(call);
@@ -44,7 +44,7 @@ export async function putObject(call: S3Call): Promise<S3Decision> {
  * been deleted and made by another account.
  */
 export async function commitObject(call: S3Call, staged: StagedObject, options: PutOptions): Promise<ObjectInfo> {
-  const { name } = await call.ownBucket();
+  const { name } = await call.openBucket();
   const info = await staged.commit(name, call.key, options);
   await staged.discard();
   return info;

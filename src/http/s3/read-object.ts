@@ -13,11 +13,12 @@ import { objectHeaders, overrideHeaders, rangeHeaders, versionHeader } from './o
 import { answerXml, empty, S3_NAMESPACE, type S3Call, type S3Decision } from './s3-call.ts';
 
 export async function getObject(call: S3Call): Promise<S3Decision> {
-  const { name, versioning } = await call.ownBucket();
+  const bucket = await call.openBucket();
+  const { name, versioning } = bucket;
   if (call.hasParam('partNumber')) throw notImplemented('partNumber');
   const whole = await getWhole(call, name, versioning !== 'Off');
   if (whole !== undefined) return whole;
-  const info = await findObject(call, name);
+  const info = await findObject(call, bucket);
   const isVersioned = versioning !== 'Off' || info.versionId !== null;
   const unchanged = checkConditions(call, info);
   if (unchanged) return unmodified(info, isVersioned);
@@ -60,9 +61,10 @@ async function getWhole(call: S3Call, bucket: BucketName, isVersioned: boolean):
 }
 
 export async function headObject(call: S3Call): Promise<S3Decision> {
-  const { name, versioning } = await call.ownBucket();
+  const bucket = await call.openBucket();
+  const { versioning } = bucket;
   if (call.hasParam('partNumber')) throw notImplemented('partNumber');
-  const info = await findObject(call, name);
+  const info = await findObject(call, bucket);
   const isVersioned = versioning !== 'Off' || info.versionId !== null;
   if (checkConditions(call, info)) return unmodified(info, isVersioned);
   const range = parseRange(rangeOf(call, info), info.sizeBytes);
@@ -77,15 +79,13 @@ export async function headObject(call: S3Call): Promise<S3Decision> {
 }
 
 export async function getObjectAcl(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.ownBucket();
-  await findObject(call, name);
-  return answerXml(aclDocument(call.request.call.account));
+  await findObject(call, await call.openBucket());
+  return answerXml(aclDocument(call.owner));
 }
 
 /** No object has tags: those are refused when it is put. */
 export async function getObjectTagging(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.ownBucket();
-  await findObject(call, name);
+  await findObject(call, await call.openBucket());
   return answerXml(xmlDocument('Tagging', { TagSet: '' }, S3_NAMESPACE));
 }
 

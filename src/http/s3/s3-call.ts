@@ -3,9 +3,11 @@
  */
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AccessRequest } from '../../api/access.ts';
+import { ApiError } from '../../api/api-error.ts';
 import type { CallRecord } from '../../api/call-record.ts';
 import type { Call } from '../../api/operation.ts';
-import type { BucketName, JsonObject, ObjectKey } from '../../event/types.ts';
+import type { AccountId, BucketName, JsonObject, ObjectKey } from '../../event/types.ts';
 import type { BucketChange } from '../../store/bucket-change.ts';
 import type { Chance, Clock } from '../../store/clock.ts';
 import type { Bucket, Objects } from '../../store/objects.ts';
@@ -17,6 +19,7 @@ import type { Recording } from '../run-call.ts';
 import { s3Error } from './errors.ts';
 import type { MultipartUploads } from './multipart-uploads.ts';
 import { readPlace } from './names.ts';
+import { deletionRequests, listingRequests, operationRequests, type S3Target, sourceRequests } from './s3-access.ts';
 
 /** S3 counts with 32 bits. */
 const WHOLE_MAX = 2 ** 31 - 1;
@@ -81,6 +84,13 @@ export interface S3Decision {
   readonly discard?: () => Promise<void>;
 }
 
+/** One of several objects of a call, as `openEach` found it. */
+export interface Opened<T> {
+  readonly target: T;
+  readonly call: Call;
+  readonly refusal?: ApiError;
+}
+
 /** One operation of S3, under the name that its events carry. */
 export interface S3Operation {
   readonly eventName: string;
@@ -93,8 +103,10 @@ export class S3Call {
   readonly request: S3Request;
   readonly bucketName: BucketName | undefined;
   readonly objectKey: ObjectKey | undefined;
-  /** True once `ownBucket` has found that the call's bucket is the caller's. */
-  isOwner = false;
+  /** The operation that was found; what its caller must be allowed follows from it. */
+  eventName = '';
+  /** Whose the call's bucket is, once the caller may know. */
+  bucketOwner: AccountId | undefined;
   readonly #query: ReadonlyMap<string, string>;
   /** Headers that a presigned URL carries as parameters, as SDKs write them there: byte strings by lower-case name. */
   readonly #hoisted: ReadonlyMap<string, string>;
@@ -157,19 +169,80 @@ export class S3Call {
   }
 
   /**
-   * The bucket, when the caller's account owns it.
-   * @param expectation Header that names the owner whom the client expects.
+   * The call's bucket, when the caller may do there what the operation does.
    * @throws ApiError NoSuchBucket, AccessDenied
    */
-  async ownBucket(name: BucketName = this.bucket, expectation = 'x-amz-expected-bucket-owner'): Promise<Bucket> {
+  async openBucket(): Promise<Bucket> {
+    const bucket = await this.#findBucket(this.bucket, 'x-amz-expected-bucket-owner');
+    const owner = bucket.owner ?? this.request.call.account;
+    // A refusal tells no other account whose the bucket is.
+    if (owner === this.request.call.account) this.bucketOwner = owner;
+    const requests = operationRequests(this, this.eventName, bucket);
+    await this.authorize(requests);
+    // A call that asks for each of its objects opens nothing by itself.
+    if (requests.length > 0) this.bucketOwner = owner;
+    return bucket;
+  }
+
+  /**
+   * Asks for each of the objects of one call.
+   * @returns each with the call that its record is of, and the refusal, if it was refused.
+   * @throws ApiError AccessDenied when all are refused.
+   */
+  async openEach<T extends S3Target>(bucket: Bucket, targets: readonly T[]): Promise<readonly Opened<T>[]> {
+    const opened = await Promise.all(
+      targets.map(async (target): Promise<Opened<T>> => {
+        // The statement that decided is kept by call.
+        const call = { ...this.request.call };
+        try {
+          await this.request.recording.authorize(call, deletionRequests(this, bucket, target));
+          return { target, call };
+        } catch (error) {
+          if (!(error instanceof ApiError)) throw error;
+          return { target, call, refusal: error };
+        }
+      }),
+    );
+    const [first] = opened;
+    if (first?.refusal !== undefined && opened.every(({ refusal }) => refusal !== undefined)) throw first.refusal;
+    this.bucketOwner = bucket.owner ?? this.request.call.account;
+    return opened;
+  }
+
+  /** Who may not list a bucket is not told either that something is not there. @throws ApiError AccessDenied */
+  async requireListing(bucket: Bucket): Promise<void> {
+    await this.authorize(listingRequests(this, bucket));
+  }
+
+  /**
+   * Whose the bucket of a call is that was let through.
+   * @throws Error before.
+   */
+  get owner(): AccountId {
+    if (this.bucketOwner === undefined) throw new Error('the bucket was not opened');
+    return this.bucketOwner;
+  }
+
+  /** The bucket that a copy reads from, when the caller may read this object. @throws ApiError NoSuchBucket, AccessDenied */
+  async openSource(name: BucketName, target: S3Target): Promise<Bucket> {
+    const bucket = await this.#findBucket(name, 'x-amz-source-expected-bucket-owner');
+    await this.authorize(sourceRequests(this, bucket, target));
+    return bucket;
+  }
+
+  /** @throws ApiError AccessDenied */
+  authorize(requests: readonly AccessRequest[]): Promise<void> {
+    return this.request.recording.authorize(this.request.call, requests);
+  }
+
+  /** @param expectation Header that names the owner whom the client expects. */
+  async #findBucket(name: BucketName, expectation: string): Promise<Bucket> {
     const bucket = await this.objects.getBucket(name);
     if (bucket === undefined) throw s3Error('NoSuchBucket', { details: { BucketName: name } });
     const expected = this.header(expectation);
-    const { account, principal } = this.request.call;
-    // Whose a foreign bucket is, nobody here knows: it belongs to those who configured it.
-    const isAllowed = bucket.owner === undefined ? principal.isAdministrator : bucket.owner === account;
-    if (!isAllowed || (expected !== undefined && expected !== bucket.owner)) throw s3Error('AccessDenied');
-    if (name === this.bucketName) this.isOwner = true;
+    const { principal } = this.request.call;
+    if (bucket.owner === undefined && !principal.isAdministrator) throw s3Error('AccessDenied');
+    if (expected !== undefined && expected !== bucket.owner) throw s3Error('AccessDenied');
     return bucket;
   }
 
