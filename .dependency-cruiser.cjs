@@ -7,7 +7,7 @@
  */
 
 const ENGINES = 'event|api|logfile|digest|tlog|policy';
-const FEATURES = 'intake|history|trail|evidence|access|approvals|kms';
+const FEATURES = 'intake|history|trail|evidence|access|approvals|kms|organizations';
 const TEST = '[.]test[.]ts$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */

@@ -36,6 +36,7 @@ import { EventCounter } from '../intake/count-events.ts';
 import { createCallRecorder } from '../intake/record-call.ts';
 import { UsedRegions } from '../intake/used-regions.ts';
 import { Books, type CountedFollower } from '../intake/watch-books.ts';
+import { Directory } from '../organizations/directory.ts';
 import type { Follower } from '../store/follower.ts';
 import { joinDamage } from '../store/join-damage.ts';
 import type { JournalDamage } from '../store/journal.ts';
@@ -47,6 +48,7 @@ import { createIntakeAccounts } from './create-intake-accounts.ts';
 import { findRollback } from './find-rollback.ts';
 import { kmsService } from './kms-service.ts';
 import { messageOf, reportHttp, reportLost, reportScrub, type ServerLog, stackOf } from './log-problems.ts';
+import { organizationsOf, organizationsService } from './organizations-service.ts';
 import { createPages, type MetricsAccess } from './pages.ts';
 import { queryService } from './query-service.ts';
 import { forgetfulCatalog, readOnlyCatalog } from './read-only-catalog.ts';
@@ -73,6 +75,8 @@ export interface ServerOptions {
   readonly installationId: string;
   /** The account that administers the installation: chosen when it is made, and another one is refused later. Absent: any. */
   readonly firstAccount?: AccountId | undefined;
+  /** Id of the organization that the first account creates; absent: any. */
+  readonly organizationId?: string | undefined;
   /** Names of the buckets that lie at another S3; none when absent. */
   readonly foreignBuckets?: ReadonlySet<BucketName>;
   /** Region of facts that belong to the installation. */
@@ -258,6 +262,16 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   });
   const approvals = { catalog, clock, rules: options.approvals, sha256 };
   const guard = guardNarrowing(approvals);
+  const directory = await Directory.open({ catalog, journal, sha256, changeMembers: (change) => trails.changeMembers(change) });
+  const organizations = organizationsOf({
+    directory,
+    accounts,
+    trails,
+    clock,
+    chance,
+    administrator: account,
+    chosenId: options.organizationId,
+  });
   const passedOver = () =>
     [history, counter].flatMap((follower) => joinDamage(follower.passedOver()).map((range) => ({ ...range, follower: follower.name })));
   const accounting = accountingOperations({
@@ -291,7 +305,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
         protocol: 'aws-json',
         eventSource: 'cloudtrail.amazonaws.com',
         apiVersion: '2013-11-01',
-        operations: tableOf(evidence.cloudtrail, lookups.cloudtrail, trails.operations.cloudtrail),
+        operations: tableOf(evidence.cloudtrail, lookups.cloudtrail, trails.operations.cloudtrail, organizations.cloudtrail),
         modelled: new Set(operationNames()),
         decodeInput,
         encodeOutput: (operation, output) => encodeOutput(operation, output as ModelObject),
@@ -300,6 +314,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     ['iam', queryService('iam', iamOperations(access))],
     ['sts', queryService('sts', stsOperations(access))],
     ['kms', kmsService({ catalog, journal, keys, clock, chance, sha256 })],
+    ['organizations', organizationsService(tableOf(organizations.organizations))],
     ['snowtrail', snowtrail],
   ]);
   const report = (problem: HttpProblem) => reportHttp(log, problem);

@@ -57,6 +57,11 @@ const schema = z.strictObject({
     .string()
     .refine((text): boolean => isAccountId(text), 'must be twelve digits')
     .optional(),
+  /** Id of the organization that the first account creates, such as `o-winterday01`; the service's own way, at random, where nobody says. */
+  organizationId: z
+    .string()
+    .regex(/^o-[a-z0-9]{10,32}$/, 'must be o- and 10 to 32 lower-case letters and digits')
+    .optional(),
   /** Region of facts that belong to the installation, and of `snowtrail env`. */
   region: z
     .string()
@@ -199,7 +204,7 @@ function readConfigFile(path: string): Record<string, unknown> {
 
 /** The settings that may come from the environment: `SNOWTRAIL_` and the name in capitals. */
 function fromEnvironment(environment: NodeJS.ProcessEnv): Record<string, string> {
-  const names = ['dataDir', 'listen', 'accountId', 'region', 'flushInterval', 'digestInterval', 'clock', 'metricsToken'];
+  const names = ['dataDir', 'listen', 'accountId', 'organizationId', 'region', 'flushInterval', 'digestInterval', 'clock', 'metricsToken'];
   const found = names.flatMap((name) => {
     const value = environment[`SNOWTRAIL_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`];
     return value === undefined ? [] : [[name, value] as const];

@@ -77,6 +77,7 @@ export async function startServer(settings: Settings, options: StartOptions = {}
       stores,
       installationId,
       firstAccount: settings.accountId as AccountId | undefined,
+      organizationId: settings.organizationId,
       region: settings.region as Region,
       foreignBuckets: new Set(Object.keys(settings.storage.buckets) as BucketName[]),
       flushIntervalMs: settings.flushInterval,

@@ -25,7 +25,7 @@ export async function beginTrail(id: TrailId, saved: SavedTrail, change: TrailCh
 export async function applyChange(step: TrailStep, change: TrailChange): Promise<void> {
   const { id, deps, saved, state } = step;
   if (state.phase === 'logging') {
-    const ending = saved.openChains().find((chain) => endsChain(change, chain, id.homeRegion));
+    const ending = saved.openChains().find((chain) => endsChain(change, chain, id));
     if (ending !== undefined) return makeDigest(step, endingDigest(ending, change, state, deps.digestIntervalMs));
   }
   const done = (next: TrailState) => saved.save({ state: next, removed: [changeKey(id, change.sequence)] });
@@ -50,8 +50,8 @@ export async function applyChange(step: TrailStep, change: TrailChange): Promise
     }
     case 'update': {
       const [before, after] = [state.settings, change.settings];
-      const changesChains =
-        before.validates !== after.validates || (after.validates && before.isMultiRegionTrail !== after.isMultiRegionTrail);
+      const isOfOthers = before.isMultiRegionTrail !== after.isMultiRegionTrail || `${before.members}` !== `${after.members}`;
+      const changesChains = before.validates !== after.validates || (after.validates && isOfOthers);
       if (state.phase !== 'logging' || !changesChains) return done({ ...state, settings: after });
       if (before.validates && !after.validates) await appendGap(step, 'validation off', change);
       // Readers take digests that end and begin anew for a cut chain, unless a receipt says that it was meant so.

@@ -7,10 +7,12 @@
  */
 import { ApiError } from '../api/api-error.ts';
 import type { Call } from '../api/operation.ts';
+import type { AccountId } from '../event/types.ts';
 import { appendConfiguration } from '../store/append-configuration.ts';
 import { CatalogConflict, type CatalogDocument } from '../store/catalog.ts';
+import { membersOf } from '../store/organization.ts';
 import { queueLogsChange } from './logs/logs-state.ts';
-import { type Trail, trailArn, trailKey } from './trail.ts';
+import { type Trail, type TrailId, trailArn, trailKey } from './trail.ts';
 import type { TrailDeps } from './trail-deps.ts';
 import { changeKey, type DeliverySettings, type TrailChange } from './trail-state.ts';
 
@@ -20,7 +22,9 @@ export interface OperationDeps
   /** Runs changes one after the other. */
   readonly inTurn: <T>(change: () => Promise<T>) => Promise<T>;
   /** Tells the trail's follower that there is a change. */
-  readonly wake: (trail: Trail) => void;
+  readonly wake: (trail: TrailId) => void;
+  /** Keeps followers from what comes into the journal from now on, until the function that it returns is called; see `held-journal.ts`. */
+  readonly hold: () => () => void;
 }
 
 export interface ChangeRequest {
@@ -44,19 +48,14 @@ export async function changeTrail(deps: OperationDeps, request: ChangeRequest): 
     await request.recheck?.();
     const current = await deps.catalog.get<Trail>(trailKey(trail));
     if (current?.version !== before?.version) throw conflict(trail);
-    const sequence = await appendConfiguration(deps, {
-      ...{ call: request.call, event: request.event, resource: trailArn(trail), account: trail.account, region: trail.homeRegion },
-      ...{ before: before?.value, after },
-    });
-    const change: TrailChange = {
-      kind: request.kind,
-      sequence: `${sequence}`,
-      atMs: request.call.receivedAtMs,
-      event: request.event,
-      principal: request.call.principal.arn,
-      settings: deliverySettings(trail),
-    };
+    const settings = await deliverySettings(deps.catalog, trail);
+    const release = deps.hold();
     try {
+      const sequence = await appendConfiguration(deps, {
+        ...{ call: request.call, event: request.event, resource: trailArn(trail), account: trail.account, region: trail.homeRegion },
+        ...{ before: before?.value, after },
+      });
+      const change = changeOf(request, { sequence, settings });
       await deps.catalog.commit([
         { key: trailKey(trail), value: after, expected: before?.version ?? 0 },
         { key: changeKey(trail, change.sequence), value: change, expected: 0 },
@@ -65,6 +64,8 @@ export async function changeTrail(deps: OperationDeps, request: ChangeRequest): 
     } catch (error) {
       if (error instanceof CatalogConflict) throw conflict(trail);
       throw error;
+    } finally {
+      release();
     }
   });
   deps.wake(trail);
@@ -74,13 +75,29 @@ function conflict(trail: Trail): ApiError {
   return new ApiError('ConflictException', `The trail ${trailArn(trail)} is being changed by another call; try again.`);
 }
 
-function deliverySettings(trail: Trail): DeliverySettings {
-  return {
-    target: { bucket: trail.s3BucketName, prefix: trail.s3KeyPrefix ?? null },
+/** The change as it waits for delivery to come to it. */
+export function changeOf(
+  { call, kind, event }: Pick<ChangeRequest, 'call' | 'kind' | 'event'>,
+  { sequence, settings }: { readonly sequence: bigint; readonly settings: DeliverySettings },
+): TrailChange {
+  return { kind, sequence: `${sequence}`, atMs: call.receivedAtMs, event, principal: call.principal.arn, settings };
+}
+
+/** @param members Of an organization's trail: as they are to be; absent: as they are now. */
+export async function deliverySettings(
+  catalog: Pick<OperationDeps['catalog'], 'list'>,
+  trail: Trail,
+  members?: readonly AccountId[],
+): Promise<DeliverySettings> {
+  const { organizationId } = trail;
+  const base = {
     isMultiRegionTrail: trail.isMultiRegionTrail,
     includeGlobalServiceEvents: trail.includeGlobalServiceEvents,
     validates: trail.logFileValidationEnabled,
   };
+  const place = { bucket: trail.s3BucketName, prefix: trail.s3KeyPrefix ?? null };
+  if (organizationId === undefined) return { ...base, target: place };
+  return { ...base, target: { ...place, organizationId }, members: members ?? (await membersOf(catalog, organizationId)) };
 }
 
 /** What the call's own event names as touched. */

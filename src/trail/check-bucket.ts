@@ -12,11 +12,11 @@ import type { ObjectKey } from '../event/types.ts';
 import { evaluatePolicy, type PolicyRequest, statementName } from '../policy/evaluate-policy.ts';
 import { parsePolicy } from '../policy/parse-policy.ts';
 import { type Bucket, ObjectConflict, type Objects, ObjectsError } from '../store/objects.ts';
-import { accountFolder, evidenceFolder, type Trail, trailArn } from './trail.ts';
+import { accountFolder, evidenceFolder, organizationFolder, type Trail, trailArn } from './trail.ts';
 
 const PREFIX_LENGTH_MAX = 200;
 
-type Target = Pick<Trail, 'account' | 'homeRegion' | 'name' | 's3BucketName' | 's3KeyPrefix'>;
+type Target = Pick<Trail, 'account' | 'homeRegion' | 'name' | 's3BucketName' | 's3KeyPrefix' | 'organizationId'>;
 
 /**
  * Checks the form of a bucket's name.
@@ -59,13 +59,22 @@ export async function requireWritableBucket(objects: Objects, target: Target, re
 
 /** Puts the empty object that shows that the trail can write; it stays, as the service leaves it. */
 export async function putProbe(objects: Objects, target: Target): Promise<void> {
-  const key = accountFolder(target.s3KeyPrefix, target.account) as ObjectKey;
-  try {
-    await objects.put(target.s3BucketName, key, new Uint8Array(), { ifNoneMatch: true, acl: 'bucket-owner-full-control' });
-  } catch (error) {
-    // Something else lies there; that we may write was decided before.
-    if (!(error instanceof ObjectConflict)) throw error;
-  }
+  for (const folder of foldersOf(target))
+    try {
+      await objects.put(target.s3BucketName, folder as ObjectKey, new Uint8Array(), {
+        ifNoneMatch: true,
+        acl: 'bucket-owner-full-control',
+      });
+    } catch (error) {
+      // Something else lies there; that we may write was decided before.
+      if (!(error instanceof ObjectConflict)) throw error;
+    }
+}
+
+/** The folders that the trail writes to: of the account that owns it, and of its organization. */
+function foldersOf({ s3KeyPrefix, account, organizationId }: Target): readonly string[] {
+  const own = accountFolder(s3KeyPrefix, account);
+  return organizationId === undefined ? [own] : [own, organizationFolder(s3KeyPrefix, organizationId)];
 }
 
 /**
@@ -75,28 +84,38 @@ export async function putProbe(objects: Objects, target: Target): Promise<void> 
 export function faultOfPolicy(bucket: Bucket, target: Target): string | undefined {
   if (isDecidedByProbe(bucket)) return undefined;
   const { s3BucketName: name, account } = target;
-  const folder = accountFolder(target.s3KeyPrefix, account);
   const arn = trailArn(target);
+  const [folder, ofOrganization] = foldersOf(target);
+  const file = (of: string, at: string) =>
+    `${at}CloudTrail/${target.homeRegion}/2020/01/01/${of}_CloudTrail_${target.homeRegion}_20200101T0000Z_0000000000000000.json.gz`;
+  const digest = (at: string) => `${at}CloudTrail-Digest/${target.homeRegion}/2020/01/01/x.json.gz`;
+  const receipt = `${evidenceFolder(target, target.s3KeyPrefix)}receipts/000000000001.note`;
+  const puts = (sid: string, at: string, keys: readonly string[]) =>
+    keys.map((key) => ({ sid, on: `${name}/${at}*`, action: 's3:PutObject', resource: `arn:aws:s3:::${name}/${key}` }));
+  // Accounts that join later are written to as those of today: one that nobody has stands for all of them.
+  const inOrganization = (at: string) => [account, '000000000000'].flatMap((of) => [file(of, `${at}${of}/`), digest(`${at}${of}/`)]);
   const needed = [
-    { sid: 'AWSCloudTrailAclCheck20150319', action: 's3:GetBucketAcl', resource: `arn:aws:s3:::${name}` },
-    ...[
-      folder,
-      `${folder}CloudTrail/${target.homeRegion}/2020/01/01/${account}_CloudTrail_${target.homeRegion}_20200101T0000Z_0000000000000000.json.gz`,
-      `${folder}CloudTrail-Digest/${target.homeRegion}/2020/01/01/x.json.gz`,
-      `${evidenceFolder(target, target.s3KeyPrefix)}receipts/000000000001.note`,
-    ].map((key) => ({ sid: 'AWSCloudTrailWrite20150319', action: 's3:PutObject', resource: `arn:aws:s3:::${name}/${key}` })),
+    { sid: 'AWSCloudTrailAclCheck20150319', on: name, action: 's3:GetBucketAcl', resource: `arn:aws:s3:::${name}` },
+    ...puts('AWSCloudTrailWrite20150319', folder!, [folder!, file(account, folder!), digest(folder!), receipt]),
+    ...(ofOrganization === undefined
+      ? []
+      : puts('AWSCloudTrailOrganizationWrite20150319', ofOrganization, [ofOrganization, ...inOrganization(ofOrganization)])),
   ];
-  const add = (sid: string) =>
+  const add = ({ sid, on }: (typeof needed)[number]) =>
     `Add the statement ${sid} of the documented CloudTrail bucket policy, with the resource ` +
-    `${sid.includes('Acl') ? `arn:aws:s3:::${name}` : `arn:aws:s3:::${name}/${folder}*`} and, if it names aws:SourceArn, ${arn}.`;
-  if (bucket.policy === undefined) return `The bucket has no policy. ${add(needed[0]!.sid)} ${add(needed[1]!.sid)}`;
+    `arn:aws:s3:::${on} and, if it names aws:SourceArn, ${arn}.`;
+  if (bucket.policy === undefined) {
+    const statements = new Map(needed.map((each) => [each.sid, add(each)]));
+    return `The bucket has no policy. ${[...statements.values()].join(' ')}`;
+  }
   const parsed = parsePolicy(bucket.policy);
-  if (parsed.kind === 'malformed') return `Its policy cannot be read: ${parsed.reason}. ${add(needed[0]!.sid)}`;
-  for (const { sid, action, resource } of needed) {
+  if (parsed.kind === 'malformed') return `Its policy cannot be read: ${parsed.reason}. ${add(needed[0]!)}`;
+  for (const each of needed) {
+    const { action, resource } = each;
     const verdict = evaluatePolicy(parsed.policy, requestOf(target, action, resource));
     if (verdict.kind === 'denied')
       return `Statement ${statementName(verdict.statement)} denies ${action} on ${resource} to the trail ${arn}.`;
-    if (verdict.kind === 'not-allowed') return `No statement allows ${action} on ${resource} to cloudtrail.amazonaws.com. ${add(sid)}`;
+    if (verdict.kind === 'not-allowed') return `No statement allows ${action} on ${resource} to cloudtrail.amazonaws.com. ${add(each)}`;
   }
   return undefined;
 }

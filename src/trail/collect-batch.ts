@@ -12,7 +12,7 @@ import type { Clock } from '../store/clock.ts';
 import type { Journal, JournalEntry } from '../store/journal.ts';
 import type { Sha256 } from '../tlog/hash.ts';
 import { selectEvent } from './select-event.ts';
-import type { TrailScope } from './trail.ts';
+import { type TrailScope, takesAccount } from './trail.ts';
 import type { TrailSettings } from './trail-deps.ts';
 import type { TrailCount } from './trail-state.ts';
 
@@ -46,12 +46,19 @@ export interface CollectedBatch {
   /** By account and Region. Empty when the trail takes nothing. */
   readonly groups: readonly RecordGroup[];
   /**
-   * When the account was in a Region first, by the receipt of its events that were looked at, whether any of them is taken.
+   * When the trail's accounts were in a Region first, by the receipt of their events that were looked at, whether any of them is taken.
    * Empty unless the trail is one of all Regions.
    */
-  readonly regions: ReadonlyMap<Region, EpochMs>;
+  readonly regions: readonly UsedRegion[];
   /** Of all events looked at, by account and hour of receipt. */
   readonly counts: readonly TrailCount[];
+}
+
+/** A Region in which an account has events. */
+export interface UsedRegion {
+  readonly account: AccountId;
+  readonly region: Region;
+  readonly usedAtMs: EpochMs;
 }
 
 interface OpenGroup {
@@ -76,7 +83,7 @@ export async function collectBatch(
 ): Promise<CollectedBatch> {
   const groups = new Map<string, OpenGroup>();
   const counts = new Map<string, { account: string; hour: number; delivered: number; filtered: number }>();
-  const regions = new Map<Region, EpochMs>();
+  const regions = new Map<string, UsedRegion>();
   let to = range.after;
   let sizeBytes = 0;
 
@@ -95,8 +102,9 @@ export async function collectBatch(
       if (group === undefined) groups.set(key, openGroup(own, event.eventTimeMs));
       else addTo(group, own, event.eventTimeMs);
     }
-    if (scope?.isMultiRegionTrail && entry.account === scope.account && !regions.has(entry.region))
-      regions.set(entry.region, entry.receivedAtMs);
+    const { account, region } = entry;
+    if (scope?.isMultiRegionTrail && takesAccount(scope, account) && !regions.has(`${account}/${region}`))
+      regions.set(`${account}/${region}`, { account, region, usedAtMs: entry.receivedAtMs });
     const hour = hourOf(entry.receivedAtMs);
     const hourKey = accountHourKey({ account: entry.account, hour });
     const count = counts.get(hourKey) ?? { account: entry.account, hour, delivered: 0, filtered: 0 };
@@ -118,7 +126,7 @@ export async function collectBatch(
     }
   }
   const inOrder = [...groups.entries()].sort(([one], [other]) => (one < other ? -1 : 1));
-  return { to, groups: inOrder.map(([, group]) => group), regions, counts: [...counts.values()] };
+  return { to, groups: inOrder.map(([, group]) => group), regions: [...regions.values()], counts: [...counts.values()] };
 }
 
 /** Entries after `after` up to `end`, in pieces; the next piece is being read while one is looked at. */

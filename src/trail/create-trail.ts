@@ -1,16 +1,19 @@
 /**
  * `CreateTrail`. The trail does not log until StartLogging.
  *
- * Order of the checks: name, members that are not built, quota, name taken, bucket, topic, log group and role, combination (cloudtrail.md §7.2).
+ * Order of the checks: name, members that are not built, organization, quota, name taken, bucket, topic, log group and role,
+ * combination (cloudtrail.md §7.2).
  */
 import type { Call, Operation } from '../api/operation.ts';
 import type { BucketName } from '../event/types.ts';
+import { type Organization, organizationOf } from '../store/organization.ts';
 import { changeTrail, type OperationDeps, trailResources } from './change-trail.ts';
 import { putProbe, requireBucketName, requirePrefix, requireWritableBucket } from './check-bucket.ts';
 import { requireFreeName, requireGlobalEvents, requirePlace } from './check-trail.ts';
-import { listTrails } from './find-trail.ts';
+import { seenTrails } from './find-trail.ts';
 import { cloudWatchLogsOf, type LogGroupMembers, passRoleAccess, requireLogGroup } from './logs/check-log-group.ts';
 import { requireTopic, snsTopicOf, type TopicMembers } from './notices/check-topic.ts';
+import { requireOrganization } from './require-organization.ts';
 import { settingsOutput, type Trail, type TrailSettingsOutput, trailArn } from './trail.ts';
 import { requireTrailName } from './trail-name.ts';
 import { stateKey, type TrailState } from './trail-state.ts';
@@ -24,24 +27,29 @@ export interface CreateTrailInput extends UnsupportedMembers, TopicMembers, LogG
   readonly IncludeGlobalServiceEvents?: boolean;
   readonly IsMultiRegionTrail?: boolean;
   readonly EnableLogFileValidation?: boolean;
+  readonly IsOrganizationTrail?: boolean;
 }
 
 export function createTrail(deps: OperationDeps): Operation<CreateTrailInput, TrailSettingsOutput> {
   return {
     name: 'CreateTrail',
     isReadOnly: false,
-    access: (call, input) => {
+    access: async (call, input) => {
       const name = input.Name ?? '';
       requireTrailName(name);
-      const resource = trailArn({ account: call.account, homeRegion: call.region, name });
+      const organization = input.IsOrganizationTrail === true ? await organizationOf(deps.catalog, call.account) : undefined;
+      const account = organization?.organization.management ?? call.account;
+      const resource = trailArn({ account, homeRegion: call.region, name });
       return [{ action: 'cloudtrail:CreateTrail', resource }, ...passRoleAccess(input)];
     },
     decide: async (call, input) => {
       requireTrailName(input.Name ?? '');
       refuseUnsupportedMembers(input);
-      const trail = newTrail(call, input);
+      const organization = input.IsOrganizationTrail === true ? await requireOrganization(deps.catalog, call) : undefined;
+      const trail = newTrail(call, input, organization);
       const requirePlaceAndName = async () => {
-        const others = (await listTrails(deps.catalog, call.account)).map(({ value }) => value);
+        if (organization !== undefined) await requireOrganization(deps.catalog, call);
+        const others = (await seenTrails(deps.catalog, trail.account)).map(({ value }) => value);
         requirePlace(trail, others);
         requireFreeName(trail, others);
       };
@@ -65,10 +73,10 @@ export function createTrail(deps: OperationDeps): Operation<CreateTrailInput, Tr
   };
 }
 
-function newTrail(call: Call, input: CreateTrailInput): Trail {
+function newTrail(call: Call, input: CreateTrailInput, organization: Organization | undefined): Trail {
   const prefix = input.S3KeyPrefix ?? '';
   return {
-    account: call.account,
+    account: organization?.management ?? call.account,
     homeRegion: call.region,
     name: input.Name!,
     s3BucketName: (input.S3BucketName ?? '') as BucketName,
@@ -78,6 +86,7 @@ function newTrail(call: Call, input: CreateTrailInput): Trail {
     logFileValidationEnabled: input.EnableLogFileValidation ?? false,
     ...snsTopicOf(input, { account: call.account, homeRegion: call.region }),
     ...cloudWatchLogsOf(input),
+    ...(organization === undefined ? {} : { organizationId: organization.id, organizationIds: [organization.id] }),
     isLogging: false,
     createdAtMs: call.receivedAtMs,
   };

@@ -7,16 +7,20 @@
 import assert from 'node:assert/strict';
 import type { Operation } from '../api/operation.ts';
 import { type LogGroups, LogGroupsError } from '../store/log-groups.ts';
+import type { Organization } from '../store/organization.ts';
+import { changeMembers, type MembersChange } from './change-members.ts';
 import type { OperationDeps } from './change-trail.ts';
 import { createTrail } from './create-trail.ts';
 import { Crew } from './crew.ts';
 import { deleteTrail } from './delete-trail.ts';
 import { describeTrails } from './describe-trails.ts';
 import { findGone, type GoneEvidence } from './find-gone.ts';
+import { organizationTrails } from './find-trail.ts';
 import { TrailFollower, type TrailHealth } from './follow-trail.ts';
 import { getTrail } from './get-trail.ts';
 import { getTrailEvidence } from './get-trail-evidence.ts';
 import { getTrailStatus } from './get-trail-status.ts';
+import { HeldJournal } from './held-journal.ts';
 import { listTrails } from './list-trails.ts';
 import { LogsFollower } from './logs/follow-logs.ts';
 import { LOGS_CHANGE, LOGS_STATE } from './logs/logs-state.ts';
@@ -35,6 +39,10 @@ const FLUSH_LIMIT_MS = 5_000;
 export interface Trails {
   /** By service. Each operation has its own input, checked by shape before it is called. */
   readonly operations: { readonly cloudtrail: readonly Operation[]; readonly snowtrail: readonly Operation[] };
+  /** Carries out a change of an organization's members; see `change-members.ts`. */
+  changeMembers(change: MembersChange): Promise<void>;
+  /** Whether an organization has trails. */
+  hasOrganizationTrails(organization: Pick<Organization, 'id' | 'management'>): Promise<boolean>;
   /** Delivers until `signal` aborts; resolves when no step is under way any more. */
   run(signal: AbortSignal): Promise<void>;
   /** Does the work that is due, once; for the simulation. False when there was none. */
@@ -74,12 +82,14 @@ export async function createTrails(deps: TrailDeps): Promise<Trails> {
   const inTurn = oneAfterTheOther();
   const notices = new Crew({ catalog, clock, stateKind: NOTICE, waitingKind: NOTICE, make: (id) => new NoticeSender(deps, id) });
   await notices.open();
+  const held = new HeldJournal(deps.journal);
+  const ofFollowers: TrailDeps = { ...deps, journal: held.journal };
   const crew = new Crew({
     catalog,
     clock,
     stateKind: 'trail-state',
     waitingKind: 'trail-change',
-    make: (id) => new TrailFollower({ ...deps, onNotice: (trail) => notices.wake(trail) }, id, inTurn),
+    make: (id) => new TrailFollower({ ...ofFollowers, onNotice: (trail) => notices.wake(trail) }, id, inTurn),
   });
   await crew.open();
   const { logGroups = UNREACHABLE } = deps;
@@ -88,17 +98,20 @@ export async function createTrails(deps: TrailDeps): Promise<Trails> {
     clock,
     stateKind: LOGS_STATE,
     waitingKind: LOGS_CHANGE,
-    make: (id) => new LogsFollower({ ...deps, logGroups }, id),
+    make: (id) => new LogsFollower({ ...ofFollowers, logGroups }, id),
   });
   await logs.open();
-  const wake = (trail: Trail) => {
+  const wake = (trail: TrailId) => {
     crew.wake(trail);
     notices.wake(trail);
     logs.wake(trail);
   };
   const followers = () => [...crew.followers(), ...logs.followers()];
+  const ofOperations: OperationDeps = { ...deps, inTurn: oneAfterTheOther(), wake, hold: () => held.hold() };
   return {
-    operations: operations({ ...deps, inTurn: oneAfterTheOther(), wake }),
+    operations: operations(ofOperations),
+    changeMembers: (change) => changeMembers(ofOperations, change),
+    hasOrganizationTrails: async ({ id, management }) => (await organizationTrails(catalog, { id, management })).length > 0,
     run: async (signal) => {
       // One listener at the caller's signal, however many crews there are.
       const ended = AbortSignal.any([signal]);

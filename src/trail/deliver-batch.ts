@@ -15,7 +15,7 @@ import { noticeOf } from './notices/notice.ts';
 import { chainsOfRegions, openChain } from './open-chains.ts';
 import { fileKeyOf, type PreparedFile, prepareFiles } from './prepare-batch.ts';
 import { GZIP_JSON, putAll } from './put-object.ts';
-import { followerName, type TrailScope } from './trail.ts';
+import { followerName, type TrailScope, trailScope } from './trail.ts';
 import { type DeliveredFile, type DigestChain, fileKey, type PendingStep, type TrailCount } from './trail-state.ts';
 import { type BatchFiles, putDepsOf, type TrailStep } from './trail-step.ts';
 
@@ -120,11 +120,13 @@ export function renamedFiles({ id, deps, target }: TrailStep, files: readonly Pr
   return files.map(({ object, body }) => ({ body, object: { ...object, key: fileKeyOf(deps.sha256, id, object, { target, nameMs }) } }));
 }
 
+/** The accounts are those of the state: while a batch waits, no change is taken in. */
 function scopeOf(
-  { id }: TrailStep,
+  { id, state }: TrailStep,
   { isMultiRegionTrail, includeGlobalServiceEvents }: Pick<TrailScope, 'isMultiRegionTrail' | 'includeGlobalServiceEvents'>,
 ): TrailScope {
-  return { account: id.account, homeRegion: id.homeRegion, isMultiRegionTrail, includeGlobalServiceEvents };
+  const { members } = state.settings;
+  return trailScope(id, { isMultiRegionTrail, includeGlobalServiceEvents, ...(members && { members }) });
 }
 
 /** The new values of the counts that change. */

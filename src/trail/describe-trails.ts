@@ -7,8 +7,8 @@
  */
 import type { Operation } from '../api/operation.ts';
 import type { OperationDeps } from './change-trail.ts';
-import { isSeenIn, listTrails, matchTrail } from './find-trail.ts';
-import { type TrailOutput, trailOutput } from './trail.ts';
+import { isSeenIn, matchTrail, seenTrails } from './find-trail.ts';
+import { type Trail, type TrailOutput, trailOutput } from './trail.ts';
 import { parseTrailReference } from './trail-name.ts';
 
 interface DescribeTrailsInput {
@@ -24,13 +24,16 @@ export function describeTrails(
     isReadOnly: true,
     decide: async (call, { trailNameList = [], includeShadowTrails = true }) => {
       const references = trailNameList.map(parseTrailReference);
-      const trails = await listTrails(deps.catalog, call.account);
+      const trails = await seenTrails(deps.catalog, call.account);
       const chosen =
         references.length === 0
           ? trails.filter(({ value }) => isSeenIn(value, call.region))
           : trails.filter((trail) => references.some((reference) => matchTrail(trails, reference, call) === trail));
       // A trail that is named by its ARN is no shadow for being homed elsewhere, unless it is one here.
-      const shown = chosen.filter(({ value }) => includeShadowTrails || value.homeRegion === call.region || !isSeenIn(value, call.region));
+      // A trail of the organization is a shadow in every member.
+      const isShadow = (trail: Trail) =>
+        trail.account !== call.account || (trail.homeRegion !== call.region && isSeenIn(trail, call.region));
+      const shown = chosen.filter(({ value }) => includeShadowTrails || !isShadow(value));
       return { output: { trailList: shown.map(({ value }) => trailOutput(value)) } };
     },
   };

@@ -6,6 +6,7 @@ import type { DigestChain, TrailChange } from './trail-state.ts';
 const HOME = 'eu-central-1' as Region;
 const WEST = 'us-west-2' as Region;
 const INTERVAL = 60_000;
+const TRAIL = { account: '123456789012' as AccountId, homeRegion: HOME };
 
 const chainOf = (startMs: number, more: Partial<DigestChain> = {}): DigestChain => ({
   account: '123456789012' as AccountId,
@@ -22,7 +23,7 @@ function changeOf(kind: TrailChange['kind'], atMs: number, settings: Partial<Tra
 }
 
 const none = { lastBatchAtMs: 0 };
-const at = { state: none, change: undefined, homeRegion: HOME, intervalMs: INTERVAL };
+const at = { state: none, change: undefined, trail: TRAIL, intervalMs: INTERVAL };
 
 describe('which digest is due', () => {
   test('none before the end of an interval; at the end, that of the first chain whose interval has ended', () => {
@@ -77,8 +78,17 @@ describe('which chains a change ends', () => {
     ['one Region alone', changeOf('update', 0, { isMultiRegionTrail: false }), false, true],
     ['any other update', changeOf('update', 0), false, false],
   ])('%s', (_, change, home, other) => {
-    expect([endsChain(change, chainOf(0), HOME), endsChain(change, chainOf(0, { region: WEST }), HOME)]).toEqual([home, other]);
+    expect([endsChain(change, chainOf(0), TRAIL), endsChain(change, chainOf(0, { region: WEST }), TRAIL)]).toEqual([home, other]);
   });
+});
+
+test('an update ends the chains of accounts that are no members of the organization any more, and of all others with the organization', () => {
+  const member = chainOf(0, { account: '210987654321' as AccountId });
+  const members = (...accounts: string[]) => changeOf('update', 0, { members: accounts as AccountId[] });
+  const ends = (change: TrailChange) => [endsChain(change, chainOf(0), TRAIL), endsChain(change, member, TRAIL)];
+  expect(ends(members('123456789012', '210987654321'))).toEqual([false, false]);
+  expect(ends(members('123456789012'))).toEqual([false, true]);
+  expect(ends(changeOf('update', 0))).toEqual([false, true]);
 });
 
 test('digests begin with the change, in a later second than any batch before it', () => {

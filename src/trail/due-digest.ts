@@ -3,8 +3,9 @@
  *
  * Source: cloudtrail.md §3.4; reliability.md P11, F28, F29, F33–F35.
  */
-import type { EpochMs, Region } from '../event/types.ts';
+import type { EpochMs } from '../event/types.ts';
 import { chainStart, finalEnd, regularEnd } from './digest-times.ts';
+import type { TrailId } from './trail.ts';
 import type { DigestChain, TrailChange, TrailState } from './trail-state.ts';
 
 export interface DueDigest {
@@ -30,15 +31,15 @@ export function dueDigest(
   at: {
     readonly state: Pick<TrailState, 'lastBatchAtMs'>;
     readonly change: TrailChange | undefined;
-    readonly homeRegion: Region;
+    readonly trail: Pick<TrailId, 'account' | 'homeRegion'>;
     readonly intervalMs: number;
     readonly nowMs: EpochMs;
   },
 ): DueDigest | undefined {
-  const { state, change, homeRegion, intervalMs, nowMs } = at;
+  const { state, change, trail, intervalMs, nowMs } = at;
   for (const chain of chains) {
     const endMs = nextEnd(chain, intervalMs);
-    const isEnding = change !== undefined && endsChain(change, chain, homeRegion);
+    const isEnding = change !== undefined && endsChain(change, chain, trail);
     if (endMs <= (isEnding ? Math.min(nowMs, endingAtMs(state, change)) : nowMs)) return { chain, endMs, isFinal: false };
   }
   return undefined;
@@ -58,13 +59,21 @@ export function endingDigest(
 }
 
 /** Whether the change ends the chain. */
-export function endsChain({ kind, settings }: TrailChange, { region }: DigestChain, homeRegion: Region): boolean {
+export function endsChain(
+  { kind, settings }: TrailChange,
+  { account, region }: DigestChain,
+  trail: Pick<TrailId, 'account' | 'homeRegion'>,
+): boolean {
   switch (kind) {
     case 'stop':
     case 'delete':
       return true;
     case 'update':
-      return !settings.validates || (!settings.isMultiRegionTrail && region !== homeRegion);
+      return (
+        !settings.validates ||
+        (!settings.isMultiRegionTrail && region !== trail.homeRegion) ||
+        !(settings.members ?? [trail.account]).includes(account)
+      );
     case 'start':
     case 'create':
       return false;

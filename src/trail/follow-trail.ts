@@ -249,7 +249,7 @@ export class TrailFollower {
 
   #dueDigest({ saved, state }: TrailStep, change: TrailChange | undefined): ReturnType<typeof dueDigest> {
     const { clock, digestIntervalMs: intervalMs } = this.#deps;
-    return dueDigest(saved.openChains(), { state, change, homeRegion: this.id.homeRegion, intervalMs, nowMs: clock.nowMs() });
+    return dueDigest(saved.openChains(), { state, change, trail: this.id, intervalMs, nowMs: clock.nowMs() });
   }
 
   #nextDigestInMs(): number {

@@ -7,7 +7,7 @@ import type { Operation } from '../api/operation.ts';
 import { formatEventTime } from '../event/times.ts';
 import type { OperationDeps } from './change-trail.ts';
 import { type FindGoneDeps, findGone } from './find-gone.ts';
-import { findTrail, listAllTrails, listTrails } from './find-trail.ts';
+import { findOwnTrail, listAllTrails, listTrails } from './find-trail.ts';
 import { newestPut, readDelivery } from './read-delivery.ts';
 import { placesUpTo } from './receipt-places.ts';
 import { type LostObjectOutput, lostObjectOutput, readLosses } from './record-loss.ts';
@@ -25,6 +25,8 @@ export interface TrailEvidenceOutput {
   readonly S3KeyPrefix?: string;
   /** Prefix of keys under which receipts and public keys lie, with a slash at its end. */
   readonly EvidencePrefix: string;
+  /** Every organization that it was a trail of: log files and digests lie in the folder of each. Absent: none. */
+  readonly OrganizationIds?: readonly string[];
   /** Every place where receipts went, up to and with the newest one that is put, oldest first; those of too many moves ago are not known. */
   readonly Places: readonly { readonly S3BucketName: string; readonly S3KeyPrefix?: string }[];
   readonly IsLogging: boolean;
@@ -65,7 +67,7 @@ export function getTrailEvidence(
     decide: async (call, input) => {
       const list = () =>
         input.AllAccounts === true && call.principal.isAdministrator ? listAllTrails(deps.catalog) : listTrails(deps.catalog, call.account);
-      const trails = input.TrailARN === undefined ? await list() : [await findTrail(deps.catalog, call, input.TrailARN)];
+      const trails = input.TrailARN === undefined ? await list() : [await findOwnTrail(deps.catalog, call, input.TrailARN)];
       return { output: { Trails: await Promise.all(trails.map(({ value }) => evidenceOf(deps, value))) } };
     },
   };
@@ -93,6 +95,7 @@ async function evidenceOf(deps: EvidenceDeps, trail: Trail): Promise<TrailEviden
       S3BucketName: place.bucket,
       ...(place.prefix === null ? {} : { S3KeyPrefix: place.prefix }),
     })),
+    ...(trail.organizationIds === undefined ? {} : { OrganizationIds: trail.organizationIds }),
     IsLogging: trail.isLogging,
     IsMultiRegionTrail: trail.isMultiRegionTrail,
     LogFileValidationEnabled: trail.logFileValidationEnabled,

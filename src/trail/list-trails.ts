@@ -1,11 +1,11 @@
 /**
- * `ListTrails`: all trails of the account, over all Regions. Five a Region come on one page, so there is no token.
+ * `ListTrails`: all trails of the account and of its organization, over all Regions. Five a Region come on one page, so there is no token.
  * Source: cloudtrail.md §7.5.
  */
 import { ApiError } from '../api/api-error.ts';
 import type { Operation } from '../api/operation.ts';
 import type { OperationDeps } from './change-trail.ts';
-import { listTrails as listAll } from './find-trail.ts';
+import { seenTrails } from './find-trail.ts';
 import { trailArn } from './trail.ts';
 
 interface ListTrailsOutput {
@@ -20,7 +20,7 @@ export function listTrails(deps: Pick<OperationDeps, 'catalog'>): Operation<{ re
       // ListTrails declares no exception for tokens.
       if ((input.NextToken ?? '') !== '')
         throw new ApiError('UnsupportedOperationException', 'NextToken is not valid: all trails are on the first page.');
-      const trails = await listAll(deps.catalog, call.account);
+      const trails = await seenTrails(deps.catalog, call.account);
       return {
         output: { Trails: trails.map(({ value }) => ({ TrailARN: trailArn(value), Name: value.name, HomeRegion: value.homeRegion })) },
       };

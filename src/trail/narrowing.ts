@@ -13,6 +13,7 @@ export function narrowingOf(before: Trail, after: Trail): { readonly narrows?: s
     before.includeGlobalServiceEvents && !after.includeGlobalServiceEvents && 'delivers no events of global services',
     before.cloudWatchLogs !== undefined && after.cloudWatchLogs === undefined && 'delivers to no log group',
     before.snsTopicArn !== undefined && after.snsTopicArn === undefined && 'tells no topic of its deliveries',
+    before.organizationId !== undefined && after.organizationId !== before.organizationId && 'delivers for its own account alone',
     before.logFileValidationEnabled && !after.logFileValidationEnabled && 'writes no digests',
   ].filter((loss) => loss !== false);
   return losses.length === 0 ? {} : { narrows: `the trail ${trailArn(before)} ${losses.join(', ')}` };

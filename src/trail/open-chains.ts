@@ -9,17 +9,20 @@ import type { TrailStep } from './trail-step.ts';
 
 type ChainName = Pick<DigestChain, 'account' | 'region'>;
 
-/** With logging or validation: the home Region's chain, and for all Regions those that the account has used so far. */
+/** With logging, validation, or new accounts: each account's chain of the home Region, and for all Regions those that it has used so far. */
 export async function chainsToOpen(
   { id, deps, saved }: TrailStep,
   settings: TrailState['settings'],
   atMs: EpochMs,
 ): Promise<readonly DigestChain[]> {
   if (!settings.validates) return [];
-  const { account, homeRegion } = id;
-  const used = settings.isMultiRegionTrail ? await deps.catalog.list(['region', account]) : [];
-  const regions = new Set<Region>([homeRegion, ...used.map(({ key }) => key[2] as Region)]);
-  return [...regions].sort().flatMap((region) => openChain(saved.chain({ account, region }), { account, region }, atMs));
+  const opened: DigestChain[] = [];
+  for (const account of settings.members ?? [id.account]) {
+    const used = settings.isMultiRegionTrail ? await deps.catalog.list(['region', account]) : [];
+    const regions = new Set<Region>([id.homeRegion, ...used.map(({ key }) => key[2] as Region)]);
+    for (const region of [...regions].sort()) opened.push(...openChain(saved.chain({ account, region }), { account, region }, atMs));
+  }
+  return opened;
 }
 
 /**
@@ -27,13 +30,12 @@ export async function chainsToOpen(
  * there is anything to list.
  */
 export async function chainsOfRegions(
-  { id, deps, saved, state }: TrailStep,
+  { deps, saved, state }: TrailStep,
   { regions, atMs }: { readonly regions: CollectedBatch['regions']; readonly atMs: EpochMs },
 ): Promise<readonly DigestChain[]> {
   if (!state.settings.validates) return [];
-  const { account } = id;
   const opened: DigestChain[] = [];
-  for (const [region, usedAtMs] of regions) {
+  for (const { account, region, usedAtMs } of regions) {
     const chain = saved.chain({ account, region });
     if (chain?.isOpen || (await deps.catalog.get(['region', account, region])) === undefined) continue;
     // Never before digests began, nor after the batch, whatever the clock said when the event came.

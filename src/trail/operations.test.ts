@@ -76,7 +76,6 @@ describe('CreateTrail', () => {
     const { rig, trails } = await newRig();
     const used = {
       KmsKeyId: 'alias/x',
-      IsOrganizationTrail: true,
       TagsList: [{ Key: 'a' }],
       RecursiveLogging: false,
     };

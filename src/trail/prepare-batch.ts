@@ -57,6 +57,11 @@ export async function prepareFiles(
   return files;
 }
 
+/** What keys say of the place before the account. */
+export function folderOf({ prefix, organizationId }: TrailTarget): { readonly prefix?: string; readonly organizationId?: string } {
+  return { ...(prefix === null ? {} : { prefix }), ...(organizationId === undefined ? {} : { organizationId }) };
+}
+
 /** The key of a log file: it follows from journal positions, so the same records get the same one. */
 export function fileKeyOf(
   sha256: Sha256,
@@ -65,6 +70,12 @@ export function fileKeyOf(
   { target, nameMs }: { readonly target: TrailTarget; readonly nameMs: EpochMs },
 ): ObjectKey {
   const unique = uniqueText(sha256(utf8([trailArn(trail), account, region, firstSequence, lastSequence].join('\n'))));
-  const prefix = target.prefix === null ? {} : { prefix: target.prefix };
-  return logFileKey({ ...prefix, account: account as AccountId, folder: 'CloudTrail', region: region as Region, timeMs: nameMs, unique });
+  return logFileKey({
+    ...folderOf(target),
+    account: account as AccountId,
+    folder: 'CloudTrail',
+    region: region as Region,
+    timeMs: nameMs,
+    unique,
+  });
 }

@@ -15,7 +15,12 @@ export async function requireAccess(
 ): Promise<void> {
   const bucket = await untilAnswered(deps, `reading the bucket \`${target.bucket}\``, deps.objects.getBucket(target.bucket));
   if (bucket === undefined) throw new DeliveryFailed('NoSuchBucket', `bucket \`${target.bucket}\` does not exist`);
-  const place = { ...trail, s3BucketName: target.bucket, ...(target.prefix === null ? {} : { s3KeyPrefix: target.prefix }) };
+  const { bucket: s3BucketName, prefix, organizationId } = target;
+  const place = {
+    ...{ ...trail, s3BucketName },
+    ...(prefix === null ? {} : { s3KeyPrefix: prefix }),
+    ...(organizationId === undefined ? {} : { organizationId }),
+  };
   const fault = faultOfPolicy(bucket, place);
   if (fault !== undefined)
     throw new DeliveryFailed(

@@ -9,7 +9,7 @@
  * earliest, and what was taken away on purpose shall not come back for ever.
  */
 
-import type { EpochMs, ObjectKey } from '../event/types.ts';
+import type { AccountId, EpochMs, ObjectKey } from '../event/types.ts';
 import { encodeLogFile } from '../logfile/encode-log-file.ts';
 import { parseNote } from '../tlog/note.ts';
 import { parseReceipt, type Receipt, type ReceiptObject } from '../tlog/receipt.ts';
@@ -210,7 +210,7 @@ async function eventsOf(
   object: ReceiptObject,
 ): Promise<readonly (readonly Uint8Array[])[]> {
   const kept = [true, false].map((includeGlobalServiceEvents) => ({
-    scope: { ...trail, isMultiRegionTrail: true, includeGlobalServiceEvents },
+    scope: { ...trail, isMultiRegionTrail: true, includeGlobalServiceEvents, members: new Set([object.account as AccountId]) },
     events: [] as Uint8Array[],
   }));
   for (let after = object.firstSequence - 1n; after < object.lastSequence; ) {

@@ -12,6 +12,7 @@ import { isKeyValidAt, type Keys, keyValidity } from '../store/keys.ts';
 import type { Sha256 } from '../tlog/hash.ts';
 import type { ReceiptDigest } from '../tlog/receipt.ts';
 import { toHex, utf8 } from '../tlog/text.ts';
+import { folderOf } from './prepare-batch.ts';
 import type { TrailId } from './trail.ts';
 import type { DeliveredFile, DigestChain, DigestLink, TrailTarget } from './trail-state.ts';
 
@@ -51,7 +52,7 @@ export async function signDigest(tools: DigestTools, trail: TrailId, request: Di
   await requireValidKey(tools.keys, request);
   const { chain, endMs, isBackfill, target, fingerprint } = request;
   const key = digestKey({
-    ...(target.prefix === null ? {} : { prefix: target.prefix }),
+    ...folderOf(target),
     account: chain.account,
     region: chain.region,
     trailName: trail.name,

@@ -8,18 +8,18 @@
 import type { AccessRequest } from '../api/access.ts';
 import type { Call } from '../api/operation.ts';
 import type { Catalog } from '../store/catalog.ts';
-import { listTrails, matchTrail } from './find-trail.ts';
+import { matchTrail, seenTrails } from './find-trail.ts';
 import { trailArn } from './trail.ts';
 import { parseTrailReference } from './trail-name.ts';
 
 /** @throws ApiError InvalidTrailNameException, CloudTrailARNInvalidException */
 export async function trailAccess(
-  catalog: Pick<Catalog, 'list'>,
+  catalog: Pick<Catalog, 'get' | 'list'>,
   call: Call,
   { action, nameOrArn }: { readonly action: string; readonly nameOrArn: string | undefined },
 ): Promise<readonly AccessRequest[]> {
   const reference = parseTrailReference(nameOrArn ?? '');
-  const found = matchTrail(await listTrails(catalog, call.account), reference, call);
+  const found = matchTrail(await seenTrails(catalog, call.account), reference, call);
   if (found !== undefined) return [{ action, resource: trailArn(found.value) }];
   const resource =
     reference.kind === 'arn' ? reference.arn : trailArn({ account: call.account, homeRegion: call.region, name: reference.name });

@@ -19,6 +19,8 @@ export interface TrailTarget {
   readonly bucket: BucketName;
   /** `null` when there is none. */
   readonly prefix: string | null;
+  /** Of an organization's trail: log files and digests lie in its folder. Receipts do not, so a place is the same with another one. */
+  readonly organizationId?: string;
 }
 
 /** The settings that delivery goes by. */
@@ -27,6 +29,8 @@ export interface DeliverySettings {
   readonly isMultiRegionTrail: boolean;
   readonly includeGlobalServiceEvents: boolean;
   readonly validates: boolean;
+  /** Of an organization's trail: its accounts, by number. */
+  readonly members?: readonly AccountId[];
 }
 
 /** A change that a caller made, waiting for delivery to come to it. */

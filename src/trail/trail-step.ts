@@ -1,7 +1,7 @@
 /**
  * What the parts of a trail's delivery work with during one step. `follow-trail.ts` makes it.
  */
-import type { Region } from '../event/types.ts';
+import type { UsedRegion } from './collect-batch.ts';
 import type { PreparedFile } from './prepare-batch.ts';
 import type { PutDeps } from './put-object.ts';
 import { requireAccess } from './require-access.ts';
@@ -40,7 +40,7 @@ export interface BatchFiles {
   readonly files: readonly PreparedFile[];
   readonly counts: readonly TrailCount[];
   /** As in `CollectedBatch`. */
-  readonly regions: ReadonlyMap<Region, number>;
+  readonly regions: readonly UsedRegion[];
 }
 
 /**
@@ -75,5 +75,8 @@ export function requireOpenBucket(step: TrailStep, target: TrailTarget): Promise
 export function targetOf(state: TrailState, changes: readonly TrailChange[]): TrailTarget {
   const end = changes.findIndex(({ kind }) => kind === 'delete' || kind === 'create');
   const ahead = end < 0 ? changes : changes.slice(0, end);
-  return ahead.findLast(({ kind }) => kind === 'update')?.settings.target ?? state.settings.target;
+  const { bucket, prefix } = ahead.findLast(({ kind }) => kind === 'update')?.settings.target ?? state.settings.target;
+  // Up to the change that makes it another one, the trail is one of the organization that it was.
+  const { organizationId } = state.settings.target;
+  return { bucket, prefix, ...(organizationId === undefined ? {} : { organizationId }) };
 }

@@ -31,6 +31,10 @@ export interface Trail extends TrailId {
   readonly snsTopicArn?: string;
   /** Where each event that the trail selects goes as well; absent when nowhere. */
   readonly cloudWatchLogs?: LogTarget;
+  /** Of a trail of the whole organization, whose management account owns it. Absent: a trail of its account alone. */
+  readonly organizationId?: string;
+  /** Every organization that it was a trail of, the present one among them: files of each lie in its folder. Absent: none. */
+  readonly organizationIds?: readonly string[];
   readonly isLogging: boolean;
   readonly createdAtMs: EpochMs;
   /** Of the last StartLogging and StopLogging; absent before the first. */
@@ -44,6 +48,8 @@ export interface TrailScope {
   readonly homeRegion: Region;
   readonly isMultiRegionTrail: boolean;
   readonly includeGlobalServiceEvents: boolean;
+  /** Of a trail of an organization: the accounts whose events it takes. Absent: its own alone. */
+  readonly members?: ReadonlySet<AccountId>;
 }
 
 export function trailArn({ account, homeRegion, name }: TrailId): string {
@@ -65,7 +71,52 @@ export function accountFolder(prefix: string | undefined, account: AccountId): s
   return `${prefix === undefined || prefix === '' ? '' : `${prefix}/`}AWSLogs/${account}/`;
 }
 
-/** Where receipts and public keys lie, with a slash at the end. It tells trails that share a bucket apart. */
+/** `[prefix/]AWSLogs/<organization id>/`: below it, each account of an organization trail has its folder. */
+export function organizationFolder(prefix: string | undefined, organizationId: string): string {
+  return `${prefix === undefined || prefix === '' ? '' : `${prefix}/`}AWSLogs/${organizationId}/`;
+}
+
+/**
+ * Which events a trail takes, by its settings.
+ * @param settings.members As in `DeliverySettings`; a set of them is kept with the list, which is asked of every event.
+ */
+export function trailScope(
+  { account, homeRegion }: Pick<TrailId, 'account' | 'homeRegion'>,
+  settings: Pick<TrailScope, 'isMultiRegionTrail' | 'includeGlobalServiceEvents'> & { readonly members?: readonly AccountId[] },
+): TrailScope {
+  const { isMultiRegionTrail, includeGlobalServiceEvents, members } = settings;
+  return {
+    ...{ account, homeRegion, isMultiRegionTrail, includeGlobalServiceEvents },
+    ...(members === undefined ? {} : { members: setOf(members) }),
+  };
+}
+
+const SETS = new WeakMap<readonly AccountId[], ReadonlySet<AccountId>>();
+
+function setOf(members: readonly AccountId[]): ReadonlySet<AccountId> {
+  const known = SETS.get(members) ?? new Set(members);
+  SETS.set(members, known);
+  return known;
+}
+
+/** The folder of an account's log files and digests, of a trail of the account or of its organization. */
+export function filesFolder(
+  { prefix, organizationId }: { readonly prefix: string | null; readonly organizationId?: string | undefined },
+  account: AccountId,
+): string {
+  if (organizationId === undefined) return accountFolder(prefix ?? undefined, account);
+  return `${organizationFolder(prefix ?? undefined, organizationId)}${account}/`;
+}
+
+/** Whether a trail takes events of the account. */
+export function takesAccount({ account, members }: Pick<TrailScope, 'account' | 'members'>, of: AccountId): boolean {
+  return members === undefined ? of === account : members.has(of);
+}
+
+/**
+ * Where receipts and public keys lie, with a slash at the end. It tells trails that share a bucket apart.
+ * Those of an organization's trail lie in the folder of the management account, so that they stay where they are when a trail becomes one, or ceases to be.
+ */
 export function evidenceFolder(trail: TrailId, prefix: string | undefined): string {
   return `${accountFolder(prefix, trail.account)}CloudTrail-Evidence/${trail.homeRegion}/${trail.name}/`;
 }
@@ -102,7 +153,7 @@ export function settingsOutput(trail: Trail): TrailSettingsOutput {
     ...(trail.cloudWatchLogs === undefined
       ? {}
       : { CloudWatchLogsLogGroupArn: trail.cloudWatchLogs.logGroupArn, CloudWatchLogsRoleArn: trail.cloudWatchLogs.roleArn }),
-    IsOrganizationTrail: false,
+    IsOrganizationTrail: trail.organizationId !== undefined,
     RecursiveLogging: true,
   };
 }

@@ -9,7 +9,6 @@ import { ApiError } from '../api/api-error.ts';
 /** The members in question, in the wire's words. */
 export interface UnsupportedMembers {
   readonly KmsKeyId?: string;
-  readonly IsOrganizationTrail?: boolean;
   readonly TagsList?: readonly unknown[];
   readonly RecursiveLogging?: boolean;
 }
@@ -18,7 +17,6 @@ export interface UnsupportedMembers {
 export function refuseUnsupportedMembers(input: UnsupportedMembers): void {
   const isUsed: readonly (readonly [name: string, isUsed: boolean])[] = [
     ['KmsKeyId', (input.KmsKeyId ?? '') !== ''],
-    ['IsOrganizationTrail', input.IsOrganizationTrail === true],
     ['TagsList', (input.TagsList ?? []).length > 0],
     ['RecursiveLogging', input.RecursiveLogging === false],
   ];

@@ -4,16 +4,18 @@
  * Changing from one Region to all, or back, sets IncludeGlobalServiceEvents accordingly unless the call gives it.
  * Source: cloudtrail.md §7.3.
  */
-import { type Operation, REPEATS_MS } from '../api/operation.ts';
+import { ApiError } from '../api/api-error.ts';
+import { type Call, type Operation, REPEATS_MS } from '../api/operation.ts';
 import type { BucketName } from '../event/types.ts';
 import { changeTrail, type OperationDeps, trailResources } from './change-trail.ts';
 import { putProbe, requireBucketName, requirePrefix, requireWritableBucket } from './check-bucket.ts';
 import { requireFreeName, requireGlobalEvents, requirePlace } from './check-trail.ts';
 import type { CreateTrailInput } from './create-trail.ts';
-import { findTrailAtHome, listTrails } from './find-trail.ts';
+import { findTrailAtHome, seenTrails } from './find-trail.ts';
 import { cloudWatchLogsOf, passRoleAccess, requireLogGroup } from './logs/check-log-group.ts';
 import { narrowingOf } from './narrowing.ts';
 import { requireTopic, snsTopicOf } from './notices/check-topic.ts';
+import { requireOrganization } from './require-organization.ts';
 import { settingsOutput, type Trail, type TrailSettingsOutput, trailArn } from './trail.ts';
 import { trailAccess } from './trail-access.ts';
 import { stateKey, type TrailState } from './trail-state.ts';
@@ -31,16 +33,18 @@ export function updateTrail(deps: OperationDeps): Operation<CreateTrailInput, Tr
     decide: async (call, input) => {
       const before = await findTrailAtHome(deps.catalog, call, input.Name ?? '');
       refuseUnsupportedMembers(input);
-      const after = changed(before.value, input);
+      const after = await ofOrganization(deps.catalog, call, { before: before.value, after: changed(before.value, input), input });
       const requirePlaceAndName = async () => {
+        if (after.organizationId !== undefined && before.value.organizationId === undefined) await requireOrganization(deps.catalog, call);
         if (!after.isMultiRegionTrail || before.value.isMultiRegionTrail) return;
-        const trails = (await listTrails(deps.catalog, call.account)).map(({ value }) => value);
+        const trails = (await seenTrails(deps.catalog, after.account)).map(({ value }) => value);
         const others = trails.filter((other) => trailArn(other) !== trailArn(after));
         requirePlace(after, others);
         requireFreeName(after, others);
       };
       await requirePlaceAndName();
-      const isMoved = input.S3BucketName !== undefined || input.S3KeyPrefix !== undefined;
+      const isOtherFolder = after.organizationId !== before.value.organizationId;
+      const isMoved = input.S3BucketName !== undefined || input.S3KeyPrefix !== undefined || isOtherFolder;
       if (isMoved) {
         requireBucketName(after.s3BucketName);
         requirePrefix(after.s3KeyPrefix ?? '');
@@ -79,4 +83,28 @@ function changed(trail: Trail, input: CreateTrailInput): Trail {
     ...cloudWatchLogsOf(input, trail),
     logFileValidationEnabled: input.EnableLogFileValidation ?? trail.logFileValidationEnabled,
   };
+}
+
+/** The trail as it becomes where the call makes it one of the organization, or of its account alone again. */
+async function ofOrganization(
+  catalog: OperationDeps['catalog'],
+  call: Call,
+  { before, after, input }: { readonly before: Trail; readonly after: Trail; readonly input: CreateTrailInput },
+): Promise<Trail> {
+  const isNow = before.organizationId !== undefined;
+  if ((input.IsOrganizationTrail ?? isNow) === isNow) return after;
+  if (call.account !== before.account)
+    throw new ApiError(
+      'NotOrganizationMasterAccountException',
+      'Only the management account of the organization can change IsOrganizationTrail.',
+    );
+  const { organizationId: _, ...ofAccount } = after;
+  if (isNow) return ofAccount;
+  const { id, management } = await requireOrganization(catalog, call);
+  if (management !== before.account)
+    throw new ApiError(
+      'NotOrganizationMasterAccountException',
+      'Only a trail of the management account can become one of the organization.',
+    );
+  return { ...ofAccount, organizationId: id, organizationIds: [...new Set([...(before.organizationIds ?? []), id])] };
 }

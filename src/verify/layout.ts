@@ -73,6 +73,11 @@ export function prefixOf(key: string): string | undefined {
   return /^((?:.*?\/)?)AWSLogs\/(?:o-[a-z0-9]{10,32}\/)?[0-9]{12}\//s.exec(key)?.[1];
 }
 
+/** The folder of the organization that a key lies in, with its slash; `undefined` for keys that lie in none. */
+export function organizationFolderOf(key: string): string | undefined {
+  return /^(?:.*?\/)?AWSLogs\/o-[a-z0-9]{10,32}\//s.exec(key)?.[0];
+}
+
 /** The Region in the key of a log file or digest; `undefined` for other keys. */
 export function regionOf(key: string): string | undefined {
   return /AWSLogs\/(?:o-[a-z0-9]{10,32}\/)?[0-9]{12}\/CloudTrail(?:-Digest)?\/([^/]+)\//.exec(key)?.[1];

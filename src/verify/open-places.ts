@@ -4,7 +4,7 @@
  * A trail that was moved has left receipts in other buckets, or below other prefixes. The server names them; so does the
  * first receipt after each move. The places that are opened so may name others in turn. What only the evidence names is
  * opened when a trusted key signed it: otherwise whoever may write to one bucket would choose what else is read. Either
- * way it is read with the caller's own rights, through the caller's endpoint, and below the folder of the trail's account.
+ * way it is read with the caller's own rights, through the caller's endpoint, and below the folders of the trail's account and organizations.
  *
  * A place more can only add contradictions: what receipts say lies there must then be there, and a receipt must lie where
  * it says. One that cannot be listed is named, and the verdict is incomplete.
@@ -14,7 +14,17 @@ import { isTrail } from './check-object.ts';
 import { KEY_FILE_BYTES_MAX, readEvidenceKey } from './evidence-key-file.ts';
 import { joinBuckets, keyIn } from './join-buckets.ts';
 import { followKeys, type KeyLink } from './key-link.ts';
-import { NumberSet, parseTrailArn, placeOf, receiptKey, type ScopeId, scopeBelow, type TrailName, trailId } from './layout.ts';
+import {
+  NumberSet,
+  organizationFolderOf,
+  parseTrailArn,
+  placeOf,
+  receiptKey,
+  type ScopeId,
+  scopeBelow,
+  type TrailName,
+  trailId,
+} from './layout.ts';
 import { readReceipt } from './receipt-chain.ts';
 import type { ReportBuilder } from './report.ts';
 import { type FoundReceipts, KEY_FILES_MAX } from './run.ts';
@@ -58,8 +68,9 @@ export interface PlacesToOpen {
 /** A place of a trail. */
 interface TrailPlace {
   readonly bucket: string;
+  /** The account's folder; or that of an organization, which holds log files and digests and no receipt. */
   readonly scope: ScopeId;
-  /** Begins as the keys of its receipts do. */
+  /** Begins as the keys of its receipts do; the folder of an organization itself. */
   readonly receipts: string;
 }
 
@@ -128,10 +139,10 @@ function isOf(sources: readonly EvidenceSource[], bucket: string, key: string): 
 
 /** All places of the trails that have one of them in what is open. */
 function namedByServer({ server, isWanted }: PlacesToOpen, tried: readonly EvidenceSource[]): readonly TrailPlace[] {
-  return server.flatMap(({ trailARN, places }) => {
+  return server.flatMap(({ trailARN, places, organizationIds }) => {
     const trail = parseTrailArn(trailARN);
     if (trail === undefined || !isWanted(trail)) return [];
-    const all = places.map(({ bucket, prefix }) => trailPlace(trail, bucket, prefix));
+    const all = places.flatMap(({ bucket, prefix }) => trailPlaces(trail, { bucket, prefix }, organizationIds));
     return all.some(({ bucket, receipts }) => isOf(tried, bucket, receipts)) ? all : [];
   });
 }
@@ -139,6 +150,7 @@ function namedByServer({ server, isWanted }: PlacesToOpen, tried: readonly Evide
 /** What the receipts say that were the first after a move to this place: before each of them, numbers are missing here. */
 async function namedByReceipts({ isWanted, links, trust }: PlacesToOpen, { source, objects }: OpenedPlace): Promise<readonly TrailPlace[]> {
   const places: TrailPlace[] = [];
+  const organizationIds = idsOf(objects);
   for (const { trail, scope, numbers, keyFiles } of receiptsOf(objects)) {
     const firsts = numbers.ranges().filter(({ from }) => from > 1);
     if (firsts.length === 0 || !isWanted(trail)) continue;
@@ -148,15 +160,28 @@ async function namedByReceipts({ isWanted, links, trust }: PlacesToOpen, { sourc
       const read = fetched.kind === 'object' ? readReceipt(fetched.bytes) : undefined;
       if (read?.kind !== 'ok' || trust.verify(read.value.note).kind !== 'signed' || !isTrail(read.value.receipt.trailARN, trail)) continue;
       for (const { bucket, prefix } of read.value.receipt.elsewhere ?? [])
-        if (bucket !== null) places.push(trailPlace(trail, bucket, prefix));
+        if (bucket !== null) places.push(...trailPlaces(trail, { bucket, prefix }, organizationIds));
     }
   }
   return places;
 }
 
-function trailPlace(trail: TrailName, bucket: string, prefix: string | null): TrailPlace {
+function trailPlaces(
+  trail: TrailName,
+  { bucket, prefix }: { readonly bucket: string; readonly prefix: string | null },
+  organizationIds: Iterable<string>,
+): readonly TrailPlace[] {
   const scope = scopeBelow('', prefix, trail.account);
-  return { bucket, scope, receipts: receiptKey(scope, trail, 1) };
+  const folders = [...organizationIds].map((id) => `${prefix === null ? '' : `${prefix}/`}AWSLogs/${id}/`);
+  return [
+    { bucket, scope, receipts: receiptKey(scope, trail, 1) },
+    ...folders.map((folder) => ({ bucket, scope: folder, receipts: folder })),
+  ];
+}
+
+/** The organizations whose folders are in a listing. */
+function idsOf(objects: readonly ListedObject[]): ReadonlySet<string> {
+  return new Set(objects.flatMap(({ key }) => organizationFolderOf(key)?.split('/').at(-2) ?? []));
 }
 
 function receiptsOf(objects: readonly ListedObject[]): Iterable<FoundReceipts & { readonly trail: TrailName; readonly scope: ScopeId }> {

@@ -30,6 +30,8 @@ export interface ServerTrail {
   readonly evidencePrefix: string;
   /** Every place where receipts of it went, up to and with the newest that is put. */
   readonly places: readonly { readonly bucket: string; readonly prefix: string | null }[];
+  /** Every organization that it was a trail of. */
+  readonly organizationIds: readonly string[];
   /** Number of the newest receipt that is put with all that it names; 0 before the first. */
   readonly delivered: number;
   /** Number of the newest receipt that was made, and the hexadecimal hash of its bytes; absent before the first. */
@@ -143,7 +145,15 @@ function readTrail(value: unknown): ServerTrail {
       foundAt: String(loss['FoundAt']),
     };
   });
-  const base = { trailARN, bucket, evidencePrefix, places: readPlaces(trail['Places']), delivered, lost };
+  const base = {
+    trailARN,
+    bucket,
+    evidencePrefix,
+    places: readPlaces(trail['Places']),
+    organizationIds: readIds(trail['OrganizationIds']),
+    delivered,
+    lost,
+  };
   if (number === 0) return base;
   if (typeof sha !== 'string') throw new BadAnswer('GetTrailEvidence answered without `LastReceiptSha256`');
   return { ...base, last: { number, sha256: sha } };
@@ -157,6 +167,12 @@ function readPlaces(value: unknown): ServerTrail['places'] {
       throw new BadAnswer('GetTrailEvidence answered with a place that is none');
     return { bucket, prefix: prefix ?? null };
   });
+}
+
+function readIds(value: unknown): readonly string[] {
+  return (Array.isArray(value) ? (value as readonly unknown[]) : []).filter(
+    (id): id is string => typeof id === 'string' && /^o-[a-z0-9]{10,32}$/.test(id),
+  );
 }
 
 function isNumber(value: unknown): value is number {

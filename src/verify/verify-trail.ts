@@ -17,7 +17,7 @@ import { KEY_FILE_BYTES_MAX, readEvidenceKey } from './evidence-key-file.ts';
 import { inOrder } from './job-limit.ts';
 import { bucketOf, keyIn } from './join-buckets.ts';
 import { type KeyLink, keyLink } from './key-link.ts';
-import { prefixOf, receiptKey, type ScopeId, scopeBelow, type TrailName } from './layout.ts';
+import { organizationFolderOf, prefixOf, receiptKey, type ScopeId, scopeBelow, type TrailName } from './layout.ts';
 import { isWithdrawn, type ReadReceipt, ReceiptChain, readReceipt, type UnknownReceipt } from './receipt-chain.ts';
 import type { FileKind, TrailReport } from './report.ts';
 import { type FoundReceipts, KEY_FILES_MAX, type Run, wantsRegion, wantsTime } from './run.ts';
@@ -69,6 +69,8 @@ export interface TrailResult {
   readonly unreadableFrom: number;
   /** The receipt that cannot be read and may name this log file or digest. */
   readonly mayName: (key: string) => UnreadReceipt | undefined;
+  /** Folders of organizations in which its receipts name files. */
+  readonly organizationFolders: ReadonlySet<string>;
 }
 
 export function verifyTrail(
@@ -113,6 +115,7 @@ class TrailVerification {
   #unreadableFrom = Number.POSITIVE_INFINITY;
   /** By what they say: the file of each key repeats those of the keys before it. */
   readonly #keyLinks = new Map<string, KeyLink>();
+  readonly #organizationFolders = new Set<string>();
   readonly #absent: Absent[] = [];
   #arn: string | undefined;
   #bucket: string | null = null;
@@ -163,6 +166,7 @@ class TrailVerification {
       unknownNotes: this.#unknownNotes,
       unreadableFrom: this.#unreadableFrom,
       mayName: (key) => this.#mayName(key),
+      organizationFolders: this.#organizationFolders,
     };
   }
 
@@ -578,7 +582,10 @@ class TrailVerification {
       this.#file(at, 'receipt', 'tampered', 'receipt-names', `it names \`${key}\`, which is no place for a log file or digest`);
       return undefined;
     }
-    return `${prefixOf(scope) ?? ''}${key.slice(prefix.length)}`;
+    const located = `${prefixOf(scope) ?? ''}${key.slice(prefix.length)}`;
+    const folder = organizationFolderOf(located);
+    if (folder !== undefined) this.#organizationFolders.add(folder);
+    return located;
   }
 
   #settle(key: string, kind: FileKind, checked: Omit<Absent, 'file'>): void {

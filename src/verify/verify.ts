@@ -12,8 +12,8 @@ import { isTrail } from './check-object.ts';
 import { holdAgainst, type ToHold } from './hold-against.ts';
 import { Inspector } from './inspector.ts';
 import { JobLimit } from './job-limit.ts';
-import { keyIn } from './join-buckets.ts';
-import { NumberSet, parseTrailArn, placeOf, regionOf, type ScopeId, type TrailName, trailId } from './layout.ts';
+import { bucketOf, keyIn } from './join-buckets.ts';
+import { NumberSet, organizationFolderOf, parseTrailArn, placeOf, regionOf, type ScopeId, type TrailName, trailId } from './layout.ts';
 import { type OpenPlace, openPlaces } from './open-places.ts';
 import { type Finding, ReportBuilder, type VerifyReport } from './report.ts';
 import { type FoundReceipts, type FoundTrail, type Inventory, type Run, type Selection, wantsRegion } from './run.ts';
@@ -328,10 +328,12 @@ function isSamePlace(source: ListedSource, { bucket, scope }: TrailState): boole
 async function verifyUnnamed(run: Run, trails: readonly TrailResult[]): Promise<void> {
   const { inventory, report, selection } = run;
   const strict = new Set([...inventory.trails.values()].flatMap(({ places }) => [...places.keys()]));
+  // Receipts of an organization's trail lie in one account's folder, and name all that may lie in any account's folder of the organization.
+  const organizations = new Set(trails.flatMap(({ organizationFolders }) => [...organizationFolders]));
   const others = new Map<ScopeId, string[]>();
   for (const key of inventory.unnamed) {
     const place = placeOf(key)!;
-    if (!strict.has(place.scope)) {
+    if (!strict.has(place.scope) && !organizations.has(organizationFolderOf(key) ?? '')) {
       const keys = others.get(place.scope) ?? [];
       keys.push(key);
       others.set(place.scope, keys);
@@ -352,6 +354,12 @@ async function verifyUnnamed(run: Run, trails: readonly TrailResult[]): Promise<
     }
   }
   for (const [scope, keys] of others) await verifyByAwsRules(run, scope, keys);
+  for (const folder of organizations) {
+    const { bucket = null, key } = bucketOf(run.source, folder);
+    if (run.source.kind === 'folder' || keyIn(run.source, bucket, key) !== undefined) continue;
+    const message = `\`${folder}\` was not listed: what receipts name there was checked, what none names was not looked for`;
+    report.add({ level: 'incomplete', code: 'places', message });
+  }
 }
 
 async function conclude(run: Run, options: VerifyOptions, { results, aside, state, server, serverKeys }: ToHold): Promise<VerifyReport> {

@@ -8,7 +8,7 @@
 import type { AccessRequest } from '../../api/access.ts';
 import { ApiError } from '../../api/api-error.ts';
 import { type LogGroups, LogGroupsError, type LogTarget, readLogGroupArn } from '../../store/log-groups.ts';
-import type { Trail, TrailId } from '../trail.ts';
+import type { Trail } from '../trail.ts';
 import { logStreamName } from './stream-name.ts';
 
 /** Members of CreateTrail and UpdateTrail. */
@@ -97,8 +97,10 @@ const TRUST = JSON.stringify({
 });
 
 /** What the role needs and no more: to make the trail's streams and to write to them. */
-function rolePolicy(trail: TrailId, { logGroupArn }: LogTarget): string {
-  const Resource = [`${logGroupArn.slice(0, -1)}log-stream:${logStreamName(trail)}*`];
+function rolePolicy(trail: Trail, { logGroupArn }: LogTarget): string {
+  const own = logStreamName({ account: trail.account, homeRegion: trail.homeRegion });
+  const streams = trail.organizationId === undefined ? [own] : [own, `${trail.organizationId}_`];
+  const Resource = streams.map((stream) => `${logGroupArn.slice(0, -1)}log-stream:${stream}*`);
   return JSON.stringify({
     Version: '2012-10-17',
     Statement: [

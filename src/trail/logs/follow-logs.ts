@@ -13,6 +13,7 @@
  */
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
+import type { AccountId } from '../../event/types.ts';
 import { hourOf } from '../../store/account-hour.ts';
 import type { CatalogChange } from '../../store/catalog.ts';
 import type { HourCount } from '../../store/follower.ts';
@@ -23,7 +24,7 @@ import { type LogGroups, LogGroupsError, type LogTarget } from '../../store/log-
 import type { CrewMember } from '../crew.ts';
 import type { TrailHealth } from '../follow-trail.ts';
 import { selectEvent } from '../select-event.ts';
-import type { TrailId } from '../trail.ts';
+import { type TrailId, trailScope } from '../trail.ts';
 import type { TrailDeps } from '../trail-deps.ts';
 import type { TrailCount } from '../trail-state.ts';
 import {
@@ -72,6 +73,9 @@ interface Batch {
 }
 
 interface Call {
+  /** Whose stream it goes to. */
+  readonly account: AccountId;
+  readonly lane: number;
   readonly events: readonly TrailLogEvent[];
   /** What became of it, once it is put. */
   outcome: CallOutcome | undefined;
@@ -241,14 +245,23 @@ export class LogsFollower implements CrewMember {
         if (sizeBytes >= BATCH_BYTES) break;
       }
     }
-    return { to, filtered: filtered.all(), calls: cutCalls(taken).map((events) => ({ events, outcome: undefined })) };
+    // Each account of an organization has streams of its own.
+    const byAccount = new Map<AccountId, TrailLogEvent[]>();
+    for (const event of taken) {
+      const events = byAccount.get(event.account) ?? [];
+      byAccount.set(event.account, events);
+      events.push(event);
+    }
+    const calls = [...byAccount].flatMap(([account, events]) =>
+      cutCalls(events).map((call, index) => ({ account, lane: index % LANES, events: call, outcome: undefined })),
+    );
+    return { to, filtered: filtered.all(), calls };
   }
 
   #select(plan: LogsPlan, entry: JournalEntry): TrailLogEvent | undefined {
     if (plan.kind === 'rest') return undefined;
-    const { account, homeRegion } = this.id;
-    const { isMultiRegionTrail, includeGlobalServiceEvents, target } = plan.settings;
-    const event = selectEvent({ account, homeRegion, isMultiRegionTrail, includeGlobalServiceEvents }, entry, this.#deps.sha256);
+    const { target } = plan.settings;
+    const event = selectEvent(trailScope(this.id, plan.settings), entry, this.#deps.sha256);
     if (event === undefined) return undefined;
     const taken: TakenEvent = {
       sequence: entry.sequence,
@@ -273,10 +286,15 @@ export class LogsFollower implements CrewMember {
       for (const call of open) call.outcome = { kept: [], refused: NONE_REFUSED };
       return;
     }
+    const { organizationId } = plan.settings.target;
     const lanes = Array.from({ length: Math.min(LANES, open.length) }, async (_, lane) => {
       for (let at = lane; at < open.length; at += LANES) {
         const call = open[at]!;
-        call.outcome = await this.#putOnStream(target, logStreamName(this.id, lane), call.events);
+        const stream = logStreamName(
+          { homeRegion: this.id.homeRegion, account: call.account, ...(organizationId && { organizationId }) },
+          call.lane,
+        );
+        call.outcome = await this.#putOnStream(target, stream, call.events);
       }
     });
     const ended = Promise.allSettled(lanes);

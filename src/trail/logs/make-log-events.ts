@@ -11,7 +11,7 @@ import type { AccountId, EpochMs, Region } from '../../event/types.ts';
 import type { LogEvent } from '../../store/log-groups.ts';
 import type { Sha256 } from '../../tlog/hash.ts';
 import { toHex } from '../../tlog/text.ts';
-import { accountFolder, type Trail, trailArn } from '../trail.ts';
+import { filesFolder, type Trail, trailArn } from '../trail.ts';
 
 const CALL_BYTES_MAX = 1_048_576;
 const CALL_EVENTS_MAX = 10_000;
@@ -45,7 +45,11 @@ export interface TrailLogEvent extends LogEvent {
 }
 
 /** Where a record lies that was too long. */
-export type RecordPlace = Pick<Trail, 'account' | 'homeRegion' | 'name'> & { readonly bucket: string; readonly prefix: string | null };
+export type RecordPlace = Pick<Trail, 'account' | 'homeRegion' | 'name'> & {
+  readonly bucket: string;
+  readonly prefix: string | null;
+  readonly organizationId?: string;
+};
 
 export function toLogEvent(event: TakenEvent, place: RecordPlace, sha256: Sha256): TrailLogEvent {
   const { account, hour, bytes } = event;
@@ -84,7 +88,7 @@ function stubOf(event: TakenEvent, place: RecordPlace, sha256: Sha256): string {
       journalSequence: `${event.sequence}`,
       trailARN: trailArn(place),
       bucket: place.bucket,
-      folder: `${accountFolder(place.prefix ?? undefined, event.account)}CloudTrail/${event.region}/`,
+      folder: `${filesFolder(place, event.account)}CloudTrail/${event.region}/`,
     },
   });
 }

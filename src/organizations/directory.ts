@@ -1,0 +1,183 @@
+/**
+ * All organizations of the installation: read from the catalog once, then held in memory and changed here alone.
+ *
+ * Every call asks which policies bind its account, so that reads must cost nothing. A change is planned on what is here, planned again
+ * when its turn comes, and then: its `configuration` fact, one commit of the catalog, and only then this memory.
+ */
+import type { Call } from '../api/operation.ts';
+import type { AccountId, Region } from '../event/types.ts';
+import { appendConfiguration } from '../store/append-configuration.ts';
+import type { Catalog, CatalogChange, CatalogKey } from '../store/catalog.ts';
+import type { Journal } from '../store/journal.ts';
+import type { Membership, Organization } from '../store/organization.ts';
+import type { Sha256 } from '../tlog/hash.ts';
+import { type AccountRequest, arnOf, type ControlPolicy, FULL_ACCESS, type Handshake, type Unit } from './documents.ts';
+
+/** Region of the facts: the service is a global one. */
+const GLOBAL_REGION = 'us-east-1' as Region;
+const KINDS = ['organization', 'membership', 'organization-unit', 'organization-policy', 'organization-handshake', 'organization-request'];
+
+/** A document as it becomes; `undefined` takes it away. */
+export interface Change {
+  readonly key: CatalogKey;
+  readonly value: object | undefined;
+}
+
+export interface Plan<Output> {
+  readonly organization: Organization;
+  readonly changes: readonly Change[];
+  readonly output: Output;
+}
+
+/**
+ * Carries out a change of who belongs to an organization, with what its trails must know of it, in one commit. The fact comes first, at
+ * the place in the journal from which on the change counts.
+ */
+export type ChangeMembers = (change: {
+  readonly organization: Organization;
+  /** As they become, by number. */
+  readonly members: readonly AccountId[];
+  readonly call: Call;
+  readonly event: string;
+  readonly appendFact: () => Promise<bigint>;
+  readonly alongside: readonly CatalogChange[];
+}) => Promise<void>;
+
+export interface DirectoryDeps {
+  readonly catalog: Catalog;
+  readonly journal: Pick<Journal, 'append'>;
+  readonly sha256: Sha256;
+  readonly changeMembers: ChangeMembers;
+}
+
+export class Directory {
+  readonly #deps: DirectoryDeps;
+  /** By kind, then by the whole key as text. Written by `open` and `change` alone. */
+  readonly #documents = new Map<string, Map<string, object>>(KINDS.map((kind) => [kind, new Map()]));
+  #last: Promise<unknown> = Promise.resolve();
+
+  static async open(deps: DirectoryDeps): Promise<Directory> {
+    const directory = new Directory(deps);
+    for (const kind of KINDS)
+      for (const { key, value } of await deps.catalog.list<object>([kind])) directory.#documents.get(kind)!.set(textOf(key), value);
+    return directory;
+  }
+
+  private constructor(deps: DirectoryDeps) {
+    this.#deps = deps;
+  }
+
+  organization(id: string): Organization | undefined {
+    return this.#documents.get('organization')!.get(textOf(['organization', id])) as Organization | undefined;
+  }
+
+  membership(account: AccountId): Membership | undefined {
+    return this.#documents.get('membership')!.get(textOf(['membership', account])) as Membership | undefined;
+  }
+
+  members({ id }: Organization): readonly Membership[] {
+    return this.#all<Membership>('membership').filter((member) => member.organizationId === id);
+  }
+
+  units({ id }: Organization): readonly Unit[] {
+    return this.#all<Unit>('organization-unit').filter((unit) => unit.organizationId === id);
+  }
+
+  policies({ id }: Organization): readonly ControlPolicy[] {
+    return this.#all<ControlPolicy>('organization-policy').filter((policy) => policy.organizationId === id);
+  }
+
+  handshakes(): readonly Handshake[] {
+    return this.#all<Handshake>('organization-handshake');
+  }
+
+  requests({ id }: Organization): readonly AccountRequest[] {
+    return this.#all<AccountRequest>('organization-request').filter((request) => request.organizationId === id);
+  }
+
+  /**
+   * The service control policies that bind an account: one list of documents for the root, each unit on the way down, and the account.
+   * What a call does must be allowed at every level. No levels: nothing is restricted, as in the management account.
+   */
+  controlPoliciesOf(account: AccountId): readonly (readonly string[])[] {
+    const member = this.membership(account);
+    const organization = member && this.organization(member.organizationId);
+    if (member === undefined || !organization?.arePoliciesEnabled || organization.management === account) return [];
+    const levels = [member.policies];
+    for (let at = member.parent; at !== organization.rootId; ) {
+      const unit = this.unit(organization, at)!;
+      levels.unshift(unit.policies);
+      at = unit.parent;
+    }
+    levels.unshift(organization.rootPolicies);
+    return levels.map((ids) => ids.map((id) => this.policy(organization, id)!.content));
+  }
+
+  unit({ id }: Organization, unitId: string): Unit | undefined {
+    return this.#documents.get('organization-unit')!.get(textOf(['organization-unit', id, unitId])) as Unit | undefined;
+  }
+
+  policy({ id }: Organization, policyId: string): ControlPolicy | undefined {
+    if (policyId === FULL_ACCESS.id) return { ...FULL_ACCESS, organizationId: id };
+    return this.#documents.get('organization-policy')!.get(textOf(['organization-policy', id, policyId])) as ControlPolicy | undefined;
+  }
+
+  /** Carries a plan out, made anew when its turn comes. @throws ApiError what the plan throws then. */
+  change<Output>(call: Call, event: string, plan: () => Plan<Output>): Promise<void> {
+    const done = this.#last.then(() => this.#change(call, event, plan()));
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+
+  async #change(call: Call, event: string, { organization, changes }: Plan<unknown>): Promise<void> {
+    if (changes.length === 0) return;
+    const before = Object.fromEntries(changes.map(({ key }) => [textOf(key), this.#documents.get(key[0])!.get(textOf(key)) ?? null]));
+    const after = Object.fromEntries(changes.map(({ key, value }) => [textOf(key), value ?? null]));
+    const appendFact = () =>
+      appendConfiguration(this.#deps, {
+        ...{ call, event, resource: arnOf(organization, 'organization'), account: organization.management, region: GLOBAL_REGION },
+        ...{ before, after },
+      });
+    const alongside = changes.map(({ key, value }) => ({ key, value, expected: 'any' as const }));
+    const members = this.#membersAfter(organization, changes);
+    if (members === undefined) {
+      await appendFact();
+      await this.#deps.catalog.commit(alongside);
+    } else
+      await this.#deps.changeMembers({
+        organization,
+        members,
+        call,
+        event,
+        appendFact,
+        alongside,
+      });
+    for (const { key, value } of changes) {
+      const documents = this.#documents.get(key[0])!;
+      if (value === undefined) documents.delete(textOf(key));
+      else documents.set(textOf(key), value);
+    }
+  }
+
+  /** The accounts of the organization, when the changes make them others. */
+  #membersAfter(organization: Organization, changes: readonly Change[]): readonly AccountId[] | undefined {
+    const members = new Set(this.members(organization).map(({ account }) => account));
+    let isOther = false;
+    for (const { key, value } of changes) {
+      if (key[0] !== 'membership') continue;
+      const account = key[1] as AccountId;
+      isOther ||= members.has(account) === (value === undefined);
+      if (value === undefined) members.delete(account);
+      else members.add(account);
+    }
+    return isOther ? [...members].sort() : undefined;
+  }
+
+  #all<Document extends object>(kind: string): readonly Document[] {
+    return [...this.#documents.get(kind)!.values()] as readonly object[] as readonly Document[];
+  }
+}
+
+function textOf(key: CatalogKey): string {
+  return key.join('\n');
+}
