@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { callOf, IntakeRig, OWNER } from '../../test/support/intake-rig.ts';
+import { callOf, IntakeRig, OWNER, STRANGER } from '../../test/support/intake-rig.ts';
 import { accountOperations } from '../access/operations.ts';
 import type { CallRecord } from '../api/call-record.ts';
 import type { JsonObject } from '../event/types.ts';
@@ -104,6 +104,20 @@ describe('createCallRecorder', () => {
   test('a long user agent is cut at 1 KB and never inside a character', async () => {
     const json = await recorded(await IntakeRig.open(), callRecord({ call: callOf(OWNER, { userAgent: `a${'ü'.repeat(1_000)}` }) }));
     expect(json['userAgent']).toBe(`a${'ü'.repeat(511)}`);
+  });
+
+  test('what uses a resource of another account is in both accounts, and that one learns no more than whose caller it was', async () => {
+    const rig = await IntakeRig.open();
+    const additionalEventData = { accessDecision: { policy: 'inline policy of the caller' } };
+    await createCallRecorder(rig.recorder)(callRecord({ copyTo: STRANGER, additionalEventData }));
+    const entries = await rig.journal.read(0n, 100);
+    const [own, copy] = entries.map(({ bytes }) => JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>);
+    expect(entries).toMatchObject([{ account: OWNER }, { account: STRANGER }]);
+    expect(own).toMatchObject({ recipientAccountId: OWNER, userIdentity: { type: 'Root', accountId: OWNER }, additionalEventData });
+    expect(copy).toMatchObject({ recipientAccountId: STRANGER, sharedEventID: own!['sharedEventID'] });
+    expect(copy!['userIdentity']).toEqual({ type: 'AWSAccount', principalId: OWNER, accountId: OWNER });
+    expect(copy).not.toHaveProperty('additionalEventData');
+    expect(copy!['eventID']).not.toBe(own!['eventID']);
   });
 
   test('the record of CreateAccessKey holds no secret (FI6)', async () => {
