@@ -30,8 +30,8 @@ export function routeObjects(options: RouteObjectsOptions): Objects {
     deleteBucket: (name) => storeOf(name).deleteBucket(name),
 
     put: (bucket, key, body, putOptions) => storeOf(bucket).put(bucket, key, body, putOptions),
-    stage: async (body) => routeStaged(await builtin.stage(body), foreign),
-    join: async (parts) => routeStaged(await builtin.join(parts), foreign),
+    stage: async (body, dataKey) => routeStaged(await builtin.stage(body, dataKey), foreign),
+    join: async (parts, dataKey) => routeStaged(await builtin.join(parts, dataKey), foreign),
     head: (bucket, key, versionId) => storeOf(bucket).head(bucket, key, versionId),
     get: (bucket, key, getOptions) => storeOf(bucket).get(bucket, key, getOptions),
     list: (bucket, listOptions) => storeOf(bucket).list(bucket, listOptions),

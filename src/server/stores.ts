@@ -30,6 +30,7 @@ import type { Objects } from '../store/objects.ts';
 import type { Outbound } from '../store/outbound.ts';
 import { openForeignObjects } from '../store/s3/objects.ts';
 import type { Topics } from '../store/topics.ts';
+import { sealObjects } from '../store/sealed-objects.ts';
 import type { TreeHashes } from '../store/tree-hashes.ts';
 import { hashNode } from '../tlog/hash.ts';
 import { routeObjects } from './route-objects.ts';
@@ -101,7 +102,8 @@ export async function openStores(
     for (const [name, { endpoint, region, credentials }] of Object.entries(settings.storage.buckets)) {
       foreign.set(name as BucketName, await openForeignObjects({ endpoint, region, credentials, clock, staging: builtin }));
     }
-    const objects = routeObjects({ builtin, foreign });
+    const contentKey = await keys.derive('object-content');
+    const objects = routeObjects({ builtin: sealObjects(builtin, { contentKey, chance }), foreign });
     const treeHashes = await openDiskTreeHashes({
       folder: join(folder, 'tree'),
       hashChildren: (left, right) => hashNode(hashSha256, left, right),

@@ -71,14 +71,15 @@ export function hasSameMembers(one: Readonly<Record<string, string>>, other: Rea
 /** What of the options is kept with the object. */
 export function keptOptions(
   options: PutOptions,
-): Pick<ObjectInfo, 'contentType' | 'contentEncoding' | 'headers' | 'metadata' | 'checksums'> {
-  const { contentType, contentEncoding, headers, checksums, metadata = {} } = options;
+): Pick<ObjectInfo, 'contentType' | 'contentEncoding' | 'headers' | 'metadata' | 'checksums' | 'encryption'> {
+  const { contentType, contentEncoding, headers, checksums, encryption, metadata = {} } = options;
   return {
     ...(contentType === undefined ? {} : { contentType }),
     ...(contentEncoding === undefined ? {} : { contentEncoding }),
     ...(headers === undefined ? {} : { headers: { ...headers } }),
     metadata: { ...metadata },
     ...(checksums === undefined ? {} : { checksums: { ...checksums } }),
+    ...(encryption === undefined ? {} : { encryption }),
   };
 }
 

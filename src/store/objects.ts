@@ -25,7 +25,41 @@ export interface Bucket {
   readonly policy?: string;
   /** Object Lock is on, which it stays for ever; such a bucket keeps its versions. Absent: it is off. */
   readonly objectLock?: { readonly default?: DefaultRetention };
+  /** How objects are encrypted that are put without saying how; the key is as its owner named it. Absent: not at all. */
+  readonly encryption?: DefaultEncryption;
 }
+
+export interface DefaultEncryption {
+  readonly algorithm: Encryption['algorithm'];
+  /** Id, ARN or alias; with `aws:kms` only. */
+  readonly keyId?: string;
+  readonly isBucketKey?: boolean;
+}
+
+/** How the built-in store encrypts an object at rest, and what a foreign one is asked for or tells. */
+export interface Encryption {
+  /** `AES256`: under a key of the store. `aws:kms`: under a KMS key. */
+  readonly algorithm: 'AES256' | 'aws:kms';
+  /** ARN; only with `aws:kms`. */
+  readonly keyArn?: string;
+  /** Encryption context of the data key; only with `aws:kms`, and not told by a foreign store. */
+  readonly context?: Readonly<Record<string, string>>;
+  readonly isBucketKey?: boolean;
+  /** Of the built-in store: the data key, wrapped, base64. */
+  readonly dataKey?: string;
+  /** Of the built-in store: what is needed besides the data key (`sealed-objects.ts`). */
+  readonly sealed?: { readonly salt: string; readonly sizeBytes: number; readonly content: string };
+}
+
+/** A key that an object is encrypted with, in the clear: held for the length of one call. */
+export interface DataKey {
+  readonly plain: Uint8Array;
+  /** With the key as it is kept, wrapped. */
+  readonly encryption: Encryption & { readonly dataKey: string };
+}
+
+/** Opens the data key of an object. @throws Error as the reader is to be refused. */
+export type OpenDataKey = (encryption: Encryption & { readonly dataKey: string }) => Promise<Uint8Array>;
 
 /** What of a bucket can be changed; `null` takes away, an absent member stays. */
 export interface BucketChange {
@@ -33,6 +67,7 @@ export interface BucketChange {
   readonly versioning?: 'Enabled' | 'Suspended';
   /** Turns Object Lock on, or changes its default. */
   readonly objectLock?: NonNullable<Bucket['objectLock']>;
+  readonly encryption?: DefaultEncryption | null;
 }
 
 /** Retention of objects that are put without one. One of `days` and `years`. */
@@ -80,6 +115,8 @@ export interface ObjectInfo {
   readonly retention?: Retention;
   /** True: it may not be deleted. False: it was held once. Absent: never, or a store does not tell. */
   readonly legalHold?: boolean;
+  /** Absent: it lies at rest as it was put. */
+  readonly encryption?: Encryption;
 }
 
 export interface PutOptions {
@@ -99,6 +136,10 @@ export interface PutOptions {
   /** In the place of the bucket's default. Not compared by `ifNoneMatch`. */
   readonly retention?: Retention;
   readonly legalHold?: boolean;
+  /** What a foreign store is asked for. The built-in one encrypts with `dataKey`, or not at all. Not compared by `ifNoneMatch`. */
+  readonly encryption?: Encryption;
+  /** Of a body that was staged, the key that it was staged with counts. */
+  readonly dataKey?: DataKey;
 }
 
 export interface ListOptions {
@@ -163,20 +204,22 @@ export interface Objects {
 
   put(bucket: BucketName, key: ObjectKey, body: Uint8Array, options?: PutOptions): Promise<ObjectInfo>;
   /** Takes a body in, piece by piece, without making it visible. Large bodies never lie in memory as a whole. */
-  stage(body: AsyncIterable<Uint8Array>): Promise<StagedObject>;
+  stage(body: AsyncIterable<Uint8Array>, dataKey?: DataKey): Promise<StagedObject>;
   /** Joins staged parts in order into a new staged body (multipart upload). */
-  join(parts: readonly StagedObject[]): Promise<StagedObject>;
+  join(parts: readonly StagedObject[], dataKey?: DataKey): Promise<StagedObject>;
   head(bucket: BucketName, key: ObjectKey, versionId?: string): Promise<ObjectInfo | undefined>;
   /**
    * Reads an object, or `[first, last]` (both inclusive, in bytes) of it. `undefined` when there is none, or when
    * the newest version is a delete marker.
    * @throws ObjectDamaged when the stored bytes are not the ones that were put: at once, or at the last piece.
    * @throws ObjectsError InvalidRange when the object ends before `first`.
+   * @param options.openKey Asked for the data key of an encrypted object before any of its bytes is given.
+   * @throws ObjectsError AccessDenied for an encrypted object and no `openKey`; what `openKey` throws.
    */
   get(
     bucket: BucketName,
     key: ObjectKey,
-    options?: { readonly versionId?: string; readonly range?: readonly [number, number] },
+    options?: { readonly versionId?: string; readonly range?: readonly [number, number]; readonly openKey?: OpenDataKey },
   ): Promise<{ readonly info: ObjectInfo; readonly body: AsyncIterable<Uint8Array> } | undefined>;
   list(bucket: BucketName, options: ListOptions): Promise<ListPage>;
   listVersions(bucket: BucketName, options: ListOptions & { readonly afterVersionId?: string }): Promise<VersionPage>;
