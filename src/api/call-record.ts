@@ -24,6 +24,8 @@ export interface CallRecord {
   readonly resources?: readonly (EventResource & { readonly account?: AccountId })[];
   /** Another account that gets a copy of its own, which names the caller by its account alone. */
   readonly copyTo?: AccountId;
+  /** The service that made the call for the caller, such as `AWS Internal`. */
+  readonly invokedBy?: string;
   readonly error?: { readonly code: string; readonly message: string };
 }
 

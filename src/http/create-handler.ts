@@ -343,6 +343,7 @@ class Exchange {
       context: this.#context,
       limits: this.#source.limits,
       objects: this.#ports.objects,
+      objectKeys: this.#ports.objectKeys,
       uploads: this.#uploads,
       clock: this.#ports.clock,
       chance: this.#ports.chance,

@@ -8,6 +8,7 @@ import type { Authorize, Call, Guard, OperationTable } from '../api/operation.ts
 import type { EpochMs, Json, JsonObject, Region } from '../event/types.ts';
 import type { BucketChange } from '../store/bucket-change.ts';
 import type { Chance, Clock } from '../store/clock.ts';
+import type { ObjectKeys } from '../store/object-keys.ts';
 import type { Objects } from '../store/objects.ts';
 import type { HttpLimits } from './limits.ts';
 import type { TrustedCaller } from './trusted-caller.ts';
@@ -118,6 +119,7 @@ export interface HttpPorts {
   readonly clock: Clock;
   readonly chance: Chance;
   readonly objects: Objects;
+  readonly objectKeys: ObjectKeys;
   /** By SigV4 service name, such as `cloudtrail`, `sts`, `snowtrail`. `s3` is built in. */
   readonly services: ReadonlyMap<string, Service>;
   /** By method and path, such as `POST /v1/events`. */

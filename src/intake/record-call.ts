@@ -89,7 +89,10 @@ function encodeCallRecord(record: CallRecord, copy: Copy): Uint8Array {
   const { call, error } = record;
   const json: JsonObject = {
     eventVersion: '1.10',
-    userIdentity: copy.account === call.account ? userIdentity(call.principal) : foreignIdentity(call.principal),
+    userIdentity: {
+      ...(copy.account === call.account ? userIdentity(call.principal) : foreignIdentity(call.principal)),
+      ...(record.invokedBy === undefined ? {} : { invokedBy: record.invokedBy }),
+    },
     eventTime: formatEventTime(copy.nowMs),
     eventSource: record.eventSource,
     eventName: record.eventName,

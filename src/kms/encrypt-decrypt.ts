@@ -18,12 +18,12 @@ const ALGORITHM = 'SYMMETRIC_DEFAULT';
 const USE = { states: ENABLED, usage: 'ENCRYPT_DECRYPT' } as const;
 
 /** Encrypts under a key that may be used. */
-async function encryptWith(deps: KmsDeps, key: KmsKey, plaintext: Uint8Array, context: EncryptionContext): Promise<Uint8Array> {
+export async function encryptWith(deps: KmsDeps, key: KmsKey, plaintext: Uint8Array, context: EncryptionContext): Promise<Uint8Array> {
   return sealBlob({ ...key, material: await openMaterial(deps, key) }, plaintext, context, deps.chance);
 }
 
 /** @throws ApiError InvalidCiphertextException */
-async function decryptWith(deps: KmsDeps, key: KmsKey, blob: Uint8Array, context: EncryptionContext): Promise<Uint8Array> {
+export async function decryptWith(deps: KmsDeps, key: KmsKey, blob: Uint8Array, context: EncryptionContext): Promise<Uint8Array> {
   const plaintext = openBlob(await openMaterial(deps, key), blob, context);
   if (plaintext === undefined) throw invalidCiphertext();
   return plaintext;

@@ -36,6 +36,7 @@ import { EventCounter } from '../intake/count-events.ts';
 import { createCallRecorder } from '../intake/record-call.ts';
 import { UsedRegions } from '../intake/used-regions.ts';
 import { Books, type CountedFollower } from '../intake/watch-books.ts';
+import { createObjectKeys } from '../kms/create-object-keys.ts';
 import { Directory } from '../organizations/directory.ts';
 import type { Follower } from '../store/follower.ts';
 import { joinDamage } from '../store/join-damage.ts';
@@ -298,6 +299,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     ),
   };
   const access = { identities, accounts, keyUses, keys, clock, chance, outbound: stores.outbound, realTimeMs: options.signatureTimeMs };
+  const kms = { catalog, journal, keys, clock, chance, sha256 };
   const services = new Map<string, Service>([
     [
       'cloudtrail',
@@ -313,8 +315,8 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     ],
     ['iam', queryService('iam', iamOperations(access))],
     ['sts', queryService('sts', stsOperations(access))],
-    ['kms', kmsService({ catalog, journal, keys, clock, chance, sha256 })],
     ['organizations', organizationsService(tableOf(organizations.organizations))],
+    ['kms', kmsService(kms)],
     ['snowtrail', snowtrail],
   ]);
   const report = (problem: HttpProblem) => reportHttp(log, problem);
@@ -324,6 +326,12 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const ports: HttpPorts = {
     findCredentials: credentialFinder({ accounts, identities, keys }),
     authorize,
+    objectKeys: createObjectKeys({
+      ...kms,
+      authorize,
+      recordCall,
+      reportUnrecorded: ({ call, eventName }, error) => report({ kind: 'read-not-recorded', requestId: call.requestId, eventName, error }),
+    }),
     guard,
     narrowsBucket: (change) => narrowsBucket({ catalog, objects }, change),
     ...(options.isOpen === true ? { trustedCaller: { principal: accounts.trustedRoot(), region } } : {}),

@@ -15,6 +15,7 @@ import { type HttpServer, serve } from '../../src/http/serve.ts';
 import { type SignerCredentials, signRequest } from '../../src/http/sign-request.ts';
 import type { Chance, Clock } from '../../src/store/clock.ts';
 import { createMemoryObjects } from '../../src/store/memory/objects.ts';
+import type { ObjectKeys } from '../../src/store/object-keys.ts';
 import type { Objects } from '../../src/store/objects.ts';
 
 export const RIG_ACCOUNT = '123837392027' as AccountId;
@@ -80,6 +81,12 @@ export interface RigOptions {
 }
 
 /** A running server; close it at the end of the test. */
+/** No object is encrypted here. */
+const NO_KEYS: ObjectKeys = {
+  make: async () => Promise.reject(new Error('this rig has no keys')),
+  open: async () => Promise.reject(new Error('this rig has no keys')),
+};
+
 export class HttpRig {
   readonly records: CallRecord[] = [];
   readonly problems: HttpProblem[] = [];
@@ -116,6 +123,7 @@ export class HttpRig {
       clock: realClock,
       chance: realChance,
       objects: rig.objects,
+      objectKeys: NO_KEYS,
       services: new Map(options.services ?? []),
       streams: new Map(options.streams ?? []),
       pages: options.pages ?? new Map(),

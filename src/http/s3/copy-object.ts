@@ -9,6 +9,7 @@ import { parseQuery, percentDecode } from '../canonical-request.ts';
 import { xmlDocument } from '../xml.ts';
 import { ALGORITHMS, Checksummer, parseAlgorithm } from './checksums.ts';
 import { checkConditions } from './conditions.ts';
+import { asksForEncryption, encryptionHeaders, openKeyFor, readEncryption } from './encryption.ts';
 import { s3Error } from './errors.ts';
 import { objectArn, readKey } from './names.ts';
 import { checksumElements, versionHeader } from './object-headers.ts';
@@ -26,7 +27,7 @@ export async function copyObject(call: S3Call): Promise<S3Decision> {
   const directive = call.header('x-amz-metadata-directive') ?? 'COPY';
   if (directive !== 'COPY' && directive !== 'REPLACE') throw s3Error('InvalidArgument', { message: 'Unknown metadata directive.' });
   const isSame = source.bucket === name && source.info.key === key && source.versionId === undefined;
-  if (isSame && directive === 'COPY') {
+  if (isSame && directive === 'COPY' && !asksForEncryption(call)) {
     throw s3Error('InvalidRequest', {
       message:
         "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
@@ -39,7 +40,8 @@ export async function copyObject(call: S3Call): Promise<S3Decision> {
   const algorithm =
     wanted === undefined ? ALGORITHMS.find((known) => source.info.checksums?.[known] !== undefined) : parseAlgorithm(wanted);
   const summer = algorithm === undefined ? undefined : new Checksummer(algorithm);
-  const staged = await call.objects.stage(tap(await openCopySource(call, source), summer));
+  const seal = await readEncryption(call, bucket);
+  const staged = await call.objects.stage(tap(await openCopySource(call, source), summer), seal.dataKey);
   const checksums = summer === undefined ? {} : { checksums: { [summer.algorithm]: summer.digest() } };
   return {
     bytesIn: 0,
@@ -47,7 +49,7 @@ export async function copyObject(call: S3Call): Promise<S3Decision> {
     resources: [{ type: 'AWS::S3::Object', name: objectArn(source.bucket, source.info.key) }],
     discard: () => staged.discard(),
     apply: async () => {
-      const info = await commitObject(call, staged, { ...options, ...checksums, ...(mustBeFree ? { mustBeFree } : {}) });
+      const info = await commitObject(call, staged, { ...options, ...seal, ...checksums, ...(mustBeFree ? { mustBeFree } : {}) });
       const text = xmlDocument(
         'CopyObjectResult',
         { LastModified: new Date(info.modifiedAtMs).toISOString(), ETag: `"${info.etag}"`, ...checksumElements(info) },
@@ -55,6 +57,7 @@ export async function copyObject(call: S3Call): Promise<S3Decision> {
       );
       const headers = {
         'content-type': 'application/xml',
+        ...encryptionHeaders(info),
         ...versionHeader(info),
         ...(source.info.versionId === null ? {} : { 'x-amz-copy-source-version-id': source.info.versionId }),
       };
@@ -107,6 +110,7 @@ export async function openCopySource(
   const found = await call.objects.get(bucket, info.key, {
     ...(versionId === undefined ? {} : { versionId }),
     ...(range === undefined ? {} : { range }),
+    openKey: openKeyFor(call),
   });
   if (found?.info.etag === info.etag) return found.body;
   if (found !== undefined) await leave(found.body);

@@ -8,6 +8,7 @@
 import * as buckets from './buckets.ts';
 import { copyObject } from './copy-object.ts';
 import { deleteObject, deleteObjects } from './delete-objects.ts';
+import * as sse from './encryption.ts';
 import { s3Error } from './errors.ts';
 import { listObjects, listObjectVersions } from './list-objects.ts';
 import * as multipart from './multipart.ts';
@@ -56,7 +57,7 @@ const SETTINGS: ReadonlyMap<string, Setting> = new Map<string, Setting>([
   ['lifecycle', ['BucketLifecycle', buckets.notConfigured('NoSuchLifecycleConfiguration')]],
   ['cors', ['BucketCors', buckets.notConfigured('NoSuchCORSConfiguration')]],
   ['website', ['BucketWebsite', buckets.notConfigured('NoSuchWebsiteConfiguration')]],
-  ['encryption', ['BucketEncryption', buckets.notConfigured('ServerSideEncryptionConfigurationNotFoundError')]],
+  ['encryption', ['BucketEncryption', sse.getBucketEncryption, sse.putBucketEncryption, sse.deleteBucketEncryption]],
   ['replication', ['BucketReplication', buckets.notConfigured('ReplicationConfigurationNotFoundError')]],
   ['publicAccessBlock', ['BucketPublicAccessBlock', buckets.notConfigured('NoSuchPublicAccessBlockConfiguration')]],
   ['ownershipControls', ['BucketOwnershipControls', buckets.notConfigured('OwnershipControlsNotFoundError')]],

@@ -48,7 +48,12 @@ export async function handleS3(request: S3Request): Promise<void> {
 
 /** Operations that read the body themselves; of all others it is read past. */
 function takesBody({ eventName, isReadOnly }: S3Operation): boolean {
-  return !isReadOnly && !['DeleteObject', 'DeleteBucket', 'DeleteBucketPolicy', 'AbortMultipartUpload', 'CopyObject'].includes(eventName);
+  return (
+    !isReadOnly &&
+    !['DeleteObject', 'DeleteBucket', 'DeleteBucketPolicy', 'DeleteBucketEncryption', 'AbortMultipartUpload', 'CopyObject'].includes(
+      eventName,
+    )
+  );
 }
 
 /** One `DeleteObject` record for each object of a DeleteObjects call, all durable before the first is deleted. */
@@ -112,6 +117,10 @@ const RECORDED_HEADERS = [
   'x-amz-metadata-directive',
   'x-amz-expected-bucket-owner',
   'x-amz-storage-class',
+  'x-amz-server-side-encryption',
+  'x-amz-server-side-encryption-aws-kms-key-id',
+  'x-amz-server-side-encryption-context',
+  'x-amz-server-side-encryption-bucket-key-enabled',
 ];
 /** Secrets, and names that a client must not be able to put its own words under. */
 const UNRECORDED = new Set(['x-amz-signature', 'x-amz-credential', 'x-amz-security-token', 'bucketname', 'host', 'key']);

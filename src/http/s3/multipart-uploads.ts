@@ -6,7 +6,7 @@
  */
 import type { AccountId, BucketName, EpochMs, ObjectKey } from '../../event/types.ts';
 import type { Chance, Clock } from '../../store/clock.ts';
-import type { PutOptions, StagedObject } from '../../store/objects.ts';
+import type { DataKey, PutOptions, StagedObject } from '../../store/objects.ts';
 import type { ChecksumAlgorithm, ChecksumType } from './checksums.ts';
 import { s3Error } from './errors.ts';
 
@@ -29,6 +29,8 @@ export interface NewUpload {
   readonly bucket: BucketName;
   readonly key: ObjectKey;
   readonly options: PutOptions;
+  /** What its parts and the object are encrypted with. */
+  readonly dataKey?: DataKey;
   readonly checksum?: { readonly algorithm: ChecksumAlgorithm; readonly type: ChecksumType };
 }
 

@@ -18,6 +18,7 @@ import {
 } from './checksums.ts';
 import { parseRange } from './conditions.ts';
 import { findCopySource, openCopySource, tap } from './copy-object.ts';
+import { encryptionHeaders, readEncryption, refuseEncryption } from './encryption.ts';
 import { s3Error } from './errors.ts';
 import { listParameters } from './list-objects.ts';
 import type { Part, Upload } from './multipart-uploads.ts';
@@ -47,11 +48,14 @@ export async function createMultipartUpload(call: S3Call): Promise<S3Decision> {
     });
   const algorithm = wanted === undefined ? undefined : parseAlgorithm(wanted);
   const checksum = algorithm === undefined ? undefined : { algorithm, type: checksumType(algorithm, type) };
-  const options = readPutOptions(call, bucket);
+  const { dataKey, ...asked } = await readEncryption(call, bucket);
+  const options = { ...readPutOptions(call, bucket), ...asked };
   const uploadId = uploads.newId();
   const text = xmlDocument('InitiateMultipartUploadResult', { Bucket: name, Key: key, UploadId: uploadId }, S3_NAMESPACE);
-  const headers: Record<string, string> =
-    checksum === undefined ? {} : { 'x-amz-checksum-algorithm': checksum.algorithm, 'x-amz-checksum-type': checksum.type };
+  const headers: Record<string, string> = {
+    ...encryptionHeaders(dataKey ?? asked),
+    ...(checksum === undefined ? {} : { 'x-amz-checksum-algorithm': checksum.algorithm, 'x-amz-checksum-type': checksum.type }),
+  };
   return {
     bytesIn: 0,
     bytesOut: text.length,
@@ -61,6 +65,7 @@ export async function createMultipartUpload(call: S3Call): Promise<S3Decision> {
         bucket: name,
         key,
         options,
+        ...(dataKey === undefined ? {} : { dataKey }),
         ...(checksum === undefined ? {} : { checksum }),
       });
       return { status: 200, headers: { 'content-type': 'application/xml', ...headers }, text };
@@ -71,10 +76,11 @@ export async function createMultipartUpload(call: S3Call): Promise<S3Decision> {
 export async function uploadPart(call: S3Call): Promise<S3Decision> {
   await call.openBucket();
   refuseUnkept(call);
+  refuseEncryption(call);
   refuseLockHeaders(call);
   const upload = findUpload(call);
   const number = partNumber(call);
-  const { staged, checksum } = await receiveObject(call, upload.target.checksum?.algorithm);
+  const { staged, checksum } = await receiveObject(call, { computed: upload.target.checksum?.algorithm, dataKey: upload.target.dataKey });
   const algorithm = upload.target.checksum?.algorithm;
   if (algorithm !== undefined && checksum?.algorithm !== algorithm) {
     await staged.discard();
@@ -104,6 +110,7 @@ export async function uploadPart(call: S3Call): Promise<S3Decision> {
 export async function uploadPartCopy(call: S3Call): Promise<S3Decision> {
   await call.openBucket();
   refuseUnkept(call);
+  refuseEncryption(call);
   refuseLockHeaders(call);
   await receiveNothing(call);
   const upload = findUpload(call);
@@ -119,7 +126,7 @@ export async function uploadPartCopy(call: S3Call): Promise<S3Decision> {
   }
   const algorithm = upload.target.checksum?.algorithm;
   const summer = algorithm === undefined ? undefined : new Checksummer(algorithm);
-  const staged = await call.objects.stage(tap(await openCopySource(call, source, range), summer));
+  const staged = await call.objects.stage(tap(await openCopySource(call, source, range), summer), upload.target.dataKey);
   const checksum = summer?.digest();
   return {
     bytesIn: 0,
@@ -166,10 +173,15 @@ export async function completeMultipartUpload(call: S3Call): Promise<S3Decision>
   const reopen = (): void => {
     upload.isClosed = false;
   };
-  const staged = await call.objects.join(parts.map((part) => part.staged)).catch((error: unknown) => {
-    reopen();
-    throw error;
-  });
+  const staged = await call.objects
+    .join(
+      parts.map((part) => part.staged),
+      upload.target.dataKey,
+    )
+    .catch((error: unknown) => {
+      reopen();
+      throw error;
+    });
   return {
     bytesIn: document.length,
     discard: async () => {
@@ -190,7 +202,7 @@ export async function completeMultipartUpload(call: S3Call): Promise<S3Decision>
         { Location: location, Bucket: name, Key: key, ETag: `"${etag}"`, ...checksumElements(info) },
         S3_NAMESPACE,
       );
-      return { status: 200, headers: { 'content-type': 'application/xml', ...versionHeader(info) }, text };
+      return { status: 200, headers: { 'content-type': 'application/xml', ...encryptionHeaders(info), ...versionHeader(info) }, text };
     },
   };
 }

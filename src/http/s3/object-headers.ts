@@ -4,6 +4,7 @@
 import type { ObjectInfo } from '../../store/objects.ts';
 import type { XmlFields } from '../xml.ts';
 import { ALGORITHMS, checksumElement, checksumHeader, typeOfStored } from './checksums.ts';
+import { encryptionHeaders } from './encryption.ts';
 import { lockHeaders } from './object-lock.ts';
 import { type S3Call, toHeader } from './s3-call.ts';
 
@@ -21,6 +22,7 @@ export function objectHeaders(call: S3Call, info: ObjectInfo, isVersioned: boole
     etag: `"${info.etag}"`,
     'last-modified': new Date(info.modifiedAtMs).toUTCString(),
     'accept-ranges': 'bytes',
+    ...encryptionHeaders(info),
     ...lockHeaders(info),
     ...(isVersioned ? { 'x-amz-version-id': info.versionId ?? 'null' } : {}),
     ...(isWhole && call.header('x-amz-checksum-mode')?.toUpperCase() === 'ENABLED' ? checksumHeaders(info) : {}),

@@ -8,6 +8,7 @@
 import type { BucketName, ObjectKey } from '../../event/types.ts';
 import type { Bucket, ObjectInfo, PutOptions, StagedObject } from '../../store/objects.ts';
 import { notImplemented, refuseAcls } from './buckets.ts';
+import { encryptionHeaders, readEncryption } from './encryption.ts';
 import { s3Error } from './errors.ts';
 import { checksumHeaders, versionHeader } from './object-headers.ts';
 import { readLockHeaders } from './object-lock.ts';
@@ -26,15 +27,16 @@ export async function putObject(call: S3Call): Promise<S3Decision> {
   refuseUnkept(call);
   const options = readPutOptions(call, bucket);
   const mustBeFree = await checkIfNoneMatch(call, name, key);
-  const { staged, checksum } = await receiveObject(call);
+  const seal = await readEncryption(call, bucket);
+  const { staged, checksum } = await receiveObject(call, seal);
   return {
     bytesIn: staged.sizeBytes,
     bytesOut: 0,
     discard: () => staged.discard(),
     apply: async () => {
       const checksums = checksum === undefined ? {} : { checksums: { [checksum.algorithm]: checksum.value } };
-      const info = await commitObject(call, staged, { ...options, ...checksums, ...(mustBeFree ? { mustBeFree } : {}) });
-      return empty(200, { etag: `"${info.etag}"`, ...checksumHeaders(info), ...versionHeader(info) });
+      const info = await commitObject(call, staged, { ...options, ...seal, ...checksums, ...(mustBeFree ? { mustBeFree } : {}) });
+      return empty(200, { etag: `"${info.etag}"`, ...encryptionHeaders(info), ...checksumHeaders(info), ...versionHeader(info) });
     },
   };
 }
@@ -94,14 +96,14 @@ export function readPutOptions(call: S3Call, bucket: Bucket): PutOptions {
 }
 
 /**
- * Refuses what would be dropped in silence: encryption with a key, tags, redirects, other storage classes, ACLs.
+ * Refuses what would be dropped in silence: encryption with the client's key, tags, redirects, other storage classes, ACLs.
  * @throws ApiError NotImplemented, AccessControlListNotSupported
  */
 export function refuseUnkept(call: S3Call): void {
   refuseAcls(call);
   for (const name of call.headerNames()) {
     if (
-      /^x-amz-(?:server-side-encryption|tagging$|website-redirect-location$|copy-source-server-side-encryption|write-offset-bytes$)/.test(
+      /^x-amz-(?:server-side-encryption-customer|tagging$|website-redirect-location$|copy-source-server-side-encryption|write-offset-bytes$)/.test(
         name,
       )
     ) {

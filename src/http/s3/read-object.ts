@@ -8,6 +8,7 @@ import type { ObjectInfo } from '../../store/objects.ts';
 import { xmlDocument } from '../xml.ts';
 import { aclDocument, notImplemented } from './buckets.ts';
 import { checkConditions, parseRange, rangeOf } from './conditions.ts';
+import { openKeyFor } from './encryption.ts';
 import { findObject } from './find-object.ts';
 import { objectHeaders, overrideHeaders, rangeHeaders, versionHeader } from './object-headers.ts';
 import { answerXml, empty, S3_NAMESPACE, type S3Call, type S3Decision } from './s3-call.ts';
@@ -35,6 +36,7 @@ export async function getObject(call: S3Call): Promise<S3Decision> {
   const found = await call.objects.get(name, call.key, {
     ...(pinned === undefined ? {} : { versionId: pinned }),
     ...(range === undefined ? {} : { range }),
+    openKey: openKeyFor(call),
   });
   if (found === undefined) return getObject(call);
   if (found.info.etag !== info.etag || found.info.sizeBytes !== info.sizeBytes) {
@@ -53,7 +55,8 @@ async function getWhole(call: S3Call, bucket: BucketName, isVersioned: boolean):
   if (versionId === '' || CONDITIONS.some((name) => call.header(name) !== undefined)) return undefined;
   // Looked at before the body is opened: one that is opened is read to its end, or its file stays open.
   const overrides = overrideHeaders(call);
-  const found = await call.objects.get(bucket, call.key, versionId === undefined ? {} : { versionId });
+  const openKey = openKeyFor(call);
+  const found = await call.objects.get(bucket, call.key, versionId === undefined ? { openKey } : { versionId, openKey });
   if (found === undefined) return undefined;
   const { info, body } = found;
   const headers = { ...objectHeaders(call, info, isVersioned || info.versionId !== null, true), ...overrides };

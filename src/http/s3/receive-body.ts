@@ -5,7 +5,7 @@
  * header or trailer all agree with what came.
  */
 import { createHash } from 'node:crypto';
-import type { StagedObject } from '../../store/objects.ts';
+import type { DataKey, StagedObject } from '../../store/objects.ts';
 import { EMPTY_SHA256 } from '../canonical-request.ts';
 import { NoRoomForBody } from '../read-body.ts';
 import { SignatureRefusal } from '../signature-refusal.ts';
@@ -21,17 +21,21 @@ export interface Received {
 /**
  * Stages the body of an object or a part.
  *
- * @param computed Algorithm to compute when the client promises none.
+ * @param options.computed Algorithm to compute when the client promises none.
+ * @param options.dataKey What it is encrypted with from its first byte on.
  * @throws ApiError MissingContentLength, EntityTooLarge, BadDigest, …; then nothing is staged.
  */
-export async function receiveObject(call: S3Call, computed?: ChecksumAlgorithm): Promise<Received> {
+export async function receiveObject(
+  call: S3Call,
+  { computed, dataKey }: { readonly computed?: ChecksumAlgorithm | undefined; readonly dataKey?: DataKey | undefined } = {},
+): Promise<Received> {
   const { body, limits, objects } = call.request;
   if (body.length === undefined) throw s3Error('MissingContentLength');
   if (body.length > limits.objectBytes) {
     throw s3Error('EntityTooLarge', { details: { ProposedSize: `${body.length}`, MaxSizeAllowed: `${limits.objectBytes}` } });
   }
   const check = new BodyCheck(call, computed);
-  const staged = await objects.stage(check.watch(body.stream(limits.objectBytes)));
+  const staged = await objects.stage(check.watch(body.stream(limits.objectBytes)), dataKey);
   try {
     const checksum = check.finish(staged.md5Hex);
     return { staged, ...(checksum === undefined ? {} : { checksum }) };

@@ -10,6 +10,7 @@ import type { Call } from '../../api/operation.ts';
 import type { AccountId, BucketName, JsonObject, ObjectKey } from '../../event/types.ts';
 import type { BucketChange } from '../../store/bucket-change.ts';
 import type { Chance, Clock } from '../../store/clock.ts';
+import type { ObjectKeys } from '../../store/object-keys.ts';
 import type { Bucket, Objects } from '../../store/objects.ts';
 import type { RequestParts } from '../canonical-request.ts';
 import type { HttpLimits } from '../limits.ts';
@@ -51,6 +52,7 @@ export interface S3Request {
   readonly context: AnswerContext;
   readonly limits: HttpLimits;
   readonly objects: Objects;
+  readonly objectKeys: ObjectKeys;
   readonly uploads: MultipartUploads;
   readonly clock: Clock;
   readonly chance: Chance;

@@ -1,0 +1,122 @@
+/**
+ * Data keys of S3's objects, asked for in the name of a caller: KMS keys under their policies, or the store's own key (`AES256`).
+ *
+ * What S3 asks of KMS for a caller is a call of that caller, allowed by the key's policy and recorded as KMS records it.
+ * Source: S3 User Guide, "Using server-side encryption with AWS KMS keys"; KMS Developer Guide, "How Amazon S3 uses AWS KMS".
+ */
+import { ApiError } from '../api/api-error.ts';
+import type { CallRecord, RecordCall } from '../api/call-record.ts';
+import type { Authorize, Call } from '../api/operation.ts';
+import type { Region } from '../event/types.ts';
+import type { ObjectKeys, WantedKey } from '../store/object-keys.ts';
+import type { DataKey, Encryption } from '../store/objects.ts';
+import type { EncryptionContext } from './ciphertext.ts';
+import { decryptWith, encryptWith } from './encrypt-decrypt.ts';
+import { findKey, type KeyName, readKeyName } from './find-key.ts';
+import { keyRequest } from './key-access.ts';
+import type { KmsDeps } from './kms-deps.ts';
+import { type KmsKey, keyResource, kmsKeyArn } from './kms-key.ts';
+import { ENABLED, requireKey } from './on-key.ts';
+
+/** What the store's own key wraps data keys under. */
+const OWN_CONTEXT = 'object-data-key';
+const USE = { states: ENABLED, usage: 'ENCRYPT_DECRYPT' } as const;
+
+export interface ObjectKeysDeps extends KmsDeps {
+  readonly authorize: Authorize;
+  readonly recordCall: RecordCall;
+  /** Told when the use of a key could not be recorded; what it is for has a record of its own, which decides. */
+  readonly reportUnrecorded: (record: CallRecord, error: unknown) => void;
+}
+
+export function createObjectKeys(deps: ObjectKeysDeps): ObjectKeys {
+  return {
+    make: (call, wanted) => (wanted.algorithm === 'AES256' ? makeOwn(deps) : makeWithKms(deps, call, wanted)),
+    open: (call, encryption) =>
+      encryption.algorithm === 'AES256'
+        ? deps.keys.unwrap(Buffer.from(encryption.dataKey, 'base64'), OWN_CONTEXT)
+        : openWithKms(deps, call, encryption),
+  };
+}
+
+async function makeOwn({ keys, chance }: KmsDeps): Promise<DataKey> {
+  const plain = chance.bytes(32);
+  const dataKey = Buffer.from(await keys.wrap(plain, OWN_CONTEXT)).toString('base64');
+  return { plain, encryption: { algorithm: 'AES256', dataKey } };
+}
+
+async function makeWithKms(deps: ObjectKeysDeps, call: Call, wanted: WantedKey): Promise<DataKey> {
+  const { context, isBucketKey, region } = wanted;
+  const name = readKeyName(wanted.keyId ?? '', { account: call.account, region });
+  const shown = { keySpec: 'AES_256', encryptionContext: context };
+  return recorded(deps, call, { name, eventName: 'GenerateDataKey', context, shown }, (key) =>
+    makeDataKey(deps, key, context, isBucketKey),
+  );
+}
+
+/** A data key under a key that may be used. */
+export async function makeDataKey(deps: KmsDeps, key: KmsKey, context: EncryptionContext, isBucketKey: boolean): Promise<DataKey> {
+  const plain = deps.chance.bytes(32);
+  const dataKey = Buffer.from(await encryptWith(deps, key, plain, context)).toString('base64');
+  return {
+    plain,
+    encryption: { algorithm: 'aws:kms', keyArn: kmsKeyArn(key), context, ...(isBucketKey ? { isBucketKey } : {}), dataKey },
+  };
+}
+
+function openWithKms(deps: ObjectKeysDeps, call: Call, encryption: Encryption & { readonly dataKey: string }): Promise<Uint8Array> {
+  const { keyArn = '', context = {}, dataKey } = encryption;
+  const region = (keyArn.split(':')[3] ?? '') as Region;
+  const name = readKeyName(keyArn, { account: call.account, region });
+  const shown = { encryptionContext: context, encryptionAlgorithm: 'SYMMETRIC_DEFAULT' };
+  const blob = Buffer.from(dataKey, 'base64');
+  return recorded(deps, call, { name, eventName: 'Decrypt', context, shown }, (key) => decryptWith(deps, key, blob, context));
+}
+
+interface UseForCaller {
+  readonly name: KeyName;
+  readonly eventName: 'GenerateDataKey' | 'Decrypt';
+  readonly context: EncryptionContext;
+  /** What the event shows besides the key. */
+  readonly shown: { readonly [member: string]: string | EncryptionContext };
+}
+
+/** Uses a key in the caller's name, with an event of KMS whether it is allowed or not. */
+async function recorded<Result>(
+  deps: ObjectKeysDeps,
+  call: Call,
+  { name, eventName, context, shown }: UseForCaller,
+  use: (key: KmsKey) => Promise<Result>,
+): Promise<Result> {
+  const internal: Call = {
+    ...call,
+    region: name.region,
+    requestId: deps.chance.uuid(),
+    sourceIpAddress: 'AWS Internal',
+    userAgent: 'AWS Internal',
+  };
+  const base: CallRecord = {
+    ...{ call: internal, invokedBy: 'AWS Internal', eventSource: 'kms.amazonaws.com', eventName },
+    ...{ isReadOnly: true, category: 'Management', responseElements: null },
+    requestParameters: { ...shown, ...(name.kind === 'key' ? { keyId: kmsKeyArn(name) } : { keyId: name.name }) },
+  };
+  const record = async (more: Partial<CallRecord>) => {
+    const whole = { ...base, ...more };
+    await deps.recordCall(whole).catch((error: unknown) => deps.reportUnrecorded(whole, error));
+  };
+  try {
+    const found = await findKey(deps, name);
+    const viaService = `s3.${name.region}.amazonaws.com`;
+    // A call of its own, so that what decided is not taken for what decided about S3's.
+    await deps.authorize({ ...call }, [
+      keyRequest(name, found?.value, { action: `kms:${eventName}`, caller: call.account, encryptionContext: context, viaService }),
+    ]);
+    const { value: key } = await requireKey(deps, name, USE);
+    const result = await use(key);
+    await record({ resources: [keyResource(key)] });
+    return result;
+  } catch (error) {
+    if (error instanceof ApiError) await record({ error: { code: error.code, message: error.message } });
+    throw error;
+  }
+}
