@@ -7,7 +7,7 @@
  */
 
 const ENGINES = 'event|api|logfile|digest|tlog|policy';
-const FEATURES = 'intake|history|trail|evidence|access|approvals|kms|organizations';
+const FEATURES = 'intake|history|trail|evidence|access|approvals|kms|organizations|sns';
 const TEST = '[.]test[.]ts$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */

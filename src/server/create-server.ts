@@ -38,10 +38,10 @@ import { UsedRegions } from '../intake/used-regions.ts';
 import { Books, type CountedFollower } from '../intake/watch-books.ts';
 import { createObjectKeys } from '../kms/create-object-keys.ts';
 import { Directory } from '../organizations/directory.ts';
+import { builtInTopics } from '../sns/built-in-topics.ts';
 import type { Follower } from '../store/follower.ts';
 import { joinDamage } from '../store/join-damage.ts';
 import type { JournalDamage } from '../store/journal.ts';
-import { type Topics, TopicsError } from '../store/topics.ts';
 import { createTrails, type Trails } from '../trail/create-trails.ts';
 import { narrowsBucket } from '../trail/narrows-bucket.ts';
 import { bulkRoute } from './bulk-route.ts';
@@ -54,22 +54,18 @@ import { createPages, type MetricsAccess } from './pages.ts';
 import { queryService } from './query-service.ts';
 import { forgetfulCatalog, readOnlyCatalog } from './read-only-catalog.ts';
 import { readOnlyJournal } from './read-only-journal.ts';
+import { routeTopics } from './route-topics.ts';
 import { type FollowerState, runFollower } from './run-follower.ts';
 import { scrubBuckets } from './scrub-buckets.ts';
 import { scrubJournal } from './scrub-journal.ts';
 import { hashSha256 } from './sha256.ts';
+import { snsService } from './sns-service.ts';
 import type { Stores } from './stores.ts';
 
 /** Number of the first account where nobody chooses one. */
 const FIRST_ACCOUNT = '000000000000' as AccountId;
 /** How often a full journal is asked for space to close a cut batch. */
 const CUT_RETRY_MS = 1_000;
-
-/** Where no SNS is configured. */
-const NO_TOPICS: Topics = {
-  look: async () => ({ kind: 'missing' }),
-  publish: (arn) => Promise.reject(new TopicsError('NotFound', `no topic \`${arn}\`: \`delivery.sns\` is not configured`)),
-};
 
 export interface ServerOptions {
   readonly stores: Stores;
@@ -186,7 +182,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     objects,
     ...(options.foreignBuckets === undefined ? {} : { foreignBuckets: options.foreignBuckets }),
     logGroups: stores.logGroups,
-    topics: stores.foreignTopics ?? NO_TOPICS,
+    topics: routeTopics(builtInTopics({ catalog }), stores.foreignTopics),
     keys,
     clock,
     chance,
@@ -301,6 +297,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const access = { identities, accounts, keyUses, keys, clock, chance, outbound: stores.outbound, realTimeMs: options.signatureTimeMs };
   const kms = { catalog, journal, keys, clock, chance, sha256 };
   const services = new Map<string, Service>([
+    ['sns', snsService({ catalog, journal, sha256 })],
     [
       'cloudtrail',
       {

@@ -1,0 +1,44 @@
+/**
+ * `CreateTopic`. One that is there with the same attributes is answered as if it were made now; with other ones it is refused.
+ */
+import { ApiError } from '../api/api-error.ts';
+import type { Call, Operation } from '../api/operation.ts';
+import { changeTopic } from './change-topic.ts';
+import { invalid, readAttributes, readTopicName } from './read-input.ts';
+import type { SnsDeps, SnsInput } from './sns-deps.ts';
+import { defaultPolicy, TOPICS_MAX, type Topic, topicArn, topicKey, topicsKey } from './topic.ts';
+
+export function createTopic(deps: SnsDeps): Operation<SnsInput, { readonly TopicArn: string }> {
+  const idOf = (call: Call, input: SnsInput) => ({ account: call.account, region: call.region, name: readTopicName(input) });
+  return {
+    name: 'CreateTopic',
+    isReadOnly: false,
+    access: (call, input) => [{ action: 'sns:CreateTopic', resource: topicArn(idOf(call, input)) }],
+    decide: async (call, input) => {
+      const id = idOf(call, input);
+      const { policy, displayName } = readAttributes(input);
+      const recorded = {
+        output: { TopicArn: topicArn(id) },
+        requestParameters: { name: id.name },
+        responseElements: { topicArn: topicArn(id) },
+      };
+      const existing = (await deps.catalog.get<Topic>(topicKey(id)))?.value;
+      if (existing !== undefined) {
+        const differs = (policy ?? existing.policy) !== existing.policy || (displayName ?? existing.displayName) !== existing.displayName;
+        if (differs) throw invalid('Attributes Reason: Topic already exists with different attributes');
+        return recorded;
+      }
+      if ((await deps.catalog.list(topicsKey(id), { limit: TOPICS_MAX })).length >= TOPICS_MAX)
+        throw new ApiError('TopicLimitExceeded', `The account has ${TOPICS_MAX} topics in ${id.region}, as many as it may.`, {
+          status: 403,
+        });
+      const after: Topic = {
+        ...id,
+        policy: policy ?? defaultPolicy(id),
+        displayName: displayName ?? '',
+        createdAtMs: call.receivedAtMs,
+      };
+      return { ...recorded, apply: () => changeTopic(deps, { call, event: 'CreateTopic', after }) };
+    },
+  };
+}

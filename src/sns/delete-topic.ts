@@ -1,0 +1,24 @@
+/**
+ * `DeleteTopic`. One that is not there is fine. A trail that named it goes on, and its status says what it cannot tell.
+ */
+import type { Operation } from '../api/operation.ts';
+import { changeTopic } from './change-topic.ts';
+import { topicAccess } from './find-topic.ts';
+import { readTopicId } from './read-input.ts';
+import type { SnsDeps, SnsInput } from './sns-deps.ts';
+import { type Topic, topicArn, topicKey } from './topic.ts';
+
+export function deleteTopic(deps: SnsDeps): Operation<SnsInput, object> {
+  return {
+    name: 'DeleteTopic',
+    isReadOnly: false,
+    access: (_call, input) => topicAccess(deps, input, 'sns:DeleteTopic'),
+    decide: async (call, input) => {
+      const id = readTopicId(input);
+      const before = await deps.catalog.get<Topic>(topicKey(id));
+      const recorded = { output: {}, requestParameters: { topicArn: topicArn(id) }, responseElements: null };
+      if (before === undefined) return recorded;
+      return { ...recorded, apply: () => changeTopic(deps, { call, event: 'DeleteTopic', before }) };
+    },
+  };
+}

@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { HOME, STRANGER, TRAIL_ACCOUNT, TrailRig } from '../../test/support/trail-rig.ts';
+import type { Call, Decision, Operation } from '../api/operation.ts';
+import { builtInTopics } from './built-in-topics.ts';
+import { snsOperations } from './operations.ts';
+import type { SnsDeps, SnsInput } from './sns-deps.ts';
+import { TOPICS_MAX } from './topic.ts';
+
+const ARN = `arn:aws:sns:${HOME}:${TRAIL_ACCOUNT}:deliveries`;
+
+let rig: TrailRig;
+let deps: SnsDeps;
+
+beforeEach(() => {
+  rig = new TrailRig();
+  const sha256 = (bytes: Uint8Array) => new Uint8Array(createHash('sha256').update(bytes).digest());
+  deps = { catalog: rig.catalog, journal: rig.journal, sha256 };
+});
+
+function operation(name: string): Operation<SnsInput, unknown> {
+  return snsOperations(deps).find((each) => each.name === name) as Operation<SnsInput, unknown>;
+}
+
+async function decide(name: string, input: SnsInput, call: Call = rig.call()): Promise<Decision<unknown>> {
+  return operation(name).decide(call, input);
+}
+
+/** Decides and carries out. */
+// biome-ignore lint/suspicious/noExplicitAny: answers are looked at by the test that knows the operation.
+async function send(name: string, input: SnsInput = {}, call?: Call): Promise<any> {
+  const decision = await decide(name, input, call);
+  await decision.apply?.();
+  return decision.output;
+}
+
+const attributes = async (): Promise<Record<string, string>> => {
+  const { Attributes } = await send('GetTopicAttributes', { TopicArn: ARN });
+  return Object.fromEntries((Attributes.entry as { key: string; value: string }[]).map(({ key, value }) => [key, value]));
+};
+
+describe('topics', () => {
+  test('a topic is made with the policy that the service gives, and is there for its account in its Region alone', async () => {
+    expect(await send('CreateTopic', { Name: 'deliveries' })).toEqual({ TopicArn: ARN });
+    expect(await send('ListTopics')).toEqual({ Topics: { member: [{ TopicArn: ARN }] } });
+    expect(await send('ListTopics', {}, rig.call(STRANGER))).toEqual({ Topics: { member: [] } });
+    const { Policy, Owner, TopicArn } = await attributes();
+    expect({ Owner, TopicArn }).toEqual({ Owner: TRAIL_ACCOUNT, TopicArn: ARN });
+    expect(JSON.parse(Policy!)).toMatchObject({ Statement: [{ Condition: { StringEquals: { 'AWS:SourceOwner': TRAIL_ACCOUNT } } }] });
+  });
+
+  test('making it again is fine, and with other attributes refused', async () => {
+    await send('CreateTopic', { Name: 'deliveries' });
+    expect(await send('CreateTopic', { Name: 'deliveries' })).toEqual({ TopicArn: ARN });
+    const other = { Name: 'deliveries', 'Attributes.entry.1.key': 'DisplayName', 'Attributes.entry.1.value': 'other' };
+    await expect(decide('CreateTopic', other)).rejects.toMatchObject({ code: 'InvalidParameter' });
+  });
+
+  test.each<readonly [SnsInput]>([
+    [{ Name: 'a topic' }],
+    [{ Name: 'deliveries.fifo' }],
+    [{ Name: 'deliveries', 'Attributes.entry.1.key': 'KmsMasterKeyId', 'Attributes.entry.1.value': 'alias/x' }],
+    [{ Name: 'deliveries', 'Attributes.entry.1.key': 'Policy', 'Attributes.entry.1.value': '{"Statement":' }],
+    [{ Name: 'deliveries', 'Tags.member.1.Key': 'team', 'Tags.member.1.Value': 'x' }],
+    [{}],
+  ])('CreateTopic refuses %j: what nothing stands behind is not kept', async (input) => {
+    await expect(decide('CreateTopic', input)).rejects.toMatchObject({ code: 'InvalidParameter', status: 400 });
+  });
+
+  test('a policy that its owner sets is what trails are held against; an empty one is the first one again', async () => {
+    await send('CreateTopic', { Name: 'deliveries' });
+    const first = (await attributes())['Policy'];
+    const policy = JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Deny', Principal: '*', Action: '*', Resource: '*' }] });
+    await send('SetTopicAttributes', { TopicArn: ARN, AttributeName: 'Policy', AttributeValue: policy });
+    expect(await builtInTopics(deps).look(ARN)).toEqual({ kind: 'there', policy });
+    await send('SetTopicAttributes', { TopicArn: ARN, AttributeName: 'Policy', AttributeValue: '' });
+    expect((await attributes())['Policy']).toBe(first);
+  });
+
+  test('a deleted topic is gone, and deleting it again is fine', async () => {
+    await send('CreateTopic', { Name: 'deliveries' });
+    await send('DeleteTopic', { TopicArn: ARN });
+    await send('DeleteTopic', { TopicArn: ARN });
+    expect(await builtInTopics(deps).look(ARN)).toEqual({ kind: 'missing' });
+    await expect(decide('GetTopicAttributes', { TopicArn: ARN })).rejects.toMatchObject({ code: 'NotFound', status: 404 });
+    await expect(builtInTopics(deps).publish(ARN, 'm')).rejects.toMatchObject({ reason: 'NotFound' });
+  });
+
+  test('A12 what a caller must be allowed on a topic goes by its owner and its own policy; one that is not there has none', async () => {
+    await send('CreateTopic', { Name: 'deliveries' });
+    const access = async (arn: string) => operation('GetTopicAttributes').access!(rig.call(STRANGER), { TopicArn: arn });
+    expect(await access(ARN)).toEqual([
+      { action: 'sns:GetTopicAttributes', resource: ARN, owner: TRAIL_ACCOUNT, resourcePolicy: (await attributes())['Policy'] },
+    ]);
+    expect(await access(`${ARN}-2`)).toEqual([{ action: 'sns:GetTopicAttributes', resource: `${ARN}-2`, owner: TRAIL_ACCOUNT }]);
+  });
+
+  test('are listed 100 a page, and an account has no more than it may', async () => {
+    for (let count = 0; count < 101; count++) await send('CreateTopic', { Name: `topic-${String(count).padStart(4, '0')}` });
+    const { Topics, NextToken } = await send('ListTopics');
+    expect(Topics.member).toHaveLength(100);
+    expect((await send('ListTopics', { NextToken })).Topics.member).toHaveLength(1);
+    await expect(decide('ListTopics', { NextToken: 'a/b' })).rejects.toMatchObject({ code: 'InvalidParameter' });
+    const more = Array.from({ length: TOPICS_MAX - 101 }, (_, at) => `more-${at}`);
+    await rig.catalog.commit(more.map((name) => ({ key: ['sns-topic', TRAIL_ACCOUNT, HOME, name], value: { name }, expected: 0 })));
+    await expect(decide('CreateTopic', { Name: 'one-more' })).rejects.toMatchObject({ code: 'TopicLimitExceeded', status: 403 });
+  });
+
+  test('each change leaves a fact with the hashes before and after', async () => {
+    await send('CreateTopic', { Name: 'deliveries' });
+    await send('SetTopicAttributes', { TopicArn: ARN, AttributeName: 'DisplayName', AttributeValue: 'told' });
+    await send('DeleteTopic', { TopicArn: ARN });
+    const facts = (await rig.journal.read(0n, 10)).map(
+      ({ bytes }) => JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>,
+    );
+    expect(facts.map(({ event, resource }) => [event, resource])).toEqual([
+      ['CreateTopic', ARN],
+      ['SetTopicAttributes', ARN],
+      ['DeleteTopic', ARN],
+    ]);
+    expect(facts[0]!['beforeSha256']).toBeNull();
+    expect(facts[1]!['beforeSha256']).toBe(facts[0]!['afterSha256']);
+    expect(facts[2]!['afterSha256']).toBeNull();
+  });
+});

@@ -1,0 +1,57 @@
+/**
+ * `GetTopicAttributes` and `SetTopicAttributes`.
+ */
+import type { Operation } from '../api/operation.ts';
+import { changeTopic } from './change-topic.ts';
+import { findTopic, topicAccess } from './find-topic.ts';
+import { readAttribute } from './read-input.ts';
+import type { SnsDeps, SnsInput } from './sns-deps.ts';
+import { defaultPolicy, topicArn } from './topic.ts';
+
+interface AttributesOutput {
+  readonly Attributes: { readonly entry: readonly { readonly key: string; readonly value: string }[] };
+}
+
+export function getTopicAttributes(deps: SnsDeps): Operation<SnsInput, AttributesOutput> {
+  return {
+    name: 'GetTopicAttributes',
+    isReadOnly: true,
+    access: (_call, input) => topicAccess(deps, input, 'sns:GetTopicAttributes'),
+    decide: async (_call, input) => {
+      const { value: topic } = await findTopic(deps, input);
+      const attributes = {
+        TopicArn: topicArn(topic),
+        Owner: topic.account,
+        Policy: topic.policy,
+        DisplayName: topic.displayName,
+        SubscriptionsConfirmed: '0',
+        SubscriptionsPending: '0',
+        SubscriptionsDeleted: '0',
+      };
+      return {
+        output: { Attributes: { entry: Object.entries(attributes).map(([key, value]) => ({ key, value })) } },
+        requestParameters: { topicArn: topicArn(topic) },
+      };
+    },
+  };
+}
+
+export function setTopicAttributes(deps: SnsDeps): Operation<SnsInput, object> {
+  return {
+    name: 'SetTopicAttributes',
+    isReadOnly: false,
+    access: (_call, input) => topicAccess(deps, input, 'sns:SetTopicAttributes'),
+    decide: async (call, input) => {
+      const before = await findTopic(deps, input);
+      const { AttributeName: name = '', AttributeValue: value = '' } = input;
+      // An empty policy is the one that a topic begins with.
+      const change = name === 'Policy' && value === '' ? { policy: defaultPolicy(before.value) } : readAttribute(name, value);
+      return {
+        output: {},
+        requestParameters: { topicArn: topicArn(before.value), attributeName: name, attributeValue: value },
+        responseElements: null,
+        apply: () => changeTopic(deps, { call, event: 'SetTopicAttributes', before, after: { ...before.value, ...change } }),
+      };
+    },
+  };
+}
