@@ -35,6 +35,11 @@ export interface PrincipalSession {
   readonly mfaAuthenticatedAtMs?: EpochMs;
   /** Who is behind the role, as the first session of the chain said; it cannot be changed later. */
   readonly sourceIdentity?: string;
+  /**
+   * Who began the chain of roles: ARN of the user, or provider and subject of a web identity. Nobody chooses it, unlike a source
+   * identity. Absent for keys of a user or a root, which say it themselves.
+   */
+  readonly startedBy?: string;
   /** Session tags, with those that were passed on. */
   readonly tags: readonly { readonly Key: string; readonly Value: string }[];
   /** Keys of the tags that are passed on to the next role. */

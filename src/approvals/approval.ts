@@ -28,8 +28,8 @@ export interface Approval {
   readonly narrows: string;
   /** ARN of who asks. */
   readonly requestedBy: string;
-  /** See `personOf`; absent where the caller is nobody in particular: any named person may then approve. */
-  readonly requestedByPerson?: string;
+  /** See `personOf`. */
+  readonly requestedByPerson: string;
   readonly requestedAtMs: EpochMs;
   readonly state: 'pending' | 'approved' | 'rejected' | 'used';
   /** ARN of who approved or rejected it; absent while it is pending, and where the delay alone decides. */
@@ -44,12 +44,11 @@ export function approvalKey(account: AccountId, id: string): CatalogKey {
 }
 
 /**
- * Who stands behind a principal: the root of an account, a user by name, a role session by its source identity. One name is one
- * person in whatever account. `undefined` for a session without source identity: anybody who may assume the role.
+ * Who stands behind a principal: the root of an account or a user by ARN, whatever key it signs with; of a role's session, who began
+ * its chain of roles. So nobody becomes a second person by assuming a role.
  */
-export function personOf(principal: Principal): string | undefined {
-  if (principal.type === 'Root') return `root of ${principal.account}`;
-  return principal.type === 'IAMUser' ? principal.userName : undefined;
+export function personOf(principal: Principal): string {
+  return principal.session?.startedBy ?? principal.arn;
 }
 
 /** When the approval ends by itself. */

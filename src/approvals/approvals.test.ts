@@ -18,6 +18,7 @@ const ALICE: SignerCredentials = { ...RIG_KEY, accessKeyId: 'AKIAALICEALICEALICE
 const ALICES_OTHER: SignerCredentials = { ...RIG_KEY, accessKeyId: 'AKIAALICEALICEALICE2' };
 const BOB: SignerCredentials = { ...RIG_KEY, accessKeyId: 'AKIABOBBOBBOBBOBBOB1' };
 const SESSION: SignerCredentials = { ...RIG_KEY, accessKeyId: 'ASIASESSIONSESSION01' };
+const BOBS_SESSION: SignerCredentials = { ...RIG_KEY, accessKeyId: 'ASIASESSIONSESSION02' };
 
 let rig: HttpRig;
 let clock: ManualClock;
@@ -32,6 +33,14 @@ function user(key: SignerCredentials, name: string) {
     ...of,
     principal: { ...of.principal, type: 'IAMUser' as const, arn, principalId: `AIDA${name}`, userName: name, isAdministrator: false },
   };
+}
+
+/** A session of one role, whose chain of roles a user began. */
+function sessionOf(key: SignerCredentials, name: string) {
+  const of = credentialsOf(key, RIG_ACCOUNT);
+  const session = { issuedAtMs: 0, tags: [], transitiveTagKeys: [], startedBy: `arn:aws:iam::${RIG_ACCOUNT}:user/${name}` };
+  const arn = `arn:aws:sts::${RIG_ACCOUNT}:assumed-role/Ops/${name}`;
+  return { ...of, principal: { ...of.principal, type: 'AssumedRole' as const, arn, isAdministrator: false, session } };
 }
 
 async function start(rules: ApprovalRules | undefined): Promise<void> {
@@ -56,10 +65,9 @@ async function start(rules: ApprovalRules | undefined): Promise<void> {
     eventSource: 'snowtrail.amazonaws.com',
     operations: operationTable(stop, ...(approvalOperations(deps) as readonly Operation<unknown>[])),
   };
-  const session = credentialsOf(SESSION, RIG_ACCOUNT);
-  const assumed = { type: 'AssumedRole' as const, arn: `arn:aws:sts::${RIG_ACCOUNT}:assumed-role/Ops/one`, isAdministrator: false };
   rig = await HttpRig.start({
     services: [['snowtrail', snowtrail]],
+    authorize: async () => {},
     guard: guardNarrowing(deps),
     credentials: [
       credentialsOf(RIG_KEY, RIG_ACCOUNT),
@@ -67,7 +75,8 @@ async function start(rules: ApprovalRules | undefined): Promise<void> {
       user(ALICE, 'alice'),
       user(ALICES_OTHER, 'alice'),
       user(BOB, 'bob'),
-      { ...session, principal: { ...session.principal, ...assumed } },
+      sessionOf(SESSION, 'alice'),
+      sessionOf(BOBS_SESSION, 'bob'),
     ],
   });
 }
@@ -119,20 +128,28 @@ describe('the two-person rule', () => {
     expect(await approvals()).toHaveLength(3);
   });
 
-  test('who asked cannot approve, with whatever key; nor can a session that names nobody, nor another account', async () => {
+  test('who asked cannot approve, with whatever key or role; nor can another account', async () => {
     await start({ persons: 2, delayMs: 0 });
     const ApprovalId = idIn(await stopTrail());
     const answers = [];
     for (const key of [ALICE, ALICES_OTHER, SESSION, OTHER_KEY]) answers.push(await call(key, 'ApproveChange', { ApprovalId }));
     expect(answers).toEqual([
-      expect.stringMatching(/^AccessDeniedException: .*asked for this change/),
-      expect.stringMatching(/^AccessDeniedException: .*asked for this change/),
-      expect.stringMatching(/^AccessDeniedException: .*names no person/),
+      expect.stringMatching(/^AccessDeniedException: .*is who asked for this change/),
+      expect.stringMatching(/^AccessDeniedException: .*is who asked for this change/),
+      expect.stringMatching(/^AccessDeniedException: .*is who asked for this change/),
       `ApprovalNotFoundException: there is no approval \`${ApprovalId}\`; see \`snowtrail approvals list\``,
     ]);
     expect(await call(OTHER_KEY, 'ApproveChange', { ApprovalId, Account: RIG_ACCOUNT })).toMatch(/^ApprovalNotFoundException/);
     await stopTrail();
     expect(stopped).toEqual([]);
+  });
+
+  test('a session asks for who began it: that user cannot approve, another one can by a session of the same role', async () => {
+    await start({ persons: 2, delayMs: 0 });
+    const ApprovalId = idIn(await stopTrail(SESSION));
+    expect(await call(ALICE, 'ApproveChange', { ApprovalId })).toMatch(/is who asked for this change/);
+    expect(await call(BOBS_SESSION, 'ApproveChange', { ApprovalId })).not.toMatch(/Exception/);
+    expect([await stopTrail(SESSION), stopped]).toEqual(['{}', ['main']]);
   });
 
   test('a rejected change stays refused, and is asked for anew by the next call', async () => {

@@ -66,15 +66,11 @@ async function findApproval({ catalog }: ApprovalDeps, call: Call, input: Decide
   return found;
 }
 
-/** @throws ApiError AccessDeniedException when the caller is who asked, or nobody in particular. */
+/** @throws ApiError AccessDeniedException when the caller is who asked. */
 function requireOther(approval: Approval, principal: Principal): void {
-  const person = personOf(principal);
-  if (person !== undefined && person !== approval.requestedByPerson) return;
-  const why =
-    person === undefined
-      ? 'is a role session without a source identity, which names no person; approve with a user, or set --source-identity'
-      : 'asked for this change and cannot approve it; another person must';
-  throw new ApiError('AccessDeniedException', `${principal.arn} ${why}`, { status: 403 });
+  if (personOf(principal) !== approval.requestedByPerson) return;
+  const message = `${principal.arn} is who asked for this change, and cannot approve it; another person must`;
+  throw new ApiError('AccessDeniedException', message, { status: 403 });
 }
 
 function refusedState(approval: Approval, nowMs: number): ApiError {

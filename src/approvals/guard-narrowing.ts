@@ -50,7 +50,6 @@ export function guardNarrowing(deps: ApprovalDeps): Guard {
 
 function newApproval(sha256: Sha256, { call, record, narrows }: Narrowing, rules: ApprovalRules, nowMs: number): Approval {
   const { eventSource, eventName, requestParameters } = record;
-  const person = personOf(call.principal);
   const what = JSON.stringify([call.account, call.region, call.principal.arn, eventSource, eventName, requestParameters]);
   return {
     id: `apr-${toHex(sha256(utf8(what))).slice(0, 32)}`,
@@ -61,7 +60,7 @@ function newApproval(sha256: Sha256, { call, record, narrows }: Narrowing, rules
     requestParameters,
     narrows,
     requestedBy: call.principal.arn,
-    ...(person === undefined ? {} : { requestedByPerson: person }),
+    requestedByPerson: personOf(call.principal),
     requestedAtMs: nowMs,
     ...(rules.persons === 1 ? { state: 'approved', decidedAtMs: nowMs, notBeforeMs: nowMs + rules.delayMs } : { state: 'pending' }),
   };

@@ -57,7 +57,7 @@ describe.skipIf(aws === undefined)('A19, A20: a trail under the two-person rule'
     const listed = await runCli(['approvals', 'list', '--data-dir', server.dataDir, '-o', 'ndjson']);
     expect(JSON.parse(listed.text)).toMatchObject({ ApprovalId: id, Account: TENANT, EventName: 'StopLogging', State: 'pending' });
     const own = await runCli(['approvals', 'approve', id, '--data-dir', server.dataDir, '--account', TENANT]);
-    expect([own.exitCode, own.stderr]).toEqual([6, expect.stringMatching(/asked for this change and cannot approve it/)]);
+    expect([own.exitCode, own.stderr]).toEqual([6, expect.stringMatching(/is who asked for this change, and cannot approve it/)]);
     expect((await runCli(['approvals', 'approve', id, '--for', TENANT, '--data-dir', server.dataDir])).exitCode).toBe(0);
 
     expect((await cloudtrail('stop-logging', '--name', 'main')).code).toBe(0);

@@ -67,6 +67,7 @@ export function assumeRoleWithWebIdentity(deps: StsDeps): Operation<Input, objec
         tags: web.tags,
         transitiveTagKeys: web.transitiveTagKeys,
         ...(policies === undefined ? {} : { policies }),
+        startedBy: `${web.providerArn} ${web.subject}`,
         federatedProvider: web.providerArn,
       });
       const user = assumedRoleUser(role, input.RoleSessionName);

@@ -67,6 +67,7 @@ export function assumeRole(deps: StsDeps): Operation<AssumeRoleInput, object> {
         issuedAtMs,
         ...(mfa === undefined ? {} : { mfaAuthenticatedAtMs: issuedAtMs }),
         ...(sourceIdentity === undefined ? {} : { sourceIdentity }),
+        startedBy: call.principal.session?.startedBy ?? call.principal.arn,
         tags: tags.all,
         transitiveTagKeys: tags.transitiveKeys,
         ...(policies === undefined ? {} : { policies }),
