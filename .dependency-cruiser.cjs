@@ -114,7 +114,7 @@ module.exports = {
         path: '^src/',
         pathNot: [
           `^src/(${ENGINES}|verify|cli)/`,
-          '^src/http/(sign-request|canonical-request|signing-keys|chunk-chain)[.]ts$',
+          '^src/http/(sign-request|canonical-request|signing-keys|chunk-chain|xml)[.]ts$',
           '^src/server/(start|settings)[.]ts$',
         ],
       },

@@ -5,12 +5,16 @@ import { randomUUID } from 'node:crypto';
 import { type IncomingHttpHeaders, Agent as PlainAgent, request as requestPlain } from 'node:http';
 import { request as requestTls, Agent as TlsAgent } from 'node:https';
 import { signRequest } from '../http/sign-request.ts';
+import { parseXml, type XmlElement, xmlChild, xmlText } from '../http/xml.ts';
 import { CommandFailed, EXIT } from './exit.ts';
 import type { ServerAccess } from './find-server.ts';
 import { safeText } from './safe-text.ts';
 
 /** How long a call may take when the caller says nothing else. */
 const TIMEOUT_MS = 120_000;
+
+/** IAM has no Regions; its calls are signed for the one of global services. */
+const IAM_REGION = 'us-east-1';
 
 /** How long a server that is not ready is asked again, and how often. */
 const NOT_READY_MS = 5_000;
@@ -53,6 +57,21 @@ export class Client {
     return readJson<Output>(await whenReady(() => this.send('cloudtrail', 'POST', '/', { headers, body })));
   }
 
+  /**
+   * Calls an operation of IAM. @param input Its parameters by name, such as `Tags.member.1.Key`.
+   * @returns the element of its result; an empty one for an operation that has none.
+   * @throws CommandFailed as `call`.
+   */
+  async iam(operation: string, input: Readonly<Record<string, string>> = {}): Promise<XmlElement> {
+    const form = new URLSearchParams({ Action: operation, Version: '2010-05-08', ...input });
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    const body = new TextEncoder().encode(form.toString().replaceAll('+', '%20'));
+    const answer = await whenReady(() => this.send('iam', 'POST', '/', { headers, body, region: IAM_REGION }));
+    if (answer.status !== 200) throw refusalOf(answer);
+    const root = parseXml(answer.body);
+    return xmlChild(root, `${operation}Result`) ?? { name: `${operation}Result`, text: '', children: [] };
+  }
+
   /** Sends records and returns the verdict lines. @throws CommandFailed when nothing was taken. */
   async submit(
     records: Uint8Array,
@@ -76,7 +95,7 @@ export class Client {
 
   /** Sends one signed request. @throws CommandFailed when no answer comes. */
   async send(
-    service: 'snowtrail' | 'cloudtrail' | 's3' | 'sts',
+    service: 'snowtrail' | 'cloudtrail' | 's3' | 'sts' | 'iam',
     method: string,
     path: string,
     options: {
@@ -196,6 +215,11 @@ function refusalOf(answer: RawAnswer): CommandFailed {
   const text = new TextDecoder().decode(answer.body);
   let code = `HTTP ${answer.status}`;
   let message = text.slice(0, 500);
+  const error = answer.headers['content-type'] === 'text/xml' ? xmlChild(parseXml(answer.body), 'Error') : undefined;
+  if (error !== undefined) {
+    code = xmlText(error, 'Code') ?? code;
+    message = xmlText(error, 'Message') ?? message;
+  }
   try {
     const parsed = JSON.parse(text) as { __type?: string; Message?: string; message?: string };
     code = parsed.__type?.split('#').at(-1) ?? code;
@@ -213,5 +237,5 @@ function exitCodeOf(status: number, code: string): number {
   if (status === 403) return EXIT.denied;
   if (status === 404) return EXIT.notFound;
   // Input that can never be right, though only the server can tell.
-  return code === 'ValidationException' ? EXIT.usage : EXIT.failed;
+  return code === 'ValidationException' || code === 'ValidationError' ? EXIT.usage : EXIT.failed;
 }

@@ -24,6 +24,12 @@ export function addInBrief(command: Command, options: readonly (readonly [flags:
   return command;
 }
 
+/** Names commands in one line in place of a line each. */
+export function nameInBrief(program: Command, heading: string, names: readonly string[]): void {
+  for (const command of program.commands) if (names.includes(command.name())) command.helpGroup(IN_BRIEF);
+  program.addHelpText('after', `\n${heading}: ${names.join(', ')}`);
+}
+
 /** How a page is laid out: usage, what the command does, then one list of what it takes. */
 export const HELP_LAYOUT: HelpConfiguration = { formatHelp };
 
@@ -38,7 +44,9 @@ function formatHelp(command: Command, helper: Help): string {
     }),
     ...helper.visibleCommands(command).flatMap((each) => {
       const words = [each.name(), ...each.registeredArguments.map((argument) => helper.argumentTerm(argument)).map((term) => `<${term}>`)];
-      return each.name() === 'help' ? [] : [[command.parent === null ? each.name() : words.join(' '), each.description()] as const];
+      return each.name() === 'help' || each.helpGroup() === IN_BRIEF
+        ? []
+        : [[command.parent === null ? each.name() : words.join(' '), each.description()] as const];
     }),
   ];
   const termWidth = Math.max(0, ...rows.map(([term]) => term.length));

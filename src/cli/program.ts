@@ -12,13 +12,15 @@ import { addEvents, addWho } from './commands/events.ts';
 import { addEvidence } from './commands/evidence.ts';
 import { addExport } from './commands/export.ts';
 import { addKeys } from './commands/keys.ts';
+import { addRoles } from './commands/roles.ts';
 import { addStart } from './commands/start.ts';
 import { addImport, addRecord } from './commands/submit.ts';
 import { addTail } from './commands/tail.ts';
 import { addTrails } from './commands/trails.ts';
+import { addUsers } from './commands/users.ts';
 import { addVerify } from './commands/verify.ts';
 import { addGlobalOptions } from './global-options.ts';
-import { HELP_LAYOUT, LEARN_MORE } from './help.ts';
+import { HELP_LAYOUT, LEARN_MORE, nameInBrief } from './help.ts';
 import { writeOut } from './output.ts';
 
 const VERSION = '0.1.0';
@@ -50,6 +52,8 @@ export function makeProgram(): Command {
     addEvidence,
     addAccounts,
     addKeys,
+    addUsers,
+    addRoles,
     addApprovals,
     addDoctor,
   ])
@@ -62,6 +66,7 @@ export function makeProgram(): Command {
     if (['start', 'demo', 'version'].includes(command.name())) command.addHelpText('afterAll', LEARN_MORE);
     else addGlobalOptions(command);
   }
-  program.addHelpText('after', LEARN_MORE);
+  nameInBrief(program, 'Who may do what', ['accounts', 'keys', 'users', 'roles', 'approvals']);
+  program.addHelpText('after', LEARN_MORE.trimStart());
   return program;
 }

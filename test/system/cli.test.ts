@@ -343,6 +343,40 @@ describe('snowtrail accounts and keys', () => {
     expect(refused.exitCode).toBe(6);
   });
 
+  test('a user is made with a policy and a key, shown, and deleted with all that it has', async () => {
+    expect(await cli(['users', 'create', 'zoe', '--policy', 'AdministratorAccess', '--tag', 'team=blue'])).toMatchObject({
+      exitCode: 0,
+      stderr: 'next: snowtrail keys create --user zoe; undo: snowtrail users delete zoe\n',
+    });
+    const key = JSON.parse((await cli(['keys', 'create', '--user', 'zoe', '-o', 'json'])).text) as Record<string, string>;
+    const withKey = { AWS_ENDPOINT_URL: server.url, AWS_ACCESS_KEY_ID: key['AccessKeyId'], AWS_SECRET_ACCESS_KEY: key['SecretAccessKey'] };
+    const asZoe = { env: { PATH: process.env['PATH'], ...withKey } };
+    expect(lines(await runCli(['users', 'list', '-o', 'ndjson'], asZoe))).toMatchObject([{ UserName: 'zoe' }]);
+    expect(JSON.parse((await cli(['users', 'show', 'zoe', '-o', 'json'])).text)).toMatchObject({
+      AttachedPolicies: ['arn:aws:iam::aws:policy/AdministratorAccess'],
+      AccessKeys: [{ AccessKeyId: key['AccessKeyId'], Status: 'Active' }],
+      Groups: [],
+    });
+    expect((await cli(['keys', 'deactivate', key['AccessKeyId']!, '--user', 'zoe'])).exitCode).toBe(0);
+    expect((await runCli(['users', 'list'], asZoe)).exitCode).toBe(6);
+    expect((await cli(['users', 'delete', 'zoe'])).exitCode).toBe(64);
+    expect((await cli(['users', 'delete', 'zoe', '--yes'])).exitCode).toBe(0);
+    expect((await cli(['users', 'show', 'zoe'])).exitCode).toBe(5);
+    expect((await cli(['keys', 'list', '--user', 'zoe', '--for', OTHER])).exitCode).toBe(64);
+  });
+
+  test('a role is made for an account or by a trust policy, shown and deleted', async () => {
+    expect((await cli(['roles', 'create', 'audit', '--trust-account', OTHER, '--policy', 'SecurityAudit'])).exitCode).toBe(0);
+    const shown = JSON.parse((await cli(['roles', 'show', 'audit', '-o', 'json'])).text) as Record<string, string>;
+    expect(shown).toMatchObject({ AttachedPolicies: ['arn:aws:iam::aws:policy/SecurityAudit'], MaxSessionDuration: 3_600 });
+    expect(JSON.parse(shown['AssumeRolePolicyDocument']!)).toMatchObject({
+      Statement: [{ Principal: { AWS: `arn:aws:iam::${OTHER}:root` } }],
+    });
+    expect((await cli(['roles', 'create', 'nobody'])).exitCode).toBe(64);
+    expect((await cli(['roles', 'delete', 'audit', '--yes'])).exitCode).toBe(0);
+    expect((await cli(['roles', 'list', '-o', 'ndjson'])).text).toBe('');
+  });
+
   test('a key is made, deactivated, activated and deleted; deleting without a terminal needs `--yes`', async () => {
     const created = JSON.parse((await cli(['keys', 'create', '--for', OTHER, '-o', 'json'])).text) as Record<string, string>;
     const key = created['AccessKeyId']!;
