@@ -6,7 +6,7 @@
  * Comments on each rule say what would break, so that a refusal explains itself.
  */
 
-const ENGINES = 'event|api|logfile|digest|tlog|policy';
+const ENGINES = 'event|api|logfile|digest|tlog|policy|selector';
 const FEATURES = 'intake|history|trail|evidence|access|approvals|kms|organizations|sns';
 const TEST = '[.]test[.]ts$';
 

@@ -14,13 +14,16 @@ const usual = {
   eventSource: 's3.amazonaws.com',
   eventType: 'AwsApiCall',
   managementEvent: false,
+  readOnly: false,
 };
 
-test('category, source and time are read from the outermost members alone', () => {
+test('category, name, source, time and whether it reads are read from the outermost members alone', () => {
   const record = { nested: { eventTime: 'x', list: [{ eventName: 'y', eventSource: 'z' }] }, ...usual, text: 'a "eventTime": "b' };
   expect(readBrief(encode(JSON.stringify(record, undefined, 1)))).toEqual({
     category: 'Data',
+    eventName: 'PutObject',
     eventSource: 's3.amazonaws.com',
+    isReadOnly: false,
     eventTimeMs: Date.parse('2026-05-30T10:00:00Z'),
   });
 });
@@ -37,7 +40,17 @@ test.each([
 
 test('what is read is what parsing gives, for members of any kind, order, spacing and repetition', () => {
   const name = fc.constantFrom(
-    ...['eventTime', 'eventName', 'eventType', 'eventSource', 'eventCategory', 'managementEvent', 'eventNamE', 'insightDetails'],
+    ...[
+      'eventTime',
+      'eventName',
+      'eventType',
+      'eventSource',
+      'eventCategory',
+      'managementEvent',
+      'readOnly',
+      'eventNamE',
+      'insightDetails',
+    ],
     'event\\u0054ime',
     'x"\\',
   );
@@ -60,8 +73,8 @@ test('what is read is what parsing gives, for members of any kind, order, spacin
       const brief = readBrief(encode(text));
       if (brief === undefined) return;
       read++;
-      const { category, eventSource, eventTimeMs } = outcome.event;
-      expect(brief).toEqual({ category, eventSource, eventTimeMs });
+      const { category, eventName, eventSource, eventTimeMs, isReadOnly } = outcome.event;
+      expect(brief).toEqual({ category, eventName, eventSource, eventTimeMs, isReadOnly });
     }),
     { numRuns: 4000 },
   );

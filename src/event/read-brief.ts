@@ -1,5 +1,5 @@
 /**
- * Reads from an accepted event's bytes the few members that choose and date it, without parsing the rest.
+ * Reads from an accepted event's bytes the few members that most choices need and that date it, without parsing the rest.
  *
  * For followers that are behind and meet events which are not in memory any more: a fifth of the time of `parseEvent`.
  * Relies on that the bytes are valid JSON within the limits; says `undefined` for everything unusual, which is then
@@ -7,6 +7,7 @@
  */
 import { inferCategory } from './infer-category.ts';
 import { JsonBytes } from './json-bytes.ts';
+import { booleanMember } from './members.ts';
 import { parseEventTime } from './times.ts';
 import type { EpochMs, EventCategory } from './types.ts';
 import { isWhiteSpace } from './white-space.ts';
@@ -14,12 +15,23 @@ import { isWhiteSpace } from './white-space.ts';
 /** What is read. */
 export interface EventBrief {
   readonly category: EventCategory;
+  readonly eventName: string;
   readonly eventSource: string;
   readonly eventTimeMs: EpochMs;
+  /** Absent when the record does not say. */
+  readonly isReadOnly?: boolean;
 }
 
 /** The members that decide. */
-const NAMES: ReadonlySet<string> = new Set(['eventTime', 'eventName', 'eventType', 'eventSource', 'eventCategory', 'managementEvent']);
+const NAMES: ReadonlySet<string> = new Set([
+  'eventTime',
+  'eventName',
+  'eventType',
+  'eventSource',
+  'eventCategory',
+  'managementEvent',
+  'readOnly',
+]);
 /** Most other names are told from these by their length alone. */
 const LENGTHS: ReadonlySet<number> = new Set([...NAMES].map(({ length }) => length));
 
@@ -40,10 +52,13 @@ const LAST_PRINTABLE = 0x7e;
 export function readBrief(bytes: Uint8Array): EventBrief | undefined {
   const members = readMembers(bytes);
   // Insights name their call one level down.
-  if (members === undefined || members['eventTime'] === undefined || members['eventName'] === undefined) return undefined;
+  if (members?.['eventTime'] === undefined || members['eventName'] === undefined) return undefined;
   const eventTimeMs = parseEventTime(members['eventTime']);
   if (eventTimeMs === undefined) return undefined;
-  return { category: inferCategory(members), eventSource: members['eventSource'] ?? '', eventTimeMs };
+  const { eventName, eventSource = '' } = members;
+  const brief = { category: inferCategory(members), eventName, eventSource, eventTimeMs };
+  const isReadOnly = booleanMember(members, 'readOnly');
+  return isReadOnly === undefined ? brief : { ...brief, isReadOnly };
 }
 
 /** Texts of the wanted members of the outermost object; `undefined` where a name is escaped or a value is no plain text. */
@@ -87,7 +102,7 @@ function readValue(json: JsonBytes, from: number, name: string): string | undefi
   const { bytes } = json;
   let at = from;
   while (bytes[at] === COLON || isWhiteSpace(bytes[at]!)) at++;
-  if (name === 'managementEvent' && bytes[at] !== QUOTE)
+  if ((name === 'managementEvent' || name === 'readOnly') && bytes[at] !== QUOTE)
     return bytes[at] === FIRST_OF_TRUE ? 'true' : bytes[at] === FIRST_OF_FALSE ? 'false' : undefined;
   if (bytes[at] !== QUOTE) return undefined;
   return plainText(bytes, at + 1, json.endOfText(at + 1));

@@ -21,6 +21,8 @@ export interface ConfigurationChange {
   /** The settings; absent before there were any, and after they are gone. */
   readonly before?: object | undefined;
   readonly after?: object | undefined;
+  /** What is taken no more, one sentence each; absent or empty when nothing gets smaller. */
+  readonly takesNoMore?: readonly string[] | undefined;
 }
 
 /** @returns the fact's sequence. */
@@ -28,7 +30,7 @@ export async function appendConfiguration(
   { journal, sha256 }: { readonly journal: Pick<Journal, 'append'>; readonly sha256: Sha256 },
   change: ConfigurationChange,
 ): Promise<bigint> {
-  const { call, event, resource, account, region } = change;
+  const { call, event, resource, account, region, takesNoMore = [] } = change;
   const hash = (value: object | undefined) => (value === undefined ? null : toHex(sha256(utf8(canonicalJson(value)))));
   const fact = {
     version: 1,
@@ -38,6 +40,7 @@ export async function appendConfiguration(
     requestId: call.requestId,
     beforeSha256: hash(change.before),
     afterSha256: hash(change.after),
+    ...(takesNoMore.length === 0 ? {} : { takesNoMore }),
   };
   const [verdict] = await journal.append([
     {

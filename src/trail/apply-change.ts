@@ -9,7 +9,8 @@ import { announceMark } from './announce-step.ts';
 import { appendGap } from './append-gap.ts';
 import { makeDigest } from './deliver-digest.ts';
 import { digestsBeginMs, endingDigest, endsChain } from './due-digest.ts';
-import type { SavedTrail } from './saved-trail.ts';
+import { rememberSelection } from './past-selections.ts';
+import type { SavedTrail, TrailSave } from './saved-trail.ts';
 import { stateKeys } from './state-keys.ts';
 import { followerName, type TrailId } from './trail.ts';
 import { changeKey, newTrailState, type TrailChange, type TrailState } from './trail-state.ts';
@@ -28,7 +29,8 @@ export async function applyChange(step: TrailStep, change: TrailChange): Promise
     const ending = saved.openChains().find((chain) => endsChain(change, chain, id));
     if (ending !== undefined) return makeDigest(step, endingDigest(ending, change, state, deps.digestIntervalMs));
   }
-  const done = (next: TrailState) => saved.save({ state: next, removed: [changeKey(id, change.sequence)] });
+  const done = (next: TrailState, { written = [], removed = [] }: Pick<TrailSave, 'written' | 'removed'> = {}) =>
+    saved.save({ state: next, written, removed: [...removed, changeKey(id, change.sequence)] });
   const mark = (kind: 'start' | 'stop', becomes: Partial<TrailState>) => {
     const reason = { event: change.event, principal: change.principal };
     return announceMark(step, { kind, reason }, { change: change.sequence, becomes });
@@ -50,9 +52,11 @@ export async function applyChange(step: TrailStep, change: TrailChange): Promise
     }
     case 'update': {
       const [before, after] = [state.settings, change.settings];
+      const remembered = await rememberSelection(deps.catalog, id, { state, change, nowMs: deps.clock.nowMs() });
       const isOfOthers = before.isMultiRegionTrail !== after.isMultiRegionTrail || `${before.members}` !== `${after.members}`;
       const changesChains = before.validates !== after.validates || (after.validates && isOfOthers);
-      if (state.phase !== 'logging' || !changesChains) return done({ ...state, settings: after });
+      if (state.phase !== 'logging' || !changesChains) return done({ ...state, settings: after }, remembered);
+      if (remembered.written.length > 0) await saved.save({ state, ...remembered });
       if (before.validates && !after.validates) await appendGap(step, 'validation off', change);
       // Readers take digests that end and begin anew for a cut chain, unless a receipt says that it was meant so.
       return mark('start', { settings: after, lastBatchAtMs: digestsBeginMs(state, change) });

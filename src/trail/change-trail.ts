@@ -12,7 +12,7 @@ import { appendConfiguration } from '../store/append-configuration.ts';
 import { CatalogConflict, type CatalogDocument } from '../store/catalog.ts';
 import { membersOf } from '../store/organization.ts';
 import { queueLogsChange } from './logs/logs-state.ts';
-import { type Trail, type TrailId, trailArn, trailKey } from './trail.ts';
+import { selectionOf, type Trail, type TrailId, trailArn, trailKey } from './trail.ts';
 import type { TrailDeps } from './trail-deps.ts';
 import { changeKey, type DeliverySettings, type TrailChange } from './trail-state.ts';
 
@@ -36,6 +36,8 @@ export interface ChangeRequest {
   readonly before?: CatalogDocument<Trail>;
   /** Absent when it is deleted. */
   readonly after?: Trail;
+  /** What the trail takes no more, one sentence each; for the fact. */
+  readonly takesNoMore?: readonly string[];
   /** Throws when what was decided does not hold any more. */
   readonly recheck?: () => Promise<void>;
 }
@@ -53,7 +55,7 @@ export async function changeTrail(deps: OperationDeps, request: ChangeRequest): 
     try {
       const sequence = await appendConfiguration(deps, {
         ...{ call: request.call, event: request.event, resource: trailArn(trail), account: trail.account, region: trail.homeRegion },
-        ...{ before: before?.value, after },
+        ...{ before: before?.value, after, takesNoMore: request.takesNoMore },
       });
       const change = changeOf(request, { sequence, settings });
       await deps.catalog.commit([
@@ -93,6 +95,7 @@ export async function deliverySettings(
   const base = {
     isMultiRegionTrail: trail.isMultiRegionTrail,
     includeGlobalServiceEvents: trail.includeGlobalServiceEvents,
+    selection: selectionOf(trail),
     validates: trail.logFileValidationEnabled,
   };
   const place = { bucket: trail.s3BucketName, prefix: trail.s3KeyPrefix ?? null };

@@ -8,7 +8,13 @@ import { createMemoryJournal } from '../store/memory/journal.ts';
 import { collectBatch } from './collect-batch.ts';
 
 const clock = new ManualClock(0);
-const scope = { account: ACCOUNT, homeRegion: 'eu-central-1' as Region, isMultiRegionTrail: true, includeGlobalServiceEvents: true };
+const scope = {
+  account: ACCOUNT,
+  homeRegion: 'eu-central-1' as Region,
+  isMultiRegionTrail: true,
+  includeGlobalServiceEvents: true,
+  selection: {},
+};
 const sha256 = (bytes: Uint8Array) => new Uint8Array(createHash('sha256').update(bytes).digest());
 
 /** Events of two accounts by turns. */

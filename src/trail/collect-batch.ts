@@ -1,5 +1,5 @@
 /**
- * Reads the journal for one batch of a trail: which events it takes, grouped by account and Region, and the counts.
+ * Reads the journal for one batch of a trail: which events it takes, grouped by account, Region and folder, and the counts.
  *
  * Bounds follow from the journal and the limits alone, and the same bounds always give the same groups, so that a batch
  * can be made again after a crash.
@@ -7,11 +7,12 @@
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import type { AccountId, EpochMs, Region } from '../event/types.ts';
+import type { LogFolder } from '../logfile/log-file-key.ts';
 import { accountHourKey, hourOf } from '../store/account-hour.ts';
 import type { Clock } from '../store/clock.ts';
 import type { Journal, JournalEntry } from '../store/journal.ts';
 import type { Sha256 } from '../tlog/hash.ts';
-import { selectEvent } from './select-event.ts';
+import { eventSelector, folderOfCategory } from './select-event.ts';
 import { type TrailScope, takesAccount } from './trail.ts';
 import type { TrailSettings } from './trail-deps.ts';
 import type { TrailCount } from './trail-state.ts';
@@ -33,6 +34,7 @@ const ENTRIES_MAX = 50_000;
 export interface RecordGroup {
   readonly account: AccountId;
   readonly region: Region;
+  readonly folder: LogFolder;
   readonly records: readonly Uint8Array[];
   readonly firstSequence: bigint;
   readonly lastSequence: bigint;
@@ -43,7 +45,7 @@ export interface RecordGroup {
 export interface CollectedBatch {
   /** Last sequence that was looked at; `after` when there was none. */
   readonly to: bigint;
-  /** By account and Region. Empty when the trail takes nothing. */
+  /** By account, Region and folder. Empty when the trail takes nothing. */
   readonly groups: readonly RecordGroup[];
   /**
    * When the trail's accounts were in a Region first, by the receipt of their events that were looked at, whether any of them is taken.
@@ -64,6 +66,7 @@ export interface UsedRegion {
 interface OpenGroup {
   account: AccountId;
   region: Region;
+  folder: LogFolder;
   records: Uint8Array[];
   firstSequence: bigint;
   lastSequence: bigint;
@@ -86,20 +89,22 @@ export async function collectBatch(
   const regions = new Map<string, UsedRegion>();
   let to = range.after;
   let sizeBytes = 0;
+  const select = scope && eventSelector(scope, from.sha256);
 
   /** False when the entry does not fit into this batch any more. */
   const take = (entry: JournalEntry): boolean => {
     if (entry.kind !== 'event') return true;
-    const event = scope && selectEvent(scope, entry, from.sha256);
+    const event = select?.(entry);
     if (event !== undefined) {
-      const key = `${entry.account}/${entry.region}`;
+      const folder = folderOfCategory(event.category);
+      const key = `${entry.account}/${entry.region}/${folder}`;
       const group = groups.get(key);
       const isFull = sizeBytes > 0 && sizeBytes + entry.bytes.length > limits.batchBytesMax;
       if (isFull || (group === undefined && groups.size >= limits.batchFilesMax)) return false;
       sizeBytes += entry.bytes.length + 1;
       // What was read at one go lies in one buffer: as a part of that, a small record would keep all of it in memory.
       const own = { ...entry, bytes: new Uint8Array(entry.bytes) };
-      if (group === undefined) groups.set(key, openGroup(own, event.eventTimeMs));
+      if (group === undefined) groups.set(key, openGroup(own, folder, event.eventTimeMs));
       else addTo(group, own, event.eventTimeMs);
     }
     const { account, region } = entry;
@@ -158,11 +163,12 @@ async function nextTurn(clock: Pick<Clock, 'monotonicMs'>): Promise<number> {
   return nowMs + Math.min(TURN_MAX_MS, Math.max(TURN_MIN_MS, (nowMs - fromMs) / 2));
 }
 
-function openGroup(entry: JournalEntry, eventTimeMs: EpochMs): OpenGroup {
+function openGroup(entry: JournalEntry, folder: LogFolder, eventTimeMs: EpochMs): OpenGroup {
   const { account, region, bytes, sequence } = entry;
   return {
     account,
     region,
+    folder,
     records: [bytes],
     firstSequence: sequence,
     lastSequence: sequence,

@@ -28,6 +28,7 @@ export interface CreateTrailInput extends UnsupportedMembers, TopicMembers, LogG
   readonly IsMultiRegionTrail?: boolean;
   readonly EnableLogFileValidation?: boolean;
   readonly IsOrganizationTrail?: boolean;
+  readonly RecursiveLogging?: boolean;
 }
 
 export function createTrail(deps: OperationDeps): Operation<CreateTrailInput, TrailSettingsOutput> {
@@ -87,6 +88,7 @@ function newTrail(call: Call, input: CreateTrailInput, organization: Organizatio
     ...snsTopicOf(input, { account: call.account, homeRegion: call.region }),
     ...cloudWatchLogsOf(input),
     ...(organization === undefined ? {} : { organizationId: organization.id, organizationIds: [organization.id] }),
+    ...(input.RecursiveLogging === false ? { recursiveLogging: false } : {}),
     isLogging: false,
     createdAtMs: call.receivedAtMs,
   };

@@ -17,6 +17,7 @@ import { describeTrails } from './describe-trails.ts';
 import { findGone, type GoneEvidence } from './find-gone.ts';
 import { organizationTrails } from './find-trail.ts';
 import { TrailFollower, type TrailHealth } from './follow-trail.ts';
+import { getEventSelectors } from './get-event-selectors.ts';
 import { getTrail } from './get-trail.ts';
 import { getTrailEvidence } from './get-trail-evidence.ts';
 import { getTrailStatus } from './get-trail-status.ts';
@@ -26,6 +27,7 @@ import { LogsFollower } from './logs/follow-logs.ts';
 import { LOGS_CHANGE, LOGS_STATE } from './logs/logs-state.ts';
 import { NOTICE } from './notices/notice.ts';
 import { NoticeSender } from './notices/send-notices.ts';
+import { putEventSelectors } from './put-event-selectors.ts';
 import { readDelivery } from './read-delivery.ts';
 import { type LostObject, scrubBucket } from './scrub-bucket.ts';
 import { startLogging } from './start-logging.ts';
@@ -173,6 +175,8 @@ function operations(deps: OperationDeps): Trails['operations'] {
       getTrailStatus(deps),
       startLogging(deps),
       stopLogging(deps),
+      putEventSelectors(deps),
+      getEventSelectors(deps),
     ] as readonly Operation[],
     snowtrail: [getTrailEvidence(deps)] as readonly Operation[],
   };

@@ -6,6 +6,7 @@
  */
 import assert from 'node:assert/strict';
 import type { EpochMs, ObjectKey } from '../event/types.ts';
+import { type LogFolder, parseLogFileKey } from '../logfile/log-file-key.ts';
 import type { HourTable } from '../store/hour-table.ts';
 import { announce } from './announce-step.ts';
 import { type CollectedBatch, collectBatch } from './collect-batch.ts';
@@ -56,6 +57,7 @@ async function bindBatch(step: TrailStep, after: bigint, collected: CollectedBat
     nameMs: nowMs,
     isMultiRegionTrail: state.settings.isMultiRegionTrail,
     includeGlobalServiceEvents: state.settings.includeGlobalServiceEvents,
+    selection: state.settings.selection,
     files: files.map(({ object }) => ({ contentSha256: object.contentSha256, sha256: object.sha256 })),
   };
   const { number } = await announce(step, content, work);
@@ -104,7 +106,7 @@ export async function finishBatch(step: TrailStep, pending: PendingStep, work: B
     counts: addCounts(saved.counts, counts),
     written: [
       ...toList.map((object) => ({
-        key: fileKey(id, chainOf(object), pending.number),
+        key: fileKey(id, chainOf(object), { batch: pending.number, folder: folderInKey(object) }),
         value: deliveredFile(object, bucket, work.atMs),
       })),
       ...(await noticeOf(deps.catalog, id, pending.number, notice)),
@@ -117,16 +119,19 @@ export async function finishBatch(step: TrailStep, pending: PendingStep, work: B
 /** The same files under the step's target. */
 export function renamedFiles({ id, deps, target }: TrailStep, files: readonly PreparedFile[], work: Batch): readonly PreparedFile[] {
   const { nameMs } = work;
-  return files.map(({ object, body }) => ({ body, object: { ...object, key: fileKeyOf(deps.sha256, id, object, { target, nameMs }) } }));
+  return files.map(({ object, body }) => ({
+    body,
+    object: { ...object, key: fileKeyOf(deps.sha256, id, { ...object, folder: folderInKey(object) }, { target, nameMs }) },
+  }));
 }
 
 /** The accounts are those of the state: while a batch waits, no change is taken in. */
 function scopeOf(
   { id, state }: TrailStep,
-  { isMultiRegionTrail, includeGlobalServiceEvents }: Pick<TrailScope, 'isMultiRegionTrail' | 'includeGlobalServiceEvents'>,
+  { isMultiRegionTrail, includeGlobalServiceEvents, selection }: Omit<TrailScope, 'account' | 'homeRegion' | 'members'>,
 ): TrailScope {
   const { members } = state.settings;
-  return trailScope(id, { isMultiRegionTrail, includeGlobalServiceEvents, ...(members && { members }) });
+  return trailScope(id, { isMultiRegionTrail, includeGlobalServiceEvents, selection, ...(members && { members }) });
 }
 
 /** The new values of the counts that change. */
@@ -139,6 +144,11 @@ function addCounts(before: Pick<HourTable<TrailCount>, 'get'>, more: readonly Tr
 
 function chainOf({ account, region }: PreparedFile['object']): Pick<DigestChain, 'account' | 'region'> {
   return { account, region } as Pick<DigestChain, 'account' | 'region'>;
+}
+
+/** A log file's folder, which its key alone says. */
+function folderInKey({ key }: PreparedFile['object']): LogFolder {
+  return parseLogFileKey(key)!.folder;
 }
 
 function deliveredFile(object: PreparedFile['object'], bucket: string, atMs: EpochMs): DeliveredFile {

@@ -77,13 +77,12 @@ describe('CreateTrail', () => {
     const used = {
       KmsKeyId: 'alias/x',
       TagsList: [{ Key: 'a' }],
-      RecursiveLogging: false,
     };
     for (const [member, value] of Object.entries(used)) {
       const text = await refusal(rig.send(trails, 'CreateTrail', { Name: 'main', S3BucketName: BUCKET, [member]: value }));
       expect(text).toBe(`UnsupportedOperationException: ${member} is not supported by this version of Snowtrail; leave it out.`);
     }
-    const unused = { SnsTopicName: '', KmsKeyId: '', IsOrganizationTrail: false, TagsList: [], RecursiveLogging: true };
+    const unused = { SnsTopicName: '', KmsKeyId: '', IsOrganizationTrail: false, TagsList: [] };
     await rig.send(trails, 'CreateTrail', { Name: 'main', S3BucketName: BUCKET, ...unused });
   });
 

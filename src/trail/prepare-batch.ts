@@ -7,7 +7,7 @@
 import { formatEventTime } from '../event/times.ts';
 import type { AccountId, EpochMs, ObjectKey, Region } from '../event/types.ts';
 import { encodeLogFile } from '../logfile/encode-log-file.ts';
-import { logFileKey, uniqueText } from '../logfile/log-file-key.ts';
+import { type LogFolder, logFileKey, uniqueText } from '../logfile/log-file-key.ts';
 import type { Sha256 } from '../tlog/hash.ts';
 import type { ReceiptObject } from '../tlog/receipt.ts';
 import { toHex, utf8 } from '../tlog/text.ts';
@@ -62,20 +62,18 @@ export function folderOf({ prefix, organizationId }: TrailTarget): { readonly pr
   return { ...(prefix === null ? {} : { prefix }), ...(organizationId === undefined ? {} : { organizationId }) };
 }
 
+/** What a log file's key follows from. */
+interface FileOrigin extends Pick<ReceiptObject, 'account' | 'region' | 'firstSequence' | 'lastSequence'> {
+  readonly folder: LogFolder;
+}
+
 /** The key of a log file: it follows from journal positions, so the same records get the same one. */
 export function fileKeyOf(
   sha256: Sha256,
   trail: TrailId,
-  { account, region, firstSequence, lastSequence }: Pick<ReceiptObject, 'account' | 'region' | 'firstSequence' | 'lastSequence'>,
+  { account, region, folder, firstSequence, lastSequence }: FileOrigin,
   { target, nameMs }: { readonly target: TrailTarget; readonly nameMs: EpochMs },
 ): ObjectKey {
   const unique = uniqueText(sha256(utf8([trailArn(trail), account, region, firstSequence, lastSequence].join('\n'))));
-  return logFileKey({
-    ...folderOf(target),
-    account: account as AccountId,
-    folder: 'CloudTrail',
-    region: region as Region,
-    timeMs: nameMs,
-    unique,
-  });
+  return logFileKey({ ...folderOf(target), account: account as AccountId, folder, region: region as Region, timeMs: nameMs, unique });
 }

@@ -15,6 +15,7 @@ const CHANGE: TrailChange = {
     target: { bucket: 'evidence-bucket' as BucketName, prefix: null },
     isMultiRegionTrail: true,
     includeGlobalServiceEvents: true,
+    selection: {},
     validates: true,
   },
 };

@@ -11,17 +11,19 @@
 
 import type { AccountId, EpochMs, ObjectKey } from '../event/types.ts';
 import { encodeLogFile } from '../logfile/encode-log-file.ts';
+import { parseLogFileKey } from '../logfile/log-file-key.ts';
 import { parseNote } from '../tlog/note.ts';
 import { parseReceipt, type Receipt, type ReceiptObject } from '../tlog/receipt.ts';
 import { toHex } from '../tlog/text.ts';
 import { receiptKey } from './make-receipt.ts';
 import { OpenLosses } from './open-losses.ts';
+import { selectionAt } from './past-selections.ts';
 import { DeliveryFailed, GZIP_JSON, type PutDeps, putObject, RECEIPT_TEXT, untilAnswered } from './put-object.ts';
 import { readDelivery } from './read-delivery.ts';
 import { isSameTarget, newestPlaced, placeOfReceipt } from './receipt-places.ts';
 import { recordLoss, type TrailLoss } from './record-loss.ts';
 import { requireAccess } from './require-access.ts';
-import { selectEvent } from './select-event.ts';
+import { eventSelector, folderOfCategory } from './select-event.ts';
 import { followerName, type TrailId, trailArn } from './trail.ts';
 import { TRAIL_SETTINGS, type TrailDeps } from './trail-deps.ts';
 import type { TrailTarget } from './trail-state.ts';
@@ -201,16 +203,21 @@ async function makeLogFile(deps: ScrubDeps, trail: TrailId, object: ReceiptObjec
 }
 
 /**
- * The journal's events of the file's account and Region, from its first to its last: with and without those of global services,
+ * The journal's events of the file's account, Region and folder, from its first to its last, as the trail selected them then: with and without those of global services,
  * since which of the two the trail was set to then, only the hash tells. A little more than the file holds at most.
  */
 async function eventsOf(
-  { journal, sha256 }: Pick<ScrubDeps, 'journal' | 'sha256'>,
+  { catalog, journal, sha256 }: Pick<ScrubDeps, 'catalog' | 'journal' | 'sha256'>,
   trail: TrailId,
   object: ReceiptObject,
 ): Promise<readonly (readonly Uint8Array[])[]> {
+  const selection = await selectionAt(catalog, trail, object.lastSequence);
+  const folder = parseLogFileKey(object.key)?.folder;
   const kept = [true, false].map((includeGlobalServiceEvents) => ({
-    scope: { ...trail, isMultiRegionTrail: true, includeGlobalServiceEvents, members: new Set([object.account as AccountId]) },
+    select: eventSelector(
+      { ...trail, isMultiRegionTrail: true, includeGlobalServiceEvents, selection, members: new Set([object.account as AccountId]) },
+      sha256,
+    ),
     events: [] as Uint8Array[],
   }));
   for (let after = object.firstSequence - 1n; after < object.lastSequence; ) {
@@ -218,8 +225,10 @@ async function eventsOf(
     if (entries.length === 0) break;
     for (const entry of entries) {
       if (entry.sequence > object.lastSequence || entry.account !== object.account || entry.region !== object.region) continue;
-      for (const { scope, events } of kept)
-        if (events.length <= object.events && selectEvent(scope, entry, sha256) !== undefined) events.push(entry.bytes);
+      for (const { select, events } of kept) {
+        const event = events.length <= object.events ? select(entry) : undefined;
+        if (event !== undefined && folderOfCategory(event.category) === folder) events.push(entry.bytes);
+      }
     }
     after = entries.at(-1)!.sequence;
   }

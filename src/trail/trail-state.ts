@@ -9,10 +9,11 @@
  * time, since what was written before is still in the bucket.
  */
 import type { AccountId, BucketName, EpochMs, ObjectKey, Region } from '../event/types.ts';
+import type { LogFolder } from '../logfile/log-file-key.ts';
 import type { CatalogKey } from '../store/catalog.ts';
 import type { FactKind } from '../store/journal.ts';
 import type { Receipt } from '../tlog/receipt.ts';
-import type { TrailId } from './trail.ts';
+import type { TrailId, TrailSelection } from './trail.ts';
 
 /** Where a trail puts its objects. */
 export interface TrailTarget {
@@ -28,6 +29,7 @@ export interface DeliverySettings {
   readonly target: TrailTarget;
   readonly isMultiRegionTrail: boolean;
   readonly includeGlobalServiceEvents: boolean;
+  readonly selection: TrailSelection;
   readonly validates: boolean;
   /** Of an organization's trail: its accounts, by number. */
   readonly members?: readonly AccountId[];
@@ -148,6 +150,7 @@ export interface PendingStep {
         readonly nameMs: EpochMs;
         readonly isMultiRegionTrail: boolean;
         readonly includeGlobalServiceEvents: boolean;
+        readonly selection: TrailSelection;
         /** Of the uncompressed and the stored bytes, in the order of the files. */
         readonly files: readonly { readonly contentSha256: string; readonly sha256: string }[];
       }
@@ -164,6 +167,12 @@ export interface PendingStep {
       }
     /** Nothing to put but the receipt; `becomes` is what changes of the state once it is there. */
     | { readonly kind: 'mark'; readonly receiptKind: Receipt['kind']; readonly change?: string; readonly becomes: Partial<TrailState> };
+}
+
+/** The selection by which a trail delivered before a change; kept for a while, so that lost log files can be made again. */
+export interface PastSelection {
+  readonly selection: TrailSelection;
+  readonly replacedAtMs: EpochMs;
 }
 
 /** One account and hour of a trail's accounting. */
@@ -185,6 +194,13 @@ export const digestPartsKey = (trail: TrailId): CatalogKey => ['trail-digest', .
 /** All log files of a trail that no digest lists yet. */
 export const filesKey = (trail: TrailId): CatalogKey => ['trail-file', ...id(trail)];
 
+export const pastSelectionsKey = (trail: TrailId): CatalogKey => ['trail-selection', ...id(trail)];
+
+/** `sequence` is that of the change: the selection was in force for what lies up to it. */
+export function pastSelectionKey(trail: TrailId, sequence: string): CatalogKey {
+  return [...pastSelectionsKey(trail), sequence.padStart(20, '0')];
+}
+
 export function changeKey(trail: TrailId, sequence: string): CatalogKey {
   return [...changesKey(trail), sequence.padStart(20, '0')];
 }
@@ -198,13 +214,17 @@ export function digestPartKey(trail: TrailId, part: number): CatalogKey {
 }
 
 /** `batch` is the number of the batch's receipt: the keys are in the order of delivery. */
-export function fileKey(trail: TrailId, { account, region }: { account: AccountId; region: Region }, batch: number): CatalogKey {
-  return [...filesKey(trail), account, region, String(batch).padStart(12, '0')];
+export function fileKey(
+  trail: TrailId,
+  { account, region }: { account: AccountId; region: Region },
+  { batch, folder }: { readonly batch: number; readonly folder: LogFolder },
+): CatalogKey {
+  return [...filesKey(trail), account, region, String(batch).padStart(12, '0'), folder];
 }
 
 /** The batch's number in a key made by `fileKey`. */
 export function batchOfFileKey(key: CatalogKey): number {
-  return Number(key.at(-1));
+  return Number(key.at(-2));
 }
 
 /** The state of a trail that was made just now, after what an earlier trail of the name left. */

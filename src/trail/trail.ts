@@ -6,6 +6,7 @@
  * Source: CloudTrail API Reference, "Trail"; cloudtrail.md §7.
  */
 import type { AccountId, BucketName, EpochMs, Region } from '../event/types.ts';
+import type { AdvancedEventSelector, EventSelector, Selectors } from '../selector/selectors.ts';
 import type { CatalogKey } from '../store/catalog.ts';
 import type { LogTarget } from '../store/log-groups.ts';
 
@@ -40,6 +41,22 @@ export interface Trail extends TrailId {
   /** Of the last StartLogging and StopLogging; absent before the first. */
   readonly startLoggingAtMs?: EpochMs;
   readonly stopLoggingAtMs?: EpochMs;
+  /** As PutEventSelectors took them, of one kind; neither before the first. */
+  readonly eventSelectors?: readonly EventSelector[];
+  readonly advancedEventSelectors?: readonly AdvancedEventSelector[];
+  /** False: what CloudTrail's own deliveries cause is left out. Absent means true. */
+  readonly recursiveLogging?: boolean;
+}
+
+/** Which of the events of its account and Regions a trail takes; empty for the default. */
+export type TrailSelection = Selectors & Pick<Trail, 'recursiveLogging'>;
+
+export function selectionOf({ eventSelectors, advancedEventSelectors, recursiveLogging }: Trail): TrailSelection {
+  return {
+    ...(eventSelectors === undefined ? {} : { eventSelectors }),
+    ...(advancedEventSelectors === undefined ? {} : { advancedEventSelectors }),
+    ...(recursiveLogging === undefined ? {} : { recursiveLogging }),
+  };
 }
 
 /** Which events a trail takes. Saved with each batch, so that a repeat after a crash takes the same ones. */
@@ -48,6 +65,7 @@ export interface TrailScope {
   readonly homeRegion: Region;
   readonly isMultiRegionTrail: boolean;
   readonly includeGlobalServiceEvents: boolean;
+  readonly selection: TrailSelection;
   /** Of a trail of an organization: the accounts whose events it takes. Absent: its own alone. */
   readonly members?: ReadonlySet<AccountId>;
 }
@@ -82,11 +100,13 @@ export function organizationFolder(prefix: string | undefined, organizationId: s
  */
 export function trailScope(
   { account, homeRegion }: Pick<TrailId, 'account' | 'homeRegion'>,
-  settings: Pick<TrailScope, 'isMultiRegionTrail' | 'includeGlobalServiceEvents'> & { readonly members?: readonly AccountId[] },
+  settings: Pick<TrailScope, 'isMultiRegionTrail' | 'includeGlobalServiceEvents' | 'selection'> & {
+    readonly members?: readonly AccountId[];
+  },
 ): TrailScope {
-  const { isMultiRegionTrail, includeGlobalServiceEvents, members } = settings;
+  const { isMultiRegionTrail, includeGlobalServiceEvents, selection, members } = settings;
   return {
-    ...{ account, homeRegion, isMultiRegionTrail, includeGlobalServiceEvents },
+    ...{ account, homeRegion, isMultiRegionTrail, includeGlobalServiceEvents, selection },
     ...(members === undefined ? {} : { members: setOf(members) }),
   };
 }
@@ -154,7 +174,7 @@ export function settingsOutput(trail: Trail): TrailSettingsOutput {
       ? {}
       : { CloudWatchLogsLogGroupArn: trail.cloudWatchLogs.logGroupArn, CloudWatchLogsRoleArn: trail.cloudWatchLogs.roleArn }),
     IsOrganizationTrail: trail.organizationId !== undefined,
-    RecursiveLogging: true,
+    RecursiveLogging: trail.recursiveLogging ?? true,
   };
 }
 
@@ -166,5 +186,7 @@ export interface TrailOutput extends TrailSettingsOutput {
 
 /** A trail as GetTrail and DescribeTrails show it. */
 export function trailOutput(trail: Trail): TrailOutput {
-  return { ...settingsOutput(trail), HomeRegion: trail.homeRegion, HasCustomEventSelectors: false, HasInsightSelectors: false };
+  const { homeRegion, eventSelectors, advancedEventSelectors } = trail;
+  const HasCustomEventSelectors = eventSelectors !== undefined || advancedEventSelectors !== undefined;
+  return { ...settingsOutput(trail), HomeRegion: homeRegion, HasCustomEventSelectors, HasInsightSelectors: false };
 }

@@ -10,7 +10,6 @@ import { ApiError } from '../api/api-error.ts';
 export interface UnsupportedMembers {
   readonly KmsKeyId?: string;
   readonly TagsList?: readonly unknown[];
-  readonly RecursiveLogging?: boolean;
 }
 
 /** @throws ApiError UnsupportedOperationException, naming the member. */
@@ -18,7 +17,6 @@ export function refuseUnsupportedMembers(input: UnsupportedMembers): void {
   const isUsed: readonly (readonly [name: string, isUsed: boolean])[] = [
     ['KmsKeyId', (input.KmsKeyId ?? '') !== ''],
     ['TagsList', (input.TagsList ?? []).length > 0],
-    ['RecursiveLogging', input.RecursiveLogging === false],
   ];
   const [name] = isUsed.find(([, used]) => used) ?? [];
   if (name !== undefined)

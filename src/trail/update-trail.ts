@@ -69,14 +69,16 @@ export function updateTrail(deps: OperationDeps): Operation<CreateTrailInput, Tr
 }
 
 function changed(trail: Trail, input: CreateTrailInput): Trail {
-  const { s3KeyPrefix, cloudWatchLogs: _, snsTopicArn: __, ...rest } = trail;
+  const { s3KeyPrefix, recursiveLogging: recursiveBefore, cloudWatchLogs: _, snsTopicArn: __, ...rest } = trail;
   const prefix = input.S3KeyPrefix ?? s3KeyPrefix ?? '';
   const isMultiRegionTrail = input.IsMultiRegionTrail ?? trail.isMultiRegionTrail;
+  const isRecursive = input.RecursiveLogging ?? recursiveBefore ?? true;
   const globalByDefault = isMultiRegionTrail === trail.isMultiRegionTrail ? trail.includeGlobalServiceEvents : isMultiRegionTrail;
   return {
     ...rest,
     s3BucketName: (input.S3BucketName ?? trail.s3BucketName) as BucketName,
     ...(prefix === '' ? {} : { s3KeyPrefix: prefix }),
+    ...(isRecursive ? {} : { recursiveLogging: false }),
     includeGlobalServiceEvents: input.IncludeGlobalServiceEvents ?? globalByDefault,
     isMultiRegionTrail,
     ...snsTopicOf(input, trail, trail),

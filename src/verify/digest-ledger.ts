@@ -13,7 +13,7 @@
  */
 import type { Digest, DigestLogFile } from '../digest/digest-file.ts';
 import type { Receipt, ReceiptDigest, ReceiptObject } from '../tlog/receipt.ts';
-import { prefixOf } from './layout.ts';
+import { prefixOf, regionOf } from './layout.ts';
 import type { UnreadReceipt, UnreadReceipts } from './unread-receipts.ts';
 
 /** Something that does not agree, and the file it is about. */
@@ -351,7 +351,7 @@ export class DigestLedger {
     if (file.hashValue !== object.contentSha256) differs('hash');
     if (file.s3Bucket !== bucket) differs('bucket');
     if (file.oldestEventTime !== object.oldestEventTime || file.newestEventTime !== object.newestEventTime) differs('event time');
-    if (!object.key.includes(`/CloudTrail/${object.region}/`) || digest.awsAccountId !== object.account) differs('account or Region');
+    if (regionOf(object.key) !== object.region || digest.awsAccountId !== object.account) differs('account or Region');
   }
 
   #fault(code: string, digest: ReceiptDigest, message: string): void {

@@ -51,7 +51,7 @@ export async function checkTrail(
 ): Promise<TrailFindings> {
   const stored = await readAll(from.objects, bucket as BucketName);
   const faults: string[] = [];
-  const logFiles = [...stored.keys()].filter((key) => key.includes('/CloudTrail/'));
+  const logFiles = [...stored.keys()].filter((key) => /\/CloudTrail(?:-NetworkActivity)?\//.test(key));
   const texts = logFiles.map((key) => gunzipSync(stored.get(key)!.body).toString());
   const records = texts.flatMap((text) => JSON.parse(text).Records as { eventID: string }[]);
   const receipts = checkReceipts(stored, options.isContinued ?? false, faults);
@@ -131,7 +131,7 @@ function checkNamed(stored: ReadonlyMap<string, Stored>, receipts: readonly any[
       faults.push(`${key} is not what its receipt says`);
   }
   for (const key of stored.keys()) {
-    if (!/\/CloudTrail(-Digest)?\//.test(key)) continue;
+    if (!/\/CloudTrail(?:-Digest|-NetworkActivity)?\//.test(key)) continue;
     const times = named.filter((each) => each.key === key).length;
     if (times !== 1) faults.push(`${key} is named by ${times} receipts`);
   }

@@ -23,7 +23,7 @@ import type { JournalEntry } from '../../store/journal.ts';
 import { type LogGroups, LogGroupsError, type LogTarget } from '../../store/log-groups.ts';
 import type { CrewMember } from '../crew.ts';
 import type { TrailHealth } from '../follow-trail.ts';
-import { selectEvent } from '../select-event.ts';
+import { eventSelector, type SelectEvent } from '../select-event.ts';
 import { type TrailId, trailScope } from '../trail.ts';
 import type { TrailDeps } from '../trail-deps.ts';
 import type { TrailCount } from '../trail-state.ts';
@@ -227,6 +227,7 @@ export class LogsFollower implements CrewMember {
   async #collect(plan: LogsPlan, bound: bigint): Promise<Batch> {
     const { journal } = this.#deps;
     const taken: TrailLogEvent[] = [];
+    const select = this.#selectorOf(plan);
     const filtered = new HourTable<TrailCount>();
     let to = this.#cursor;
     let sizeBytes = 0;
@@ -237,7 +238,7 @@ export class LogsFollower implements CrewMember {
         to = entry.sequence;
         seen++;
         if (entry.kind !== 'event') continue;
-        const event = this.#select(plan, entry);
+        const event = this.#take(plan, entry, select);
         if (event === undefined) addCount(filtered, { account: entry.account, hour: hourOf(entry.receivedAtMs) }, 'filtered');
         else taken.push(event);
         sizeBytes += event?.sizeBytes ?? 0;
@@ -258,11 +259,13 @@ export class LogsFollower implements CrewMember {
     return { to, filtered: filtered.all(), calls };
   }
 
-  #select(plan: LogsPlan, entry: JournalEntry): TrailLogEvent | undefined {
-    if (plan.kind === 'rest') return undefined;
-    const { target } = plan.settings;
-    const event = selectEvent(trailScope(this.id, plan.settings), entry, this.#deps.sha256);
-    if (event === undefined) return undefined;
+  #selectorOf(plan: LogsPlan): SelectEvent {
+    return plan.kind === 'rest' ? () => undefined : eventSelector(trailScope(this.id, plan.settings), this.#deps.sha256);
+  }
+
+  #take(plan: LogsPlan, entry: JournalEntry, select: SelectEvent): TrailLogEvent | undefined {
+    const event = select(entry);
+    if (plan.kind === 'rest' || event === undefined) return undefined;
     const taken: TakenEvent = {
       sequence: entry.sequence,
       account: entry.account,
@@ -272,7 +275,7 @@ export class LogsFollower implements CrewMember {
       eventId: entry.id,
       bytes: entry.bytes,
     };
-    return toLogEvent(taken, { ...this.id, ...target }, this.#deps.sha256);
+    return toLogEvent(taken, { ...this.id, ...plan.settings.target }, this.#deps.sha256);
   }
 
   /** Puts the calls that are not put yet, some streams at a time. @throws what the first of those that failed says */
