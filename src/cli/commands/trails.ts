@@ -4,6 +4,8 @@
  * A trail is found by name or ARN over all Regions, and called in its home Region, as the service requires.
  */
 import type { Command } from 'commander';
+import { selectsCategory } from '../../selector/normalize.ts';
+import type { AdvancedEventSelector, EventSelector, Selectors } from '../../selector/selectors.ts';
 import { Client } from '../client.ts';
 import { CommandFailed, EXIT, UsageError } from '../exit.ts';
 import { findServer } from '../find-server.ts';
@@ -22,6 +24,13 @@ interface Trail {
   readonly IsMultiRegionTrail: boolean;
   readonly IncludeGlobalServiceEvents: boolean;
   readonly LogFileValidationEnabled: boolean;
+  readonly HasCustomEventSelectors: boolean;
+}
+
+/** The selectors of a trail as GetEventSelectors answers. */
+interface GivenSelectors {
+  readonly EventSelectors?: readonly EventSelector[];
+  readonly AdvancedEventSelectors?: readonly AdvancedEventSelector[];
 }
 
 /** Times are in seconds since 1970. */
@@ -95,7 +104,14 @@ async function describe({ arn, home }: FoundTrail): Promise<Trail & TrailStatus>
 async function showTrail(options: GlobalOptions, name: string): Promise<void> {
   outputForm(options);
   const { arn, home } = await findTrail(options, name);
-  const { Trail: trail } = await home.cloudtrail<{ Trail: Trail }>('GetTrail', { Name: arn });
+  const [{ Trail: trail }, { EventSelectors, AdvancedEventSelectors }] = await Promise.all([
+    home.cloudtrail<{ Trail: Trail }>('GetTrail', { Name: arn }),
+    home.cloudtrail<GivenSelectors>('GetEventSelectors', { TrailName: arn }),
+  ]);
+  const selectors = {
+    ...(EventSelectors === undefined ? {} : { eventSelectors: EventSelectors }),
+    ...(AdvancedEventSelectors === undefined ? {} : { advancedEventSelectors: AdvancedEventSelectors }),
+  };
   await printFacts(
     options,
     [
@@ -106,8 +122,10 @@ async function showTrail(options: GlobalOptions, name: string): Promise<void> {
       ['Regions', trail.IsMultiRegionTrail ? 'all' : 'its home Region'],
       ['Global events', yesNo(trail.IncludeGlobalServiceEvents)],
       ['Digests', yesNo(trail.LogFileValidationEnabled)],
+      ['Events', eventsOf(selectors)],
+      ['Selectors', trail.HasCustomEventSelectors ? JSON.stringify(EventSelectors ?? AdvancedEventSelectors) : 'none of its own'],
     ],
-    trail,
+    { ...trail, EventSelectors, AdvancedEventSelectors },
   );
 }
 
@@ -162,6 +180,16 @@ async function allTrails(client: Client): Promise<readonly FoundTrail[]> {
     name: Name,
     home: new Client({ ...client.access, region: HomeRegion }),
   }));
+}
+
+/** The categories that a trail takes some events of. */
+function eventsOf(selectors: Selectors): string {
+  const categories = [
+    ['Management', 'management'],
+    ['Data', 'data'],
+    ['NetworkActivity', 'network activity'],
+  ] as const;
+  return categories.flatMap(([category, name]) => (selectsCategory(selectors, category) ? [name] : [])).join(', ') || 'none';
 }
 
 function placeOf(trail: Trail): string {
