@@ -7,7 +7,7 @@
  */
 import type { BucketName, ObjectKey } from '../event/types.ts';
 import type { Chance } from './clock.ts';
-import { type Bucket, type BucketChange, type ListOptions, type ObjectInfo, ObjectsError, type PutOptions } from './objects.ts';
+import { type Bucket, type BucketUpdate, type ListOptions, type ObjectInfo, ObjectsError, type PutOptions } from './objects.ts';
 
 const KEY_BYTES_MAX = 1_024;
 
@@ -33,14 +33,14 @@ export function requireKey(key: ObjectKey): void {
  * INVARIANT: a bucket with Object Lock keeps its versions: else a put would replace what is locked.
  * @throws ObjectsError InvalidBucketState
  */
-export function changedBucket(bucket: Bucket, change: BucketChange): Bucket {
+export function changedBucket(bucket: Bucket, change: BucketUpdate): Bucket {
   const after = Object.fromEntries(Object.entries({ ...bucket, ...change }).filter(([, value]) => value !== null)) as unknown as Bucket;
   requireLockable(after, change);
   return after;
 }
 
 /** @throws ObjectsError InvalidBucketState */
-export function requireLockable({ objectLock, versioning }: Bucket, change: BucketChange = {}): void {
+export function requireLockable({ objectLock, versioning }: Bucket, change: BucketUpdate = {}): void {
   if (objectLock === undefined || versioning === 'Enabled') return;
   const message =
     change.versioning === undefined

@@ -27,6 +27,22 @@ export interface Bucket {
   readonly objectLock?: { readonly default?: DefaultRetention };
   /** How objects are encrypted that are put without saying how; the key is as its owner named it. Absent: not at all. */
   readonly encryption?: DefaultEncryption;
+  /** Absent: ACLs are on. Not known of a foreign bucket, nor are the members below. */
+  readonly ownership?: ObjectOwnership;
+  readonly publicAccessBlock?: PublicAccessBlock;
+  /** In the order in which they were given. */
+  readonly tags?: readonly (readonly [key: string, value: string])[];
+}
+
+/** With `BucketOwnerEnforced` there are no ACLs. */
+export type ObjectOwnership = 'BucketOwnerEnforced' | 'BucketOwnerPreferred' | 'ObjectWriter';
+
+/** What keeps a bucket from being open to everybody. */
+export interface PublicAccessBlock {
+  readonly blockPublicAcls: boolean;
+  readonly ignorePublicAcls: boolean;
+  readonly blockPublicPolicy: boolean;
+  readonly restrictPublicBuckets: boolean;
 }
 
 export interface DefaultEncryption {
@@ -62,12 +78,15 @@ export interface DataKey {
 export type OpenDataKey = (encryption: Encryption & { readonly dataKey: string }) => Promise<Uint8Array>;
 
 /** What of a bucket can be changed; `null` takes away, an absent member stays. */
-export interface BucketChange {
+export interface BucketUpdate {
   readonly policy?: string | null;
   readonly versioning?: 'Enabled' | 'Suspended';
   /** Turns Object Lock on, or changes its default. */
   readonly objectLock?: NonNullable<Bucket['objectLock']>;
   readonly encryption?: DefaultEncryption | null;
+  readonly ownership?: ObjectOwnership | null;
+  readonly publicAccessBlock?: PublicAccessBlock | null;
+  readonly tags?: NonNullable<Bucket['tags']> | null;
 }
 
 /** Retention of objects that are put without one. One of `days` and `years`. */
@@ -195,7 +214,7 @@ export interface Objects {
   /** Buckets of one owner, by name. */
   listBuckets(owner: AccountId): Promise<readonly Bucket[]>;
   /** @throws ObjectsError InvalidBucketState where Object Lock and versioning would not go together */
-  updateBucket(name: BucketName, change: BucketChange): Promise<void>;
+  updateBucket(name: BucketName, change: BucketUpdate): Promise<void>;
   /**
    * Deletes a bucket that has no version that `listVersions` gives, and none that is protected though its bytes are gone.
    * @throws BucketNotEmpty

@@ -238,24 +238,90 @@ describe('buckets', () => {
 
   test('settings that are not kept are answered as not configured, and refused when set', async () => {
     const codes: Record<string, string | undefined> = {};
-    for (const name of ['tagging', 'lifecycle', 'cors', 'website', 'encryption', 'replication', 'publicAccessBlock', 'ownershipControls']) {
+    for (const name of ['cors', 'website', 'replication']) {
       codes[name] = codeOf((await send('GET', `?${name}`)).text);
       expect([name, (await send('PUT', `?${name}`, { body: '<x/>' })).status]).toEqual([name, 501]);
     }
     expect(codes).toEqual({
-      tagging: 'NoSuchTagSet',
-      lifecycle: 'NoSuchLifecycleConfiguration',
       cors: 'NoSuchCORSConfiguration',
       website: 'NoSuchWebsiteConfiguration',
-      encryption: 'ServerSideEncryptionConfigurationNotFoundError',
       replication: 'ReplicationConfigurationNotFoundError',
-      publicAccessBlock: 'NoSuchPublicAccessBlockConfiguration',
-      ownershipControls: 'OwnershipControlsNotFoundError',
     });
     for (const name of ['logging', 'notification', 'accelerate', 'requestPayment'])
       expect((await send('GET', `?${name}`)).status).toBe(200);
-    expect(rig.names()).toContain('GetBucketTagging:NoSuchTagSet');
-    expect(rig.names()).toContain('PutBucketLifecycle:NotImplemented');
+    expect(rig.names()).toContain('GetBucketCors:NoSuchCORSConfiguration');
+    expect(rig.names()).toContain('PutBucketCors:NotImplemented');
+  });
+
+  test('tags are put as a whole, read in their order, and taken away', async () => {
+    expect(codeOf((await send('GET', '?tagging')).text)).toBe('NoSuchTagSet');
+    const tagging = (tags: string) => send('PUT', '?tagging', { body: `<Tagging><TagSet>${tags}</TagSet></Tagging>` });
+    const tag = (key: string, value = '') => `<Tag><Key>${key}</Key><Value>${value}</Value></Tag>`;
+    expect((await tagging(tag('team', 'a&amp;b') + tag('a'))).status).toBe(400);
+    expect((await tagging(tag('team', 'a b') + tag('a'))).status).toBe(204);
+    const { text } = await send('GET', '?tagging');
+    expect([all(text, 'Key'), text.includes('<Value>a b</Value>')]).toEqual([['team', 'a'], true]);
+    for (const bad of [tag('aws:x'), tag('a') + tag('a'), tag(''), tag('x'.repeat(129)), tag('a', 'x'.repeat(257))])
+      expect(codeOf((await tagging(bad)).text)).toBe('InvalidTag');
+    expect((await send('DELETE', '?tagging')).status).toBe(204);
+    expect(codeOf((await send('GET', '?tagging')).text)).toBe('NoSuchTagSet');
+    expect(rig.names()).toContain('DeleteBucketTagging');
+  });
+
+  test('a new bucket is closed to the public: a policy for everybody is refused until that is lifted', async () => {
+    const block = (flag: boolean) =>
+      `<PublicAccessBlockConfiguration><BlockPublicPolicy>${flag}</BlockPublicPolicy></PublicAccessBlockConfiguration>`;
+    const everybody = JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [{ Effect: 'Allow', Principal: '*', Action: 's3:GetObject', Resource: `arn:aws:s3:::${bucket}/*` }],
+    });
+    expect(all((await send('GET', '?publicAccessBlock')).text, 'RestrictPublicBuckets')).toEqual(['true']);
+    expect(codeOf((await send('GET', '?policyStatus')).text)).toBe('NoSuchBucketPolicy');
+    const refused = await send('PUT', '?policy', { body: everybody });
+    expect([refused.status, codeOf(refused.text)]).toEqual([403, 'AccessDenied']);
+    expect((await send('PUT', '?publicAccessBlock', { body: block(false) })).status).toBe(200);
+    expect((await send('PUT', '?policy', { body: everybody })).status).toBe(204);
+    expect(all((await send('GET', '?policyStatus')).text, 'IsPublic')).toEqual(['true']);
+    await send('PUT', '/open', { body: 'x' });
+    expect((await send('GET', '/open', { key: OTHER_KEY })).status).toBe(200);
+    const restrict = '<PublicAccessBlockConfiguration><RestrictPublicBuckets>TRUE</RestrictPublicBuckets></PublicAccessBlockConfiguration>';
+    await send('PUT', '?publicAccessBlock', { body: restrict });
+    expect([(await send('GET', '/open', { key: OTHER_KEY })).status, (await send('GET', '/open')).status]).toEqual([403, 200]);
+    expect((await send('DELETE', '?publicAccessBlock')).status).toBe(204);
+    expect(codeOf((await send('GET', '?publicAccessBlock')).text)).toBe('NoSuchPublicAccessBlockConfiguration');
+  });
+
+  test('EN4: with BucketOwnerEnforced any ACL but the owner’s full control is AccessControlListNotSupported', async () => {
+    const controls = (ownership: string) =>
+      `<OwnershipControls><Rule><ObjectOwnership>${ownership}</ObjectOwnership></Rule></OwnershipControls>`;
+    const putWith = async (acl: string) => {
+      const { status, text } = await send('PUT', '/owned', { body: 'x', headers: { 'x-amz-acl': acl } });
+      return status === 200 ? 'taken' : codeOf(text);
+    };
+    expect(all((await send('GET', '?ownershipControls')).text, 'ObjectOwnership')).toEqual(['BucketOwnerEnforced']);
+    expect(await putWith('bucket-owner-full-control')).toBe('taken');
+    for (const acl of ['private', 'public-read', 'bucket-owner-read']) expect(await putWith(acl)).toBe('AccessControlListNotSupported');
+    expect(codeOf((await send('PUT', '?acl', { headers: { 'x-amz-acl': 'private' } })).text)).toBe('AccessControlListNotSupported');
+    expect((await send('PUT', '?ownershipControls', { body: controls('Nobody') })).status).toBe(400);
+    expect((await send('PUT', '?ownershipControls', { body: controls('BucketOwnerPreferred') })).status).toBe(200);
+    expect(await putWith('private')).toBe('taken');
+    expect((await send('PUT', '?acl', { headers: { 'x-amz-acl': 'private' } })).status).toBe(200);
+    expect(await putWith('public-read')).toBe('NotImplemented');
+    const own = (await send('GET', '?acl')).text;
+    expect((await send('PUT', '?acl', { body: own })).status).toBe(200);
+    expect((await send('DELETE', '?ownershipControls')).status).toBe(204);
+    expect(codeOf((await send('GET', '?ownershipControls')).text)).toBe('OwnershipControlsNotFoundError');
+  });
+
+  test('a new bucket takes no ACL beside BucketOwnerEnforced, and its owner’s alone beside the others', async () => {
+    const create = async (name: string, headers: Record<string, string>) => {
+      const { status, text } = await rig.send('PUT', `/${name}`, { headers });
+      return status === 200 ? 'made' : codeOf(text);
+    };
+    expect(await create('acl-one', { 'x-amz-acl': 'public-read' })).toBe('InvalidBucketAclWithObjectOwnership');
+    expect(await create('acl-two', { 'x-amz-acl': 'private' })).toBe('made');
+    expect(await create('acl-three', { 'x-amz-object-ownership': 'ObjectWriter' })).toBe('made');
+    expect(await create('acl-four', { 'x-amz-object-ownership': 'Other' })).toBe('InvalidArgument');
   });
 });
 

@@ -1,5 +1,5 @@
 /**
- * S3's calls on buckets: create, list, location, policy, ACL, versioning, and the settings that are not kept here.
+ * S3's calls on buckets: create, list, location, policy, versioning, and the settings that are not kept here.
  *
  * A bucket belongs to the account that made it; others have the rights in it that its policy gives them. Settings that Snowtrail does not keep are
  * answered as not configured, which is true, and refused when somebody wants to set them.
@@ -12,6 +12,8 @@ import { changedBucket } from '../../store/objects-rules.ts';
 import { parseXml, xmlDocument, xmlText, xmlTextDocument } from '../xml.ts';
 import { s3Error } from './errors.ts';
 import { isBucketName } from './names.ts';
+import { hasGrants, readOwnership } from './ownership.ts';
+import { PUBLIC_ACCESS_BLOCKED, requireNotPublic } from './public-access.ts';
 import { receiveDocument } from './receive-body.ts';
 import { answerXml, canonicalId, empty, S3_NAMESPACE, type S3Call, type S3Decision } from './s3-call.ts';
 
@@ -55,9 +57,10 @@ export async function createBucket(call: S3Call): Promise<S3Decision> {
   const name = call.bucket;
   if (!isBucketName(name)) throw s3Error('InvalidBucketName', { details: { BucketName: name } });
   const isLocked = call.header('x-amz-bucket-object-lock-enabled')?.toLowerCase() === 'true';
-  if ((call.header('x-amz-object-ownership') ?? 'BucketOwnerEnforced') !== 'BucketOwnerEnforced')
-    throw notImplemented('x-amz-object-ownership');
-  refuseAcls(call);
+  const ownership = readOwnership(call.header('x-amz-object-ownership') ?? 'BucketOwnerEnforced');
+  if (ownership === undefined) throw s3Error('InvalidArgument', { message: 'Invalid x-amz-object-ownership header' });
+  if (hasGrants(call) || (call.header('x-amz-acl') ?? 'private') !== 'private')
+    throw ownership === 'BucketOwnerEnforced' ? s3Error('InvalidBucketAclWithObjectOwnership') : notImplemented('x-amz-acl');
   // Object Lock needs versions.
   const lock = isLocked ? ({ versioning: 'Enabled', objectLock: {} } as const) : ({ versioning: 'Off' } as const);
   const document = await receiveDocument(call);
@@ -72,7 +75,15 @@ export async function createBucket(call: S3Call): Promise<S3Decision> {
       : { requestParameters: { CreateBucketConfiguration: { LocationConstraint: region, xmlns: S3_NAMESPACE } } }),
     apply: async () => {
       try {
-        await objects.createBucket({ name, owner: caller.account, region, createdAtMs: clock.nowMs(), ...lock });
+        await objects.createBucket({
+          name,
+          owner: caller.account,
+          region,
+          createdAtMs: clock.nowMs(),
+          ...lock,
+          ownership,
+          publicAccessBlock: PUBLIC_ACCESS_BLOCKED,
+        });
       } catch (error) {
         if (!(error instanceof BucketExists)) throw error;
         throw alreadyExists(name, await objects.getBucket(name), caller.account);
@@ -125,9 +136,11 @@ export async function getBucketPolicy(call: S3Call): Promise<S3Decision> {
 }
 
 export async function putBucketPolicy(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBucket();
+  const bucket = await call.openBucket();
+  const { name } = bucket;
   const document = await receiveDocument(call, { bytesMax: 4 * POLICY_BYTES_MAX });
   const policy = readPolicy(document, name);
+  requireNotPublic(bucket, policy);
   return {
     bytesIn: document.length,
     requestParameters: { bucketPolicy: JSON.parse(policy) },
@@ -148,18 +161,6 @@ export async function deleteBucketPolicy(call: S3Call): Promise<S3Decision> {
       return empty(204);
     },
   };
-}
-
-/** The owner's full control: there are no other grants. */
-export async function getBucketAcl(call: S3Call): Promise<S3Decision> {
-  await call.openBucket();
-  return answerXml(aclDocument(call.owner));
-}
-
-export function aclDocument(account: string): string {
-  const ID = canonicalId(account);
-  const grant = { Grantee: { 'xsi:type': 'CanonicalUser', ID }, Permission: 'FULL_CONTROL' };
-  return xmlDocument('AccessControlPolicy', { Owner: { ID }, AccessControlList: { Grant: [grant] } }, S3_NAMESPACE);
 }
 
 export async function getBucketVersioning(call: S3Call): Promise<S3Decision> {
@@ -210,25 +211,6 @@ export function unsupported(what: string): (call: S3Call) => Promise<S3Decision>
     if (call.bucketName !== undefined) await call.openBucket();
     throw s3Error('NotImplemented', { message: `${what} is not implemented by this server.` });
   };
-}
-
-/** ACLs are off, as in every bucket that S3 makes today. */
-export async function refuseAcl(call: S3Call): Promise<S3Decision> {
-  await call.openBucket();
-  throw s3Error('AccessControlListNotSupported');
-}
-
-/**
- * Refuses headers that would set an ACL. The two canned ones that change nothing are accepted, as S3 does.
- * @throws ApiError AccessControlListNotSupported
- */
-export function refuseAcls(call: S3Call): void {
-  const acl = call.header('x-amz-acl');
-  const isGrant = ['read', 'write', 'read-acp', 'write-acp', 'full-control'].some(
-    (right) => call.header(`x-amz-grant-${right}`) !== undefined,
-  );
-  if (isGrant || (acl !== undefined && acl !== 'private' && acl !== 'bucket-owner-full-control'))
-    throw s3Error('AccessControlListNotSupported');
 }
 
 export function notImplemented(header: string): Error {

@@ -22,7 +22,7 @@ export async function copyObject(call: S3Call): Promise<S3Decision> {
   const bucket = await call.openBucket();
   const { name } = bucket;
   const { key } = call;
-  refuseUnkept(call);
+  refuseUnkept(call, bucket);
   const source = await findCopySource(call);
   const directive = call.header('x-amz-metadata-directive') ?? 'COPY';
   if (directive !== 'COPY' && directive !== 'REPLACE') throw s3Error('InvalidArgument', { message: 'Unknown metadata directive.' });

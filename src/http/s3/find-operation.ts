@@ -5,6 +5,7 @@
  * CloudTrail's table of data events: a call on an object is `Data`, a call on a bucket `Management`.
  * Source: S3 API Reference, "Actions"; S3 User Guide, "Amazon S3 CloudTrail events".
  */
+import * as tagging from './bucket-tagging.ts';
 import * as buckets from './buckets.ts';
 import { copyObject } from './copy-object.ts';
 import { deleteObject, deleteObjects } from './delete-objects.ts';
@@ -13,8 +14,10 @@ import { s3Error } from './errors.ts';
 import { listObjects, listObjectVersions } from './list-objects.ts';
 import * as multipart from './multipart.ts';
 import * as lock from './object-lock.ts';
+import * as ownership from './ownership.ts';
+import * as publicAccess from './public-access.ts';
 import { putObject } from './put-object.ts';
-import { getObject, getObjectAcl, getObjectTagging, headObject } from './read-object.ts';
+import { getObject, getObjectTagging, headObject } from './read-object.ts';
 import type { S3Call, S3Decision, S3Operation } from './s3-call.ts';
 
 type Decide = (call: S3Call) => Promise<S3Decision>;
@@ -53,32 +56,36 @@ type Setting = readonly [name: string, get: Decide, put?: Decide, remove?: Decid
 /** Settings of a bucket by sub-resource. */
 const SETTINGS: ReadonlyMap<string, Setting> = new Map<string, Setting>([
   ['object-lock', ['BucketObjectLockConfiguration', lock.getObjectLockConfiguration, lock.putObjectLockConfiguration]],
-  ['tagging', ['BucketTagging', buckets.notConfigured('NoSuchTagSet')]],
+  ['tagging', ['BucketTagging', tagging.getBucketTagging, tagging.putBucketTagging, tagging.deleteBucketTagging]],
   ['lifecycle', ['BucketLifecycle', buckets.notConfigured('NoSuchLifecycleConfiguration')]],
   ['cors', ['BucketCors', buckets.notConfigured('NoSuchCORSConfiguration')]],
   ['website', ['BucketWebsite', buckets.notConfigured('NoSuchWebsiteConfiguration')]],
   ['encryption', ['BucketEncryption', sse.getBucketEncryption, sse.putBucketEncryption, sse.deleteBucketEncryption]],
   ['replication', ['BucketReplication', buckets.notConfigured('ReplicationConfigurationNotFoundError')]],
-  ['publicAccessBlock', ['BucketPublicAccessBlock', buckets.notConfigured('NoSuchPublicAccessBlockConfiguration')]],
-  ['ownershipControls', ['BucketOwnershipControls', buckets.notConfigured('OwnershipControlsNotFoundError')]],
+  [
+    'publicAccessBlock',
+    ['BucketPublicAccessBlock', publicAccess.getPublicAccessBlock, publicAccess.putPublicAccessBlock, publicAccess.deletePublicAccessBlock],
+  ],
+  [
+    'ownershipControls',
+    [
+      'BucketOwnershipControls',
+      ownership.getBucketOwnershipControls,
+      ownership.putBucketOwnershipControls,
+      ownership.deleteBucketOwnershipControls,
+    ],
+  ],
+  ['policyStatus', ['BucketPolicyStatus', publicAccess.getBucketPolicyStatus]],
   ['logging', ['BucketLogging', buckets.emptySetting('BucketLoggingStatus')]],
   ['notification', ['BucketNotification', buckets.emptySetting('NotificationConfiguration')]],
   ['accelerate', ['AccelerateConfiguration', buckets.emptySetting('AccelerateConfiguration')]],
   ['requestPayment', ['BucketRequestPayment', buckets.emptySetting('RequestPaymentConfiguration', { Payer: 'BucketOwner' })]],
-  ...[
-    'policyStatus',
-    'analytics',
-    'inventory',
-    'metrics',
-    'intelligent-tiering',
-    'session',
-    'metadataTable',
-    'metadataConfiguration',
-    'abac',
-  ].map((name): [string, Setting] => [
-    name,
-    [`Bucket${name.slice(0, 1).toUpperCase()}${name.slice(1)}`, buckets.unsupported(`The sub-resource ${name}`)],
-  ]),
+  ...['analytics', 'inventory', 'metrics', 'intelligent-tiering', 'session', 'metadataTable', 'metadataConfiguration', 'abac'].map(
+    (name): [string, Setting] => [
+      name,
+      [`Bucket${name.slice(0, 1).toUpperCase()}${name.slice(1)}`, buckets.unsupported(`The sub-resource ${name}`)],
+    ],
+  ),
 ]);
 
 function onBucket(call: S3Call, method: string, recordDeletions: RecordDeletions): S3Operation | undefined {
@@ -94,7 +101,7 @@ function onBucket(call: S3Call, method: string, recordDeletions: RecordDeletions
     case 'GET':
       if (call.hasParam('location')) return read('GetBucketLocation', 'Management', buckets.getBucketLocation);
       if (call.hasParam('policy')) return read('GetBucketPolicy', 'Management', buckets.getBucketPolicy);
-      if (call.hasParam('acl')) return read('GetBucketAcl', 'Management', buckets.getBucketAcl);
+      if (call.hasParam('acl')) return read('GetBucketAcl', 'Management', ownership.getBucketAcl);
       if (call.hasParam('versioning')) return read('GetBucketVersioning', 'Management', buckets.getBucketVersioning);
       if (call.hasParam('versions')) return read('ListObjectVersions', 'Data', listObjectVersions);
       if (call.hasParam('uploads')) return read('ListMultipartUploads', 'Data', multipart.listMultipartUploads);
@@ -104,7 +111,7 @@ function onBucket(call: S3Call, method: string, recordDeletions: RecordDeletions
     case 'PUT':
       if (call.hasParam('policy')) return write('PutBucketPolicy', 'Management', buckets.putBucketPolicy);
       if (call.hasParam('versioning')) return write('PutBucketVersioning', 'Management', buckets.putBucketVersioning);
-      if (call.hasParam('acl')) return write('PutBucketAcl', 'Management', buckets.refuseAcl);
+      if (call.hasParam('acl')) return write('PutBucketAcl', 'Management', ownership.putBucketAcl);
       return write('CreateBucket', 'Management', buckets.createBucket);
     case 'DELETE':
       if (call.hasParam('policy')) return write('DeleteBucketPolicy', 'Management', buckets.deleteBucketPolicy);
@@ -140,7 +147,7 @@ function onObject(call: S3Call, method: string): S3Operation | undefined {
   switch (method) {
     case 'GET':
       if (call.hasParam('uploadId')) return read('ListParts', 'Data', multipart.listParts);
-      if (call.hasParam('acl')) return read('GetObjectAcl', 'Data', getObjectAcl);
+      if (call.hasParam('acl')) return read('GetObjectAcl', 'Data', ownership.getObjectAcl);
       if (call.hasParam('retention')) return read('GetObjectRetention', 'Data', lock.getObjectRetention);
       if (call.hasParam('legal-hold')) return read('GetObjectLegalHold', 'Data', lock.getObjectLegalHold);
       if (call.hasParam('tagging')) return read('GetObjectTagging', 'Data', getObjectTagging);
@@ -153,7 +160,7 @@ function onObject(call: S3Call, method: string): S3Operation | undefined {
       }
       if (call.hasParam('retention')) return write('PutObjectRetention', 'Data', lock.putObjectRetention);
       if (call.hasParam('legal-hold')) return write('PutObjectLegalHold', 'Data', lock.putObjectLegalHold);
-      if (call.hasParam('acl')) return write('PutObjectAcl', 'Data', buckets.refuseAcl);
+      if (call.hasParam('acl')) return write('PutObjectAcl', 'Data', ownership.putObjectAcl);
       if (call.hasParam('tagging')) return write('PutObjectTagging', 'Data', buckets.unsupported('Tagging objects'));
       return isCopy ? write('CopyObject', 'Data', copyObject) : write('PutObject', 'Data', putObject);
     case 'DELETE':

@@ -32,7 +32,7 @@ export async function handleS3(request: S3Request): Promise<void> {
       // Where there is no bucket yet: of all others the operation opens its own.
       if (operation.eventName === 'ListBuckets' || operation.eventName === 'CreateBucket')
         await call.authorize(operationRequests(call, operation.eventName, undefined));
-      if (!takesBody(operation)) await receiveNothing(call);
+      if (!takesBody(operation, request.parts.method)) await receiveNothing(call);
       const decision = await operation.decide(call);
       return {
         record: recordOf(call, operation, decision),
@@ -47,13 +47,8 @@ export async function handleS3(request: S3Request): Promise<void> {
 }
 
 /** Operations that read the body themselves; of all others it is read past. */
-function takesBody({ eventName, isReadOnly }: S3Operation): boolean {
-  return (
-    !isReadOnly &&
-    !['DeleteObject', 'DeleteBucket', 'DeleteBucketPolicy', 'DeleteBucketEncryption', 'AbortMultipartUpload', 'CopyObject'].includes(
-      eventName,
-    )
-  );
+function takesBody({ eventName, isReadOnly }: S3Operation, method: string): boolean {
+  return !isReadOnly && method !== 'DELETE' && eventName !== 'CopyObject';
 }
 
 /** One `DeleteObject` record for each object of a DeleteObjects call, all durable before the first is deleted. */

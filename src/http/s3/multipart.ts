@@ -38,7 +38,7 @@ export async function createMultipartUpload(call: S3Call): Promise<S3Decision> {
   const { name } = bucket;
   const { uploads, call: caller } = call.request;
   const { key } = call;
-  refuseUnkept(call);
+  refuseUnkept(call, bucket);
   await receiveNothing(call);
   const wanted = call.header('x-amz-checksum-algorithm');
   const type = call.header('x-amz-checksum-type');
@@ -74,8 +74,7 @@ export async function createMultipartUpload(call: S3Call): Promise<S3Decision> {
 }
 
 export async function uploadPart(call: S3Call): Promise<S3Decision> {
-  await call.openBucket();
-  refuseUnkept(call);
+  refuseUnkept(call, await call.openBucket());
   refuseEncryption(call);
   refuseLockHeaders(call);
   const upload = findUpload(call);
@@ -108,8 +107,7 @@ export async function uploadPart(call: S3Call): Promise<S3Decision> {
 }
 
 export async function uploadPartCopy(call: S3Call): Promise<S3Decision> {
-  await call.openBucket();
-  refuseUnkept(call);
+  refuseUnkept(call, await call.openBucket());
   refuseEncryption(call);
   refuseLockHeaders(call);
   await receiveNothing(call);

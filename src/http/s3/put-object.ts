@@ -7,11 +7,12 @@
  */
 import type { BucketName, ObjectKey } from '../../event/types.ts';
 import type { Bucket, ObjectInfo, PutOptions, StagedObject } from '../../store/objects.ts';
-import { notImplemented, refuseAcls } from './buckets.ts';
+import { notImplemented } from './buckets.ts';
 import { encryptionHeaders, readEncryption } from './encryption.ts';
 import { s3Error } from './errors.ts';
 import { checksumHeaders, versionHeader } from './object-headers.ts';
 import { readLockHeaders } from './object-lock.ts';
+import { requireNoGrants } from './ownership.ts';
 import { receiveObject } from './receive-body.ts';
 import { empty, type S3Call, type S3Decision } from './s3-call.ts';
 
@@ -24,7 +25,7 @@ export async function putObject(call: S3Call): Promise<S3Decision> {
   const bucket = await call.openBucket();
   const { name } = bucket;
   const { key } = call;
-  refuseUnkept(call);
+  refuseUnkept(call, bucket);
   const options = readPutOptions(call, bucket);
   const mustBeFree = await checkIfNoneMatch(call, name, key);
   const seal = await readEncryption(call, bucket);
@@ -99,8 +100,8 @@ export function readPutOptions(call: S3Call, bucket: Bucket): PutOptions {
  * Refuses what would be dropped in silence: encryption with the client's key, tags, redirects, other storage classes, ACLs.
  * @throws ApiError NotImplemented, AccessControlListNotSupported
  */
-export function refuseUnkept(call: S3Call): void {
-  refuseAcls(call);
+export function refuseUnkept(call: S3Call, bucket: Bucket): void {
+  requireNoGrants(call, bucket);
   for (const name of call.headerNames()) {
     if (
       /^x-amz-(?:server-side-encryption-customer|tagging$|website-redirect-location$|copy-source-server-side-encryption|write-offset-bytes$)/.test(

@@ -1,12 +1,12 @@
 /**
- * S3's reads of one object: get, head, ACL, tags.
+ * S3's reads of one object: get, head, tags.
  *
- * Source: S3 API Reference, GetObject, HeadObject, GetObjectAcl, GetObjectTagging.
+ * Source: S3 API Reference, GetObject, HeadObject, GetObjectTagging.
  */
 import type { BucketName } from '../../event/types.ts';
 import type { ObjectInfo } from '../../store/objects.ts';
 import { xmlDocument } from '../xml.ts';
-import { aclDocument, notImplemented } from './buckets.ts';
+import { notImplemented } from './buckets.ts';
 import { checkConditions, parseRange, rangeOf } from './conditions.ts';
 import { openKeyFor } from './encryption.ts';
 import { findObject } from './find-object.ts';
@@ -79,11 +79,6 @@ export async function headObject(call: S3Call): Promise<S3Decision> {
     'content-length': `${length}`,
   };
   return { bytesOut: 0, apply: () => empty(range === undefined ? 200 : 206, headers) };
-}
-
-export async function getObjectAcl(call: S3Call): Promise<S3Decision> {
-  await findObject(call, await call.openBucket());
-  return answerXml(aclDocument(call.owner));
 }
 
 /** No object has tags: those are refused when it is put. */

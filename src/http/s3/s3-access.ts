@@ -12,6 +12,7 @@ import type { AccountId } from '../../event/types.ts';
 import type { Clock } from '../../store/clock.ts';
 import type { Bucket } from '../../store/objects.ts';
 import { bucketArn, objectArn } from './names.ts';
+import { isRestricted } from './public-policy.ts';
 
 /** Actions that are not called as their operation is. */
 const ACTIONS: ReadonlyMap<string, string> = new Map([
@@ -123,7 +124,8 @@ function requests(call: AskingCall, bucket: Bucket | undefined, { key, versionId
   return actions.map((written) => {
     const action = (versionId === undefined ? undefined : OF_VERSIONS.get(written)) ?? written;
     const isOfPolicy = /^(?:Get|Put|Delete)BucketPolicy$/.test(action) && principal.type === 'Root' && owner === account;
-    const policy = isOfPolicy || bucket?.owner === undefined ? undefined : bucket.policy;
+    const isOpen = owner === account || !isRestricted(bucket);
+    const policy = isOfPolicy || bucket?.owner === undefined || !isOpen ? undefined : bucket.policy;
     return {
       action: `s3:${action}`,
       resource: key === undefined ? bucketArn(name) : objectArn(name, key),

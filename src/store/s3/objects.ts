@@ -33,10 +33,10 @@ import type { AddressGuard } from '../net/address-guard.ts';
 import { createGuardedAgents } from '../net/guarded-agents.ts';
 import {
   type Bucket,
-  type BucketChange,
   BucketExists,
   BucketMissing,
   BucketNotEmpty,
+  type BucketUpdate,
   type ListOptions,
   type ListPage,
   ObjectConflict,
@@ -182,7 +182,7 @@ class ForeignObjects implements Objects {
     return [];
   }
 
-  async updateBucket(name: BucketName, change: BucketChange): Promise<void> {
+  async updateBucket(name: BucketName, change: BucketUpdate): Promise<void> {
     const { policy, versioning, objectLock } = change;
     if (policy === null) await this.#send(new this.#sdk.DeleteBucketPolicyCommand({ Bucket: name }), name);
     else if (policy !== undefined) await this.#send(new this.#sdk.PutBucketPolicyCommand({ Bucket: name, Policy: policy }), name);

@@ -32,8 +32,8 @@ import {
 } from '../../object-lock.ts';
 import {
   type Bucket,
-  type BucketChange,
   BucketNotEmpty,
+  type BucketUpdate,
   type ListOptions,
   type ListPage,
   ObjectConflict,
@@ -152,7 +152,7 @@ class DiskObjects implements Objects {
     return this.#index.bucketsOf(owner);
   }
 
-  async updateBucket(name: BucketName, change: BucketChange): Promise<void> {
+  async updateBucket(name: BucketName, change: BucketUpdate): Promise<void> {
     await this.#write(() => this.#index.updateBucket(name, (bucket) => changedBucket(bucket, change)));
   }
 
