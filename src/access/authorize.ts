@@ -37,17 +37,27 @@ export class Authorizer {
   /** @throws ApiError AccessDeniedException, under the name that it has in the action's service. */
   readonly authorize: Authorize = async (call, requests) => {
     if (requests.length === 0) return;
-    const found = this.#findPolicies(call.principal);
-    const policies = found instanceof Promise ? await found : found;
-    const context = requestContext(call, policies);
+    const evaluate = await this.#evaluator(call);
     for (const request of requests) {
-      const verdict = this.#evaluate(call, policies, { request, context });
+      const verdict = evaluate(request);
       const decision = decisionOf(request, verdict);
       // Of several the last one that let it through, or the one that did not.
       if (decision !== undefined) this.#decisions.set(call, decision);
       if (verdict.kind === 'denied' || verdict.kind === 'not-allowed') throw notAuthorized(call, request, verdict);
     }
   };
+
+  /** What would become of such a call, with all that decides it. Nothing is kept of it. */
+  async explain(call: Call, request: AccessRequest): Promise<AccessVerdict> {
+    return (await this.#evaluator(call))(request);
+  }
+
+  async #evaluator(call: Call): Promise<(request: AccessRequest) => AccessVerdict> {
+    const found = this.#findPolicies(call.principal);
+    const policies = found instanceof Promise ? await found : found;
+    const context = requestContext(call, policies);
+    return (request) => this.#evaluate(call, policies, { request, context });
+  }
 
   /** Which statement decided about the call; `undefined` for the root of an account, that needs none, and before it was asked. */
   decisionOf(call: Call): AccessDecision | undefined {
@@ -117,7 +127,8 @@ function policyPrincipal({ principal }: Call, { roleArn }: PrincipalPolicies): P
   return { kind: 'account', account, arn, ...(roleArn === undefined ? {} : { roleArn }) };
 }
 
-function decisionOf({ action, resource }: AccessRequest, verdict: AccessVerdict): AccessDecision | undefined {
+/** The decision for the record of a call; none for the root of an account, that needs no policy. */
+export function decisionOf({ action, resource }: AccessRequest, verdict: AccessVerdict): AccessDecision | undefined {
   switch (verdict.kind) {
     case 'allowed-to-root':
       return undefined;

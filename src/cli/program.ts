@@ -2,6 +2,7 @@
  * All commands, with the options and the last line of help that each of them has.
  */
 import { Command } from 'commander';
+import { addAccess } from './commands/access.ts';
 import { addAccounts } from './commands/accounts.ts';
 import { addApprovals } from './commands/approvals.ts';
 import { addDemo } from './commands/demo.ts';
@@ -54,6 +55,7 @@ export function makeProgram(): Command {
     addKeys,
     addUsers,
     addRoles,
+    addAccess,
     addApprovals,
     addDoctor,
   ])
@@ -66,7 +68,7 @@ export function makeProgram(): Command {
     if (['start', 'demo', 'version'].includes(command.name())) command.addHelpText('afterAll', LEARN_MORE);
     else addGlobalOptions(command);
   }
-  nameInBrief(program, 'Who may do what', ['accounts', 'keys', 'users', 'roles', 'approvals']);
+  nameInBrief(program, 'Who may do what', ['accounts', 'keys', 'users', 'roles', 'access', 'approvals']);
   program.addHelpText('after', LEARN_MORE.trimStart());
   return program;
 }

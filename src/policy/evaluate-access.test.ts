@@ -260,7 +260,7 @@ describe('evaluateAccess', () => {
     return given !== undefined && (given[1] === '*' || names[who]!.includes(given[1]));
   }
 
-  test('agrees with the rules written naively', () => {
+  test('agrees with the rules written naively (A16)', () => {
     const sign = fc.constantFrom<Sign>('+', '-', '0');
     const maybe = fc.option(sign, { nil: undefined });
     const names = fc.constantFrom(USER, ROLE, SESSION, OWNER, ROOT, '*', OTHER);

@@ -7,6 +7,7 @@
 
 import { Accounts, type KeepKey, type NewAccessKey } from '../access/accounts.ts';
 import { Authorizer } from '../access/authorize.ts';
+import { explainAccess } from '../access/explain-access.ts';
 import { credentialFinder } from '../access/find-credentials.ts';
 import { principalPoliciesFinder } from '../access/find-principal-policies.ts';
 import { iamOperations } from '../access/iam/operations.ts';
@@ -46,6 +47,7 @@ import { createTrails, type Trails } from '../trail/create-trails.ts';
 import { narrowsBucket } from '../trail/narrows-bucket.ts';
 import { bulkRoute } from './bulk-route.ts';
 import { createIntakeAccounts } from './create-intake-accounts.ts';
+import { resourceAccessFinder } from './find-resource-access.ts';
 import { findRollback } from './find-rollback.ts';
 import { kmsService } from './kms-service.ts';
 import { messageOf, reportHttp, reportLost, reportScrub, type ServerLog, stackOf } from './log-problems.ts';
@@ -282,6 +284,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     passedOver,
     missing: rollback,
   });
+  const kms = { catalog, journal, keys, clock, chance, sha256 };
   const snowtrail: Service = {
     protocol: 'snowtrail',
     eventSource: 'snowtrail.amazonaws.com',
@@ -290,12 +293,12 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
       lookups.snowtrail,
       trails.operations.snowtrail,
       accountOperations(accounts),
+      [explainAccess({ accounts, identities, authorizer, findResource: resourceAccessFinder({ objects, identities, kms }) }) as Operation],
       approvalOperations(approvals),
       accounting,
     ),
   };
   const access = { identities, accounts, keyUses, keys, clock, chance, outbound: stores.outbound, realTimeMs: options.signatureTimeMs };
-  const kms = { catalog, journal, keys, clock, chance, sha256 };
   const services = new Map<string, Service>([
     ['sns', snsService({ catalog, journal, sha256 })],
     [

@@ -87,7 +87,7 @@ describe('buckets', () => {
 
   const setPolicy = (...Statement: object[]) => send('PUT', '?policy', { body: JSON.stringify({ Version: '2012-10-17', Statement }) });
 
-  test('another account has what the policy gives it, and not more', async () => {
+  test('another account has what the policy gives it, and not more (A17)', async () => {
     await send('PUT', '/shared/key', { body: 'x' });
     await setPolicy({
       Effect: 'Allow',

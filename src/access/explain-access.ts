@@ -1,0 +1,150 @@
+/**
+ * `ExplainAccess` (service `snowtrail`): whether somebody may do something now, and which statement decides.
+ *
+ * Of the caller's own account; of any account for the administrators. A principal of others looks as if it were not there. Of a
+ * resource of another account it tells no more than a call would: whether, and not by which statement.
+ * Source: features.md ID5.
+ */
+import { ApiError } from '../api/api-error.ts';
+import type { Call, Operation, Principal } from '../api/operation.ts';
+import type { AccountId, JsonObject } from '../event/types.ts';
+import { isAccountId } from '../event/values.ts';
+import type { AccessVerdict } from '../policy/evaluate-access.ts';
+import { explainVerdict } from '../policy/explain-verdict.ts';
+import type { Accounts } from './accounts.ts';
+import { type Authorizer, decisionOf } from './authorize.ts';
+import type { Identities } from './identities.ts';
+import { entityArn, parseIamArn } from './identity-documents.ts';
+
+/** What is known of a resource: whose it is, and its own policy. */
+export interface ResourceAccess {
+  readonly owner: AccountId;
+  readonly resourcePolicy?: string;
+  /** Nothing but its own policy opens it. */
+  readonly isPolicyRequired?: boolean;
+}
+
+/** Finds it; `undefined` for what is not there, or has no policy of its own: that is the caller's, if anybody's. */
+export type FindResourceAccess = (arn: string) => Promise<ResourceAccess | undefined>;
+
+export interface ExplainDeps {
+  readonly accounts: Accounts;
+  readonly identities: Identities;
+  readonly authorizer: Pick<Authorizer, 'explain'>;
+  readonly findResource: FindResourceAccess;
+}
+
+interface ExplainInput {
+  readonly PrincipalArn?: unknown;
+  readonly Action?: unknown;
+  readonly Resource?: unknown;
+  readonly Context?: unknown;
+}
+
+interface ExplainOutput {
+  readonly PrincipalArn: string;
+  readonly Action: string;
+  readonly Resource: string;
+  readonly Outcome: 'allowed' | 'denied' | 'not-allowed';
+  /** One sentence. */
+  readonly Explanation: string;
+  readonly PolicyType?: string;
+  readonly Policy?: string;
+  readonly Statement?: string;
+}
+
+const CONTEXT_KEYS_MAX = 50;
+
+export function explainAccess(deps: ExplainDeps): Operation<ExplainInput, ExplainOutput> {
+  return {
+    name: 'ExplainAccess',
+    isReadOnly: true,
+    decide: async (call, input) => {
+      const arn = textOf(input.PrincipalArn, 'PrincipalArn');
+      const action = textOf(input.Action, 'Action');
+      if (!/^[a-z0-9-]+:[A-Za-z0-9]+$/i.test(action)) throw invalid('Action must be one action, such as `cloudtrail:StopLogging`');
+      const resource = input.Resource === undefined ? '*' : textOf(input.Resource, 'Resource');
+      const principal = await findPrincipal(deps, call, arn);
+      const found = await deps.findResource(resource);
+      const request = { action, resource, context: contextOf(input.Context), ...found };
+      const asked: Call = { ...call, principal, account: principal.account };
+      const verdict = await deps.authorizer.explain(asked, request);
+      const { owner = principal.account } = found ?? {};
+      const isTheirs = owner !== call.account && !call.principal.isAdministrator;
+      return { output: { PrincipalArn: arn, Action: action, Resource: resource, ...(isTheirs ? told(verdict) : shown(request, verdict)) } };
+    },
+  };
+}
+
+type Explained = Omit<ExplainOutput, 'PrincipalArn' | 'Action' | 'Resource'>;
+
+function shown(request: { readonly action: string; readonly resource: string }, verdict: AccessVerdict): Explained {
+  const decision = decisionOf(request, verdict);
+  return {
+    Outcome: verdict.kind === 'allowed-to-root' ? 'allowed' : verdict.kind,
+    Explanation: explainVerdict(verdict),
+    ...(decision === undefined ? {} : { PolicyType: decision.policyType }),
+    ...(decision?.policy === undefined ? {} : { Policy: decision.policy, Statement: decision.statement }),
+  };
+}
+
+/** What a call would show, too. */
+function told(verdict: AccessVerdict): Explained {
+  const isAllowed = verdict.kind === 'allowed' || verdict.kind === 'allowed-to-root';
+  return isAllowed
+    ? { Outcome: 'allowed', Explanation: 'Allowed: both accounts allow it.' }
+    : { Outcome: 'not-allowed', Explanation: 'Not allowed: it needs a policy of the caller and one of the resource in the other account.' };
+}
+
+/** The root, a user or a role of an account that the caller may ask about. @throws ApiError NoSuchEntityException */
+async function findPrincipal({ accounts, identities }: ExplainDeps, call: Call, arn: string): Promise<Principal> {
+  const account = arn.split(':')[4] as AccountId;
+  const absent = new ApiError('NoSuchEntityException', `there is no root, user or role \`${arn.slice(0, 256)}\` here`, { status: 404 });
+  if (!isAccountId(account) || (account !== call.account && !call.principal.isAdministrator) || !accounts.exists(account)) throw absent;
+  // Policies are kept by access key; none has this name.
+  const key = `explained ${arn}`;
+  if (arn === `arn:aws:iam::${account}:root`) return accounts.rootOf(account, key);
+  const userName = parseIamArn(arn, 'user')?.name;
+  const user = userName === undefined ? undefined : (await identities.find('User', account, userName))?.value;
+  if (user !== undefined && entityArn(user) === arn) return accounts.userOf(account, user, key);
+  const roleName = parseIamArn(arn, 'role')?.name;
+  const role = roleName === undefined ? undefined : (await identities.find('Role', account, roleName))?.value;
+  if (role === undefined || entityArn(role) !== arn) throw absent;
+  return {
+    type: 'AssumedRole',
+    account,
+    arn: `arn:aws:sts::${account}:assumed-role/${role.name}/explained`,
+    principalId: `${role.id}:explained`,
+    accessKeyId: key,
+    isAdministrator: accounts.isAdministrator(account),
+    session: {
+      issuedAtMs: call.receivedAtMs,
+      tags: [],
+      transitiveTagKeys: [],
+      role: { name: role.name, id: role.id, arn },
+    },
+  };
+}
+
+/** Condition keys with a text or a list of texts each. @throws ApiError ValidationException */
+function contextOf(given: unknown): ReadonlyMap<string, readonly string[]> {
+  if (given === undefined) return new Map();
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) throw invalid('Context must be an object');
+  const entries = Object.entries(given as JsonObject);
+  if (entries.length > CONTEXT_KEYS_MAX) throw invalid(`Context has at most ${CONTEXT_KEYS_MAX} keys`);
+  return new Map(
+    entries.map(([key, value]) => {
+      const values = Array.isArray(value) ? value : [value];
+      return [key.toLowerCase(), values.map((each) => textOf(each, `Context.${key.slice(0, 64)}`))];
+    }),
+  );
+}
+
+function textOf(given: unknown, member: string): string {
+  if (typeof given === 'string' && given.length >= 1 && given.length <= 2_048) return given;
+  throw invalid(`${member} must be a text of 1 to 2048 characters`);
+}
+
+function invalid(message: string): ApiError {
+  return new ApiError('ValidationException', message);
+}
