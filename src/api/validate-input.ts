@@ -5,8 +5,8 @@
  * members that older servers do not know), `null` counts as absent, timestamps become `Date`, blobs become bytes; a
  * value of the wrong type is a `SerializationException`. `checkConstraints` then looks at what the model demands:
  * required, ranges, lengths, patterns, enums. Where the operation declares an exception for the member, it is that one
- * (`InvalidMaxResultsException`); else `ValidationException` in the words of the service's front end. An operation whose
- * own answer is better (trail names) may skip it and use `findProblems`.
+ * (`InvalidMaxResultsException`), else `InvalidParameterException` where it declares that one, else `ValidationException`; all in the
+ * words of the service's front end.
  *
  * Untrusted input; depth and size of the JSON were limited before.
  * Source: cloudtrail.md §0.1, §7, §13; the generated model.
@@ -152,32 +152,51 @@ export function findShapeProblems(shape: StructureShape, input: ModelObject): re
 /**
  * Checks a decoded input against the model's constraints.
  *
- * @param except Members that the operation checks itself.
- * @throws ApiError with the exception that the operation declares for the member, else `ValidationException`.
+ * @throws ApiError with the exception that the operation declares for the first member that breaks one.
  */
-export function checkConstraints(operation: string, input: ModelObject, except: readonly string[] = []): void {
-  const problems = findProblems(operation, input).filter(({ member }) => !except.includes(member));
+export function checkConstraints(operation: string, input: ModelObject): void {
+  const problems = findProblems(operation, input);
   const first = problems[0];
   if (first === undefined) return;
   const declared = operationModel(operation)?.errors ?? [];
-  const own = EXCEPTION_OF_MEMBER.get(first.member);
-  if (own !== undefined && declared.includes(own)) throw new ApiError(own, first.message);
+  const own = (EXCEPTIONS_OF_MEMBER.get(first.member) ?? []).find((code) => declared.includes(code));
+  if (own !== undefined) throw new ApiError(own, first.message);
   const count = `${problems.length} validation error${problems.length === 1 ? '' : 's'} detected: `;
-  throw new ApiError('ValidationException', count + problems.map(({ message }) => message).join('; '));
+  const code = declared.includes('InvalidParameterException') ? 'InvalidParameterException' : 'ValidationException';
+  throw new ApiError(code, count + problems.map(({ message }) => message).join('; '));
 }
 
-/** Exceptions that say more than `ValidationException`, where the operation declares them. */
-const EXCEPTION_OF_MEMBER: ReadonlyMap<string, string> = new Map([
-  ['MaxResults', 'InvalidMaxResultsException'],
-  ['NextToken', 'InvalidNextTokenException'],
-  ['LookupAttributes', 'InvalidLookupAttributesException'],
-  ['EventCategory', 'InvalidEventCategoryException'],
-  ['TagsList', 'InvalidTagParameterException'],
-  ['Name', 'InvalidTrailNameException'],
-  ['TrailName', 'InvalidTrailNameException'],
-  ['trailNameList', 'InvalidTrailNameException'],
-  ['S3BucketName', 'InvalidS3BucketNameException'],
-  ['S3KeyPrefix', 'InvalidS3PrefixException'],
+/** Exceptions that say more than that some parameter is invalid: the first that the operation declares. */
+const EXCEPTIONS_OF_MEMBER: ReadonlyMap<string, readonly string[]> = new Map([
+  ['AdvancedEventSelectors', ['InvalidEventSelectorsException']],
+  ['Channel', ['ChannelARNInvalidException']],
+  ['channelArn', ['InvalidChannelARN']],
+  ['EventCategory', ['InvalidEventCategoryException']],
+  ['EventDataStore', ['EventDataStoreARNInvalidException']],
+  ['EventDataStores', ['EventDataStoreARNInvalidException']],
+  ['EventSelectors', ['InvalidEventSelectorsException']],
+  ['ImportSource', ['InvalidImportSourceException']],
+  ['InsightSelectors', ['InvalidInsightSelectorsException']],
+  ['KmsKeyId', ['InvalidKmsKeyIdException']],
+  ['LookupAttributes', ['InvalidLookupAttributesException']],
+  ['MaxQueryResults', ['InvalidMaxResultsException']],
+  ['MaxResults', ['InvalidMaxResultsException']],
+  // Other operations name other things.
+  ['Name', ['InvalidTrailNameException']],
+  ['NextToken', ['InvalidNextTokenException', 'InvalidTokenException']],
+  ['QueryStatement', ['InvalidQueryStatementException']],
+  ['QueryStatus', ['InvalidQueryStatusException']],
+  ['ResourceArn', ['ResourceARNNotValidException']],
+  ['ResourceId', ['CloudTrailARNInvalidException']],
+  ['ResourceIdList', ['CloudTrailARNInvalidException']],
+  ['ResourcePolicy', ['ResourcePolicyNotValidException']],
+  ['S3BucketName', ['InvalidS3BucketNameException']],
+  ['S3KeyPrefix', ['InvalidS3PrefixException']],
+  ['Source', ['InvalidSourceException']],
+  ['Tags', ['InvalidTagParameterException']],
+  ['TagsList', ['InvalidTagParameterException']],
+  ['TrailName', ['InvalidTrailNameException']],
+  ['trailNameList', ['InvalidTrailNameException']],
 ]);
 
 type Report = (path: string, value: ModelValue | undefined, constraint: string) => void;

@@ -64,10 +64,19 @@ export function nameOperation(
     case 'rest-json': {
       const name = parts.path.slice(1);
       if (parts.method !== 'POST') throw unknownOperation(name);
-      return { name, readInput: readJsonObject };
+      return { name, readInput: (bytes) => ({ ...readJsonObject(bytes), ...Object.fromEntries(parametersOf(parts)) }) };
     }
     case 'query':
       return nameAction(parts, header('content-type') ?? '', body);
+  }
+}
+
+/** The parameters of the query string, but for those of a signature. @throws ApiError SerializationException */
+function parametersOf({ query }: RequestParts): readonly (readonly [string, string])[] {
+  try {
+    return parseQuery(query).filter(([name]) => !name.startsWith('X-Amz-'));
+  } catch (cause) {
+    throw new ApiError('SerializationException', 'the parameters are not percent-encoded UTF-8', { cause });
   }
 }
 
@@ -128,7 +137,7 @@ export async function runOperation(
     ...(service.apiVersion === undefined ? {} : { apiVersion: service.apiVersion }),
     isReadOnly,
     ...(operation?.isRecordRequired === true ? { isRecordRequired: true } : {}),
-    category: 'Management' as const,
+    category: service.category ?? 'Management',
   };
   /** Kept for the record of a refusal: what was read before the operation said no. */
   let requestParameters: JsonObject | null = null;
@@ -140,6 +149,7 @@ export async function runOperation(
       const json = named.readInput(sent.body);
       const input = (service.decodeInput?.(name, json) ?? json) as object;
       requestParameters = redact((service.recordInput ?? toRequestParameters)(name, input));
+      service.checkInput?.(name, input);
       await recording.authorize(call, await accessOf(service, call, { name, operation, input }));
       if (operation === undefined) throw unsupported(name);
       if (operation.refusesReplay !== undefined) {

@@ -2,7 +2,7 @@
  * What the HTTP side needs from the rest; `server/` fills it in.
  */
 
-import type { RecordCall } from '../api/call-record.ts';
+import type { CallRecord, RecordCall } from '../api/call-record.ts';
 import type { FindCredentials } from '../api/credentials.ts';
 import type { Authorize, Call, Guard, OperationTable } from '../api/operation.ts';
 import type { EpochMs, Json, JsonObject, Region } from '../event/types.ts';
@@ -26,18 +26,22 @@ export interface Service {
   readonly region?: Region;
   /** Such as `2013-11-01`; absent where records of the service carry none. */
   readonly apiVersion?: string;
+  /** Of its calls' own events; `Management` when absent. */
+  readonly category?: CallRecord['category'];
   /** `xmlns` of the answers of the query protocol. */
   readonly namespace?: string;
   readonly operations: OperationTable;
   /** Operations of the service's model that may be missing in `operations`: these are unsupported, not unknown. */
   readonly modelled?: ReadonlySet<string>;
-  /** Checks the input against the model and turns it into what operations take. Absent: any JSON object will do. @throws ApiError */
+  /** Turns the input into what operations take. Absent: any JSON object will do. @throws ApiError SerializationException */
   readonly decodeInput?: (operation: string, json: Json) => unknown;
   /**
    * `requestParameters` of a call's event, made of what `decodeInput` gave, also when the call is refused: where the service leaves
    * members out, or writes some as they came. Absent: the input with its first letters lowered.
    */
   readonly recordInput?: (operation: string, input: object) => JsonObject | null;
+  /** Holds a decoded input against the constraints of the model, before the caller's permissions are asked. @throws ApiError */
+  readonly checkInput?: (operation: string, input: object) => void;
   /** Turns an output into its JSON. Absent: it is JSON already. */
   readonly encodeOutput?: (operation: string, output: unknown) => Json;
 }

@@ -14,11 +14,12 @@ import { iamOperations } from '../access/iam/operations.ts';
 import { Identities } from '../access/identities.ts';
 import { KeyUses } from '../access/key-uses.ts';
 import { accountOperations } from '../access/operations.ts';
+import { resourcePolicyOperations } from '../access/resource-policies.ts';
 import { stsOperations } from '../access/sts/operations.ts';
 import type { RecordCall } from '../api/call-record.ts';
-import { operationNames } from '../api/model.ts';
+import { completeTable } from '../api/control-plane.ts';
 import type { Operation, OperationTable } from '../api/operation.ts';
-import { decodeInput, encodeOutput, type ModelObject } from '../api/validate-input.ts';
+import { checkConstraints, decodeInput, encodeOutput, type ModelObject } from '../api/validate-input.ts';
 import { type ApprovalRules, guardNarrowing } from '../approvals/guard-narrowing.ts';
 import { approvalOperations } from '../approvals/operations.ts';
 import type { AccountId, BucketName, Region } from '../event/types.ts';
@@ -56,6 +57,7 @@ import { createPages, type MetricsAccess } from './pages.ts';
 import { queryService } from './query-service.ts';
 import { forgetfulCatalog, readOnlyCatalog } from './read-only-catalog.ts';
 import { readOnlyJournal } from './read-only-journal.ts';
+import { readControlResource, readDataResource } from './read-resource.ts';
 import { routeTopics } from './route-topics.ts';
 import { type FollowerState, runFollower } from './run-follower.ts';
 import { scrubBuckets } from './scrub-buckets.ts';
@@ -299,6 +301,18 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     ),
   };
   const access = { identities, accounts, keyUses, keys, clock, chance, outbound: stores.outbound, realTimeMs: options.signatureTimeMs };
+  const cloudtrail = [
+    evidence.cloudtrail,
+    lookups.cloudtrail,
+    trails.operations.cloudtrail,
+    organizations.cloudtrail,
+    resourcePolicyOperations,
+  ].flat();
+  const modelled: Pick<Service, 'decodeInput' | 'checkInput' | 'encodeOutput'> = {
+    decodeInput,
+    checkInput: (operation, input) => checkConstraints(operation, input as ModelObject),
+    encodeOutput: (operation, output) => encodeOutput(operation, output as ModelObject),
+  };
   const services = new Map<string, Service>([
     ['sns', snsService({ catalog, journal, sha256 })],
     [
@@ -307,10 +321,19 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
         protocol: 'aws-json',
         eventSource: 'cloudtrail.amazonaws.com',
         apiVersion: '2013-11-01',
-        operations: tableOf(evidence.cloudtrail, lookups.cloudtrail, trails.operations.cloudtrail, organizations.cloudtrail),
-        modelled: new Set(operationNames()),
-        decodeInput,
-        encodeOutput: (operation, output) => encodeOutput(operation, output as ModelObject),
+        operations: tableOf(completeTable('cloudtrail', cloudtrail, readControlResource)),
+        ...modelled,
+      },
+    ],
+    [
+      'cloudtrail-data',
+      {
+        protocol: 'rest-json',
+        eventSource: 'cloudtrail-data.amazonaws.com',
+        apiVersion: '2021-08-11',
+        category: 'Data',
+        operations: tableOf(completeTable('cloudtrail-data', [], readDataResource)),
+        ...modelled,
       },
     ],
     ['iam', queryService('iam', iamOperations(access))],

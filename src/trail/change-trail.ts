@@ -7,11 +7,13 @@
  */
 import { ApiError } from '../api/api-error.ts';
 import type { Call } from '../api/operation.ts';
+import type { Tag } from '../api/tags.ts';
 import type { AccountId } from '../event/types.ts';
 import { appendConfiguration } from '../store/append-configuration.ts';
 import { CatalogConflict, type CatalogDocument } from '../store/catalog.ts';
 import { membersOf } from '../store/organization.ts';
 import { queueLogsChange } from './logs/logs-state.ts';
+import { tagChange } from './tags.ts';
 import { selectionOf, type Trail, type TrailId, trailArn, trailKey } from './trail.ts';
 import type { TrailDeps } from './trail-deps.ts';
 import { changeKey, type DeliverySettings, type TrailChange } from './trail-state.ts';
@@ -38,6 +40,8 @@ export interface ChangeRequest {
   readonly after?: Trail;
   /** What the trail takes no more, one sentence each; for the fact. */
   readonly takesNoMore?: readonly string[];
+  /** Of a trail that is made. */
+  readonly tags?: readonly Tag[];
   /** Throws when what was decided does not hold any more. */
   readonly recheck?: () => Promise<void>;
 }
@@ -61,6 +65,7 @@ export async function changeTrail(deps: OperationDeps, request: ChangeRequest): 
       await deps.catalog.commit([
         { key: trailKey(trail), value: after, expected: before?.version ?? 0 },
         { key: changeKey(trail, change.sequence), value: change, expected: 0 },
+        ...(before === undefined || after === undefined ? [tagChange(trail, request.tags ?? [])] : []),
         ...queueLogsChange({ before: before?.value, after, sequence: change.sequence }, change.settings),
       ]);
     } catch (error) {

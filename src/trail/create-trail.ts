@@ -1,10 +1,11 @@
 /**
  * `CreateTrail`. The trail does not log until StartLogging.
  *
- * Order of the checks: name, members that are not built, organization, quota, name taken, bucket, topic, log group and role,
- * combination (cloudtrail.md §7.2).
+ * Order of the checks: name, members that are not built, tags, organization, quota, name taken, combination,
+ * bucket, topic, log group and role (cloudtrail.md §7.2; the combination before the bucket, as the service does).
  */
 import type { Call, Operation } from '../api/operation.ts';
+import { addTags, requestTagContext, requireTags, type Tag } from '../api/tags.ts';
 import type { BucketName } from '../event/types.ts';
 import { type Organization, organizationOf } from '../store/organization.ts';
 import { changeTrail, type OperationDeps, trailResources } from './change-trail.ts';
@@ -29,6 +30,8 @@ export interface CreateTrailInput extends UnsupportedMembers, TopicMembers, LogG
   readonly EnableLogFileValidation?: boolean;
   readonly IsOrganizationTrail?: boolean;
   readonly RecursiveLogging?: boolean;
+  /** Of CreateTrail alone. */
+  readonly TagsList?: readonly Tag[];
 }
 
 export function createTrail(deps: OperationDeps): Operation<CreateTrailInput, TrailSettingsOutput> {
@@ -41,11 +44,20 @@ export function createTrail(deps: OperationDeps): Operation<CreateTrailInput, Tr
       const organization = input.IsOrganizationTrail === true ? await organizationOf(deps.catalog, call.account) : undefined;
       const account = organization?.organization.management ?? call.account;
       const resource = trailArn({ account, homeRegion: call.region, name });
-      return [{ action: 'cloudtrail:CreateTrail', resource }, ...passRoleAccess(input)];
+      const { TagsList = [] } = input;
+      const context = requestTagContext(TagsList);
+      return [
+        { action: 'cloudtrail:CreateTrail', resource, context },
+        // As the service: tags need their own permission.
+        ...(TagsList.length === 0 ? [] : [{ action: 'cloudtrail:AddTags', resource, context }]),
+        ...passRoleAccess(input),
+      ];
     },
     decide: async (call, input) => {
       requireTrailName(input.Name ?? '');
       refuseUnsupportedMembers(input);
+      requireTags(input.TagsList ?? []);
+      const tags = addTags([], input.TagsList ?? []);
       const organization = input.IsOrganizationTrail === true ? await requireOrganization(deps.catalog, call) : undefined;
       const trail = newTrail(call, input, organization);
       const requirePlaceAndName = async () => {
@@ -55,19 +67,19 @@ export function createTrail(deps: OperationDeps): Operation<CreateTrailInput, Tr
         requireFreeName(trail, others);
       };
       await requirePlaceAndName();
+      requireGlobalEvents(trail);
       requireBucketName(trail.s3BucketName);
       requirePrefix(input.S3KeyPrefix ?? '');
       const state = await deps.catalog.get<TrailState>(stateKey(trail));
       await requireWritableBucket(deps.objects, trail, state?.value.receipts.number ?? 0);
       await requireTopic(deps.topics, trail);
       await requireLogGroup(deps.logGroups, trail);
-      requireGlobalEvents(trail);
       return {
         output: settingsOutput(trail),
         resources: trailResources(trail),
         apply: async () => {
           await putProbe(deps.objects, trail);
-          await changeTrail(deps, { call, kind: 'create', event: 'CreateTrail', after: trail, recheck: requirePlaceAndName });
+          await changeTrail(deps, { call, kind: 'create', event: 'CreateTrail', after: trail, tags, recheck: requirePlaceAndName });
         },
       };
     },

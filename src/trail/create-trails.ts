@@ -32,6 +32,7 @@ import { readDelivery } from './read-delivery.ts';
 import { type LostObject, scrubBucket } from './scrub-bucket.ts';
 import { startLogging } from './start-logging.ts';
 import { stopLogging } from './stop-logging.ts';
+import { addTags, listTags, removeTags } from './tags.ts';
 import { type Trail, type TrailId, trailKey } from './trail.ts';
 import type { TrailDeps } from './trail-deps.ts';
 import { updateTrail } from './update-trail.ts';
@@ -177,6 +178,9 @@ function operations(deps: OperationDeps): Trails['operations'] {
       stopLogging(deps),
       putEventSelectors(deps),
       getEventSelectors(deps),
+      addTags(deps),
+      removeTags(deps),
+      listTags(deps),
     ] as readonly Operation[],
     snowtrail: [getTrailEvidence(deps)] as readonly Operation[],
   };

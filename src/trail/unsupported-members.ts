@@ -9,15 +9,11 @@ import { ApiError } from '../api/api-error.ts';
 /** The members in question, in the wire's words. */
 export interface UnsupportedMembers {
   readonly KmsKeyId?: string;
-  readonly TagsList?: readonly unknown[];
 }
 
 /** @throws ApiError UnsupportedOperationException, naming the member. */
 export function refuseUnsupportedMembers(input: UnsupportedMembers): void {
-  const isUsed: readonly (readonly [name: string, isUsed: boolean])[] = [
-    ['KmsKeyId', (input.KmsKeyId ?? '') !== ''],
-    ['TagsList', (input.TagsList ?? []).length > 0],
-  ];
+  const isUsed: readonly (readonly [name: string, isUsed: boolean])[] = [['KmsKeyId', (input.KmsKeyId ?? '') !== '']];
   const [name] = isUsed.find(([, used]) => used) ?? [];
   if (name !== undefined)
     throw new ApiError('UnsupportedOperationException', `${name} is not supported by this version of Snowtrail; leave it out.`);

@@ -22,7 +22,7 @@ export function addStart(program: Command): void {
   const command = program
     .command('start')
     .description('run the server')
-    .option('--data-dir <folder>', 'where everything is kept (default: ./snowtrail-data)')
+    .option('--data-dir <folder>', 'where all is kept (default: ./snowtrail-data)')
     .option('--listen <host:port>', 'address; port 0 takes a free one (default: 127.0.0.1:4620)')
     .option('--config <file>', 'settings in YAML')
     .option('--account-id <digits>', 'number of the first account, chosen at the first start')
@@ -31,7 +31,7 @@ export function addStart(program: Command): void {
     .option('--flush-interval <duration>', 'time between two log files of a trail (default: 5s)')
     .option('--digest-interval <duration>', 'length of a digest interval (default: 1h)')
     .option('--clock <file>', 'an instant or an offset that sets the clock; for tests, loopback only')
-    .option('--no-auth', 'take every request as the root; for tests, loopback only')
+    .option('--no-auth', 'for tests on loopback: all are the root')
     .action(async (options: StartOptions) => {
       await runServer(options);
     });

@@ -1,0 +1,63 @@
+/**
+ * Tags of CloudTrail's resources: their limits, and what adding and removing make of them.
+ *
+ * Source: CloudTrail API Reference, "AddTags"; cloudtrail.md §7.6; IAM User Guide, "Tags for AWS resources".
+ */
+import { ApiError } from './api-error.ts';
+
+const TAGS_MAX = 50;
+
+/** In the wire's words. */
+export interface Tag {
+  readonly Key: string;
+  readonly Value?: string;
+}
+
+/**
+ * Keys are 1 to 128 characters, values up to 256; both of the characters that IAM compares. `aws:` belongs to the service.
+ * @throws ApiError InvalidTagParameterException
+ */
+export function requireTags(tags: readonly Tag[]): void {
+  const seen = new Set<string>();
+  for (const { Key, Value = '' } of tags) {
+    if (seen.has(Key)) throw invalid(`the key \`${Key}\` is given twice`);
+    seen.add(Key);
+    if (/^aws:/i.test(Key)) throw invalid(`the key \`${Key}\` begins with \`aws:\`, which is reserved`);
+    for (const text of [Key, Value])
+      if (!/^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u.test(text))
+        throw invalid(`\`${text}\` has a character other than letters, digits, spaces and _.:/=+-@`);
+  }
+}
+
+/**
+ * The tags with those of `added` in their places, new ones at the end.
+ * @throws ApiError TagsLimitExceededException
+ */
+export function addTags(tags: readonly Tag[], added: readonly Tag[]): readonly Tag[] {
+  const byKey = new Map([...tags, ...added].map((tag) => [tag.Key, tag]));
+  if (byKey.size <= TAGS_MAX) return [...byKey.values()];
+  throw new ApiError('TagsLimitExceededException', `A resource has at most ${TAGS_MAX} tags; with these it would have ${byKey.size}.`);
+}
+
+/** The tags without those of these keys, whatever their values. */
+export function removeTags(tags: readonly Tag[], removed: readonly Tag[]): readonly Tag[] {
+  const keys = new Set(removed.map(({ Key }) => Key));
+  return tags.filter(({ Key }) => !keys.has(Key));
+}
+
+/** Condition keys of a call that gives tags. */
+export function requestTagContext(tags: readonly Tag[]): ReadonlyMap<string, readonly string[]> {
+  return new Map([
+    ...tags.map(({ Key, Value = '' }): [string, string[]] => [`aws:requesttag/${Key.toLowerCase()}`, [Value]]),
+    ...(tags.length === 0 ? [] : [['aws:tagkeys', tags.map(({ Key }) => Key)] as [string, string[]]]),
+  ]);
+}
+
+/** Condition keys of a call on a resource that has tags. */
+export function resourceTagContext(tags: readonly Tag[]): ReadonlyMap<string, readonly string[]> {
+  return new Map(tags.map(({ Key, Value = '' }) => [`aws:resourcetag/${Key.toLowerCase()}`, [Value]]));
+}
+
+function invalid(reason: string): ApiError {
+  return new ApiError('InvalidTagParameterException', `The tags are not valid: ${reason}.`);
+}
