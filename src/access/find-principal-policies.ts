@@ -1,7 +1,7 @@
 /**
  * Finds what decides about a caller: its policies and tags, as they are now.
  *
- * The answer is kept until any identity changes, so that a caller's policies are read and compiled once and a change holds for the
+ * The answer is kept until any identity or organization changes, so that a caller's policies are read and compiled once and a change holds for the
  * next call (A10).
  */
 import type { Principal } from '../api/operation.ts';
@@ -13,29 +13,37 @@ import type { FindPrincipalPolicies, PolicyDocument, PrincipalPolicies } from '.
 /** Most callers in memory. */
 const CACHED_MAX = 10_000;
 
-export function principalPoliciesFinder(identities: Identities): FindPrincipalPolicies {
+/** What organizations say of an account. */
+export interface OrganizationLimits {
+  /** Grows with each change of any organization. */
+  readonly changes: () => number;
+  readonly of: (account: AccountId) => Pick<PrincipalPolicies, 'serviceControl' | 'organizationId' | 'organizationPath'>;
+}
+
+export function principalPoliciesFinder(identities: Identities, organizations: OrganizationLimits): FindPrincipalPolicies {
   const cache = new Map<string, PrincipalPolicies>();
-  let changes = identities.changes();
+  const changesNow = () => identities.changes() + organizations.changes();
+  let changes = changesNow();
   return async (principal) => {
     // Who comes with a token has no policies: the role's trust policy decides alone.
     if (principal.type === 'WebIdentityUser')
       return { identity: [], serviceControl: [], tags: new Map(), federatedProvider: principal.arn };
-    if (changes !== identities.changes()) {
+    if (changes !== changesNow()) {
       cache.clear();
-      changes = identities.changes();
+      changes = changesNow();
     }
     const known = cache.get(principal.accessKeyId);
     if (known !== undefined) return known;
-    const found = await readPolicies(identities, principal);
+    const found = { ...(await readPolicies(identities, principal)), ...organizations.of(principal.account) };
     // A change that came meanwhile may not be in it.
-    if (changes !== identities.changes()) return found;
+    if (changes !== changesNow()) return found;
     if (cache.size >= CACHED_MAX) cache.clear();
     cache.set(principal.accessKeyId, found);
     return found;
   };
 }
 
-async function readPolicies(identities: Identities, principal: Principal): Promise<PrincipalPolicies> {
+async function readPolicies(identities: Identities, principal: Principal): Promise<Omit<PrincipalPolicies, 'serviceControl'>> {
   const { account, session, type } = principal;
   const entity =
     type === 'IAMUser'
@@ -47,7 +55,6 @@ async function readPolicies(identities: Identities, principal: Principal): Promi
     // A boundary that cannot be found bounds everything.
     ...(entity?.boundary === undefined ? {} : { boundary: boundary[0] ?? NOTHING }),
     ...(session?.policies === undefined ? {} : { session: await sessionPolicies(identities, account, session.policies) }),
-    serviceControl: [],
     tags: tagsOf(entity?.tags ?? [], session?.tags ?? []),
     ...(session?.role === undefined ? {} : { roleArn: session.role.arn }),
     ...(session === undefined ? {} : { sessionIssuedAtMs: session.issuedAtMs }),

@@ -11,7 +11,7 @@ import type { Catalog, CatalogChange, CatalogKey } from '../store/catalog.ts';
 import type { Journal } from '../store/journal.ts';
 import type { Membership, Organization } from '../store/organization.ts';
 import type { Sha256 } from '../tlog/hash.ts';
-import { type AccountRequest, arnOf, type ControlPolicy, FULL_ACCESS, type Handshake, type Unit } from './documents.ts';
+import { type AccountRequest, arnOf, type ControlPolicy, FULL_ACCESS, type Handshake, policyArn, type Unit } from './documents.ts';
 
 /** Region of the facts: the service is a global one. */
 const GLOBAL_REGION = 'us-east-1' as Region;
@@ -43,6 +43,14 @@ export type ChangeMembers = (change: {
   readonly alongside: readonly CatalogChange[];
 }) => Promise<void>;
 
+/** What an organization says of an account's calls. */
+interface Limits {
+  readonly organizationId?: string;
+  /** Such as `o-exampleorgid/r-ab12/ou-ab12-11111111/`. */
+  readonly organizationPath?: string;
+  readonly serviceControl: readonly (readonly { readonly name: string; readonly document: string }[])[];
+}
+
 export interface DirectoryDeps {
   readonly catalog: Catalog;
   readonly journal: Pick<Journal, 'append'>;
@@ -54,6 +62,7 @@ export class Directory {
   readonly #deps: DirectoryDeps;
   /** By kind, then by the whole key as text. Written by `open` and `change` alone. */
   readonly #documents = new Map<string, Map<string, object>>(KINDS.map((kind) => [kind, new Map()]));
+  #changes = 0;
   #last: Promise<unknown> = Promise.resolve();
 
   static async open(deps: DirectoryDeps): Promise<Directory> {
@@ -95,22 +104,30 @@ export class Directory {
     return this.#all<AccountRequest>('organization-request').filter((request) => request.organizationId === id);
   }
 
+  /** Grows with each change. */
+  changes(): number {
+    return this.#changes;
+  }
+
   /**
-   * The service control policies that bind an account: one list of documents for the root, each unit on the way down, and the account.
-   * What a call does must be allowed at every level. No levels: nothing is restricted, as in the management account.
+   * What the organization of an account says of all of its calls: where it is, and the service control policies by level, from the root
+   * down to the account. What a call does must be allowed at every level. No levels: nothing is restricted, as in the management account.
    */
-  controlPoliciesOf(account: AccountId): readonly (readonly string[])[] {
+  limitsOf(account: AccountId): Limits {
     const member = this.membership(account);
     const organization = member && this.organization(member.organizationId);
-    if (member === undefined || !organization?.arePoliciesEnabled || organization.management === account) return [];
-    const levels = [member.policies];
-    for (let at = member.parent; at !== organization.rootId; ) {
-      const unit = this.unit(organization, at)!;
-      levels.unshift(unit.policies);
-      at = unit.parent;
-    }
-    levels.unshift(organization.rootPolicies);
-    return levels.map((ids) => ids.map((id) => this.policy(organization, id)!.content));
+    if (member === undefined || organization === undefined) return { serviceControl: [] };
+    const units: Unit[] = [];
+    for (let at = member.parent; at !== organization.rootId; at = units[0]!.parent) units.unshift(this.unit(organization, at)!);
+    const path = [organization.id, organization.rootId, ...units.map(({ id }) => id)];
+    const levels = [organization.rootPolicies, ...units.map(({ policies }) => policies), member.policies];
+    const isBound = organization.arePoliciesEnabled && organization.management !== account;
+    const documentOf = (id: string) => ({ name: policyArn(organization, id), document: this.policy(organization, id)!.content });
+    return {
+      organizationId: organization.id,
+      organizationPath: `${path.join('/')}/`,
+      serviceControl: isBound ? levels.map((ids) => ids.map(documentOf)) : [],
+    };
   }
 
   unit({ id }: Organization, unitId: string): Unit | undefined {
@@ -152,6 +169,7 @@ export class Directory {
         appendFact,
         alongside,
       });
+    this.#changes++;
     for (const { key, value } of changes) {
       const documents = this.#documents.get(key[0])!;
       if (value === undefined) documents.delete(textOf(key));

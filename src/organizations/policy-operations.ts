@@ -5,9 +5,9 @@
  * one policy at least, or nothing would be allowed there.
  */
 import type { Operation } from '../api/operation.ts';
+import { parsePolicy } from '../policy/parse-policy.ts';
 import type { CatalogKey } from '../store/catalog.ts';
 import { membershipKey, type Organization, organizationKey } from '../store/organization.ts';
-import { faultOfControlPolicy } from './check-control-policy.ts';
 import type { Change, Plan } from './directory.ts';
 import { arnOf, type ControlPolicy, FULL_ACCESS, policyArn, policyKey, unitKey } from './documents.ts';
 import { changing, managedBy, type OrganizationsDeps, randomText, readableBy, reading } from './operation-kinds.ts';
@@ -214,8 +214,9 @@ function readContent(content: string): string {
   const size = new TextEncoder().encode(content).length;
   if (size > CONTENT_MAX)
     throw constraint('POLICY_CONTENT_LIMIT_EXCEEDED', `The policy has ${size} bytes; at most ${CONTENT_MAX} are allowed.`);
-  const fault = faultOfControlPolicy(content);
-  if (fault !== undefined) throw refusal('MalformedPolicyDocumentException', `The provided policy document is not valid: ${fault}.`);
+  const parsed = parsePolicy(content, 'service-control');
+  if (parsed.kind === 'malformed')
+    throw refusal('MalformedPolicyDocumentException', `The provided policy document is not valid: ${parsed.reason}.`);
   return content;
 }
 

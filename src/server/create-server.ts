@@ -202,7 +202,9 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   });
 
   const intakeStores = { journal, clock, chance, sha256, regions: new UsedRegions(catalog) };
-  const authorizer = new Authorizer(principalPoliciesFinder(identities));
+  const directory = await Directory.open({ catalog, journal, sha256, changeMembers: (change) => trails.changeMembers(change) });
+  const limits = { changes: () => directory.changes(), of: (account: AccountId) => directory.limitsOf(account) };
+  const authorizer = new Authorizer(principalPoliciesFinder(identities, limits));
   const recorder = createCallRecorder({ ...intakeStores, decisionOf: (call) => authorizer.decisionOf(call) });
   const recordCall: RecordCall = async (record) => {
     await recorder(record);
@@ -263,7 +265,6 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   });
   const approvals = { catalog, clock, rules: options.approvals, sha256 };
   const guard = guardNarrowing(approvals);
-  const directory = await Directory.open({ catalog, journal, sha256, changeMembers: (change) => trails.changeMembers(change) });
   const organizations = organizationsOf({
     directory,
     accounts,
