@@ -6,6 +6,8 @@ import { principalPoliciesFinder } from './find-principal-policies.ts';
 const document = (action: string) =>
   JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: action, Resource: '*' }] });
 
+const NO_ORGANIZATIONS = { changes: () => 0, of: () => ({ serviceControl: [] }) };
+
 describe('principalPoliciesFinder', () => {
   test('finds inline and managed policies of a user and its groups, in the default version, its boundary and its tags', async () => {
     const rig = await IdentityRig.open();
@@ -21,7 +23,7 @@ describe('principalPoliciesFinder', () => {
     await rig.send('PutUserPolicy', { UserName: 'alice', PolicyName: 'own', PolicyDocument: document('b:Own') });
     await rig.send('PutUserPermissionsBoundary', { UserName: 'alice', PermissionsBoundary: 'arn:aws:iam::aws:policy/ReadOnlyAccess' });
     await rig.send('TagUser', { UserName: 'alice', Tags: [{ Key: 'Team', Value: 'blue' }] });
-    expect(await principalPoliciesFinder(rig.identities)(alice)).toMatchObject({
+    expect(await principalPoliciesFinder(rig.identities, NO_ORGANIZATIONS)(alice)).toMatchObject({
       identity: [
         { name: 'inline policy own of user alice', document: document('b:Own') },
         { name: Policy.Arn, document: document('a:New') },
@@ -48,7 +50,7 @@ describe('principalPoliciesFinder', () => {
       PolicyArns: [{ arn: 'arn:aws:iam::aws:policy/ReadOnlyAccess' }],
       SourceIdentity: 'alice',
     });
-    const found = await principalPoliciesFinder(rig.identities)(session);
+    const found = await principalPoliciesFinder(rig.identities, NO_ORGANIZATIONS)(session);
     expect(found).toMatchObject({
       identity: [{ name: 'inline policy work of role deploy' }],
       session: [{ name: 'session policy', document: document('a:Get*') }, { name: 'arn:aws:iam::aws:policy/ReadOnlyAccess' }],
@@ -62,13 +64,15 @@ describe('principalPoliciesFinder', () => {
         ['Team', 'blue'],
       ]),
     );
-    expect((await principalPoliciesFinder(rig.identities)(await rig.assume(await rig.user('bob'), role))).session).toBeUndefined();
+    expect(
+      (await principalPoliciesFinder(rig.identities, NO_ORGANIZATIONS)(await rig.assume(await rig.user('bob'), role))).session,
+    ).toBeUndefined();
   });
 
   test('is the same answer until something changes, and another one for the next call (A10)', async () => {
     const rig = await IdentityRig.open();
     const alice = await rig.user('alice');
-    const find = principalPoliciesFinder(rig.identities);
+    const find = principalPoliciesFinder(rig.identities, NO_ORGANIZATIONS);
     const before = await find(alice);
     expect(await find(alice)).toBe(before);
     await rig.send('PutUserPolicy', { UserName: 'alice', PolicyName: 'own', PolicyDocument: document('b:Own') });
@@ -83,7 +87,7 @@ describe('principalPoliciesFinder', () => {
     const user = (await rig.identities.find('User', OWNER, 'alice'))!;
     const boundary = `arn:aws:iam::${OWNER}:policy/gone`;
     await rig.identities.commit([{ key: user.key, value: { ...user.value, boundary }, expected: user.version }]);
-    const found = await principalPoliciesFinder(rig.identities)(alice);
+    const found = await principalPoliciesFinder(rig.identities, NO_ORGANIZATIONS)(alice);
     expect(JSON.parse(found.boundary!.document)).toMatchObject({ Statement: [{ Effect: 'Deny', Action: '*' }] });
   });
 });

@@ -67,7 +67,9 @@ async function joinOrganization(account: string): Promise<void> {
   const target = `Id=${account},Type=ACCOUNT`;
   const invited = await answer(MANAGEMENT, 'organizations', 'invite-account-to-organization', '--target', target);
   const { Handshake } = invited as { Handshake: { Id: string } };
-  expect(await answer(account, 'organizations', 'accept-handshake', '--handshake-id', Handshake.Id, '--query', 'Handshake.State')).toBe('ACCEPTED');
+  expect(await answer(account, 'organizations', 'accept-handshake', '--handshake-id', Handshake.Id, '--query', 'Handshake.State')).toBe(
+    'ACCEPTED',
+  );
 }
 
 function policyOf(...folders: readonly [sid: string, folder: string][]): string {
@@ -131,7 +133,10 @@ test.skipIf(aws === undefined)(
     await answer(MANAGEMENT, ...CREATE);
     await answer(MANAGEMENT, ...trail('start-logging'));
     const own = ['--prefix', `AWSLogs/${MANAGEMENT}/CloudTrail-Digest/`, '--query', 'Contents[].Key'];
-    await vi.waitFor(async () => expect(await answer(MANAGEMENT, 's3api', 'list-objects', '--bucket', BUCKET, ...own)).not.toBeNull(), WAIT);
+    await vi.waitFor(
+      async () => expect(await answer(MANAGEMENT, 's3api', 'list-objects', '--bucket', BUCKET, ...own)).not.toBeNull(),
+      WAIT,
+    );
     await putPolicy(policyOf(['AWSCloudTrailWrite20150319', MANAGEMENT], ['AWSCloudTrailOrganizationWrite20150319', 'o-winterday01']));
     expect(await answer(MANAGEMENT, ...trail('update-trail', '--is-organization-trail', '--query', 'IsOrganizationTrail'))).toBe(true);
     for (const account of [AUDIT, PROD]) await answer(account, 'cloudtrail', 'list-trails');
@@ -180,56 +185,73 @@ test.skipIf(aws === undefined)(
   },
 );
 
-test.skipIf(aws === undefined)('a delegated administrator works on the trails of the organization, until it is none any more', { timeout: 120_000 }, async () => {
-  const member = ['--member-account-id', AUDIT];
-  const register = ['cloudtrail', 'register-organization-delegated-admin', '--member-account-id'];
-  const deregister = ['cloudtrail', 'deregister-organization-delegated-admin', '--delegated-admin-account-id'];
-  expect(await refusal(PROD, ...register, AUDIT)).toBe('NotOrganizationManagementAccountException');
-  expect(await refusal(LATE, ...register, AUDIT)).toBe('OrganizationsNotInUseException');
-  expect(await refusal(MANAGEMENT, ...register, MANAGEMENT)).toBe('CannotDelegateManagementAccountException');
-  expect(await refusal(MANAGEMENT, ...register, LATE)).toBe('AccountNotFoundException');
-  expect(await refusal(MANAGEMENT, ...deregister, AUDIT)).toBe('AccountNotRegisteredException');
-  await answer(MANAGEMENT, 'cloudtrail', 'register-organization-delegated-admin', ...member);
-  expect(await refusal(MANAGEMENT, ...register, AUDIT)).toBe('AccountRegisteredException');
-  const listed = ['organizations', 'list-delegated-administrators', '--service-principal', 'cloudtrail.amazonaws.com'];
-  expect(await answer(AUDIT, ...listed, '--query', 'DelegatedAdministrators[].Id')).toEqual([AUDIT]);
+test.skipIf(aws === undefined)(
+  'a delegated administrator works on the trails of the organization, until it is none any more',
+  { timeout: 120_000 },
+  async () => {
+    const member = ['--member-account-id', AUDIT];
+    const register = ['cloudtrail', 'register-organization-delegated-admin', '--member-account-id'];
+    const deregister = ['cloudtrail', 'deregister-organization-delegated-admin', '--delegated-admin-account-id'];
+    expect(await refusal(PROD, ...register, AUDIT)).toBe('NotOrganizationManagementAccountException');
+    expect(await refusal(LATE, ...register, AUDIT)).toBe('OrganizationsNotInUseException');
+    expect(await refusal(MANAGEMENT, ...register, MANAGEMENT)).toBe('CannotDelegateManagementAccountException');
+    expect(await refusal(MANAGEMENT, ...register, LATE)).toBe('AccountNotFoundException');
+    expect(await refusal(MANAGEMENT, ...deregister, AUDIT)).toBe('AccountNotRegisteredException');
+    await answer(MANAGEMENT, 'cloudtrail', 'register-organization-delegated-admin', ...member);
+    expect(await refusal(MANAGEMENT, ...register, AUDIT)).toBe('AccountRegisteredException');
+    const listed = ['organizations', 'list-delegated-administrators', '--service-principal', 'cloudtrail.amazonaws.com'];
+    expect(await answer(AUDIT, ...listed, '--query', 'DelegatedAdministrators[].Id')).toEqual([AUDIT]);
 
-  await answer(AUDIT, 'cloudtrail', 'stop-logging', '--name', ARN);
-  await answer(AUDIT, 'cloudtrail', 'start-logging', '--name', ARN);
-  const demote = ['cloudtrail', 'update-trail', '--name', ARN, '--no-is-organization-trail'];
-  expect(await refusal(AUDIT, ...demote)).toBe('NotOrganizationMasterAccountException');
-  const other = ['cloudtrail', 'create-trail', '--name', 'second', '--s3-bucket-name', BUCKET, '--is-organization-trail'];
-  const policy = ['s3api', 'get-bucket-policy', '--bucket', BUCKET, '--query', 'Policy', '--output', 'text'];
-  const { stdout } = await cli(MANAGEMENT, ...policy);
-  const both = stdout.replaceAll(`"${ARN}"`, `["${ARN}","${ARN.replace('winterday', 'second')}"]`);
-  await answer(MANAGEMENT, 's3api', 'put-bucket-policy', '--bucket', BUCKET, '--policy', both);
-  expect(await answer(AUDIT, ...other, '--query', 'TrailARN')).toBe(ARN.replace('winterday', 'second'));
+    await answer(AUDIT, 'cloudtrail', 'stop-logging', '--name', ARN);
+    await answer(AUDIT, 'cloudtrail', 'start-logging', '--name', ARN);
+    const demote = ['cloudtrail', 'update-trail', '--name', ARN, '--no-is-organization-trail'];
+    expect(await refusal(AUDIT, ...demote)).toBe('NotOrganizationMasterAccountException');
+    const other = ['cloudtrail', 'create-trail', '--name', 'second', '--s3-bucket-name', BUCKET, '--is-organization-trail'];
+    const policy = ['s3api', 'get-bucket-policy', '--bucket', BUCKET, '--query', 'Policy', '--output', 'text'];
+    const { stdout } = await cli(MANAGEMENT, ...policy);
+    const both = stdout.replaceAll(`"${ARN}"`, `["${ARN}","${ARN.replace('winterday', 'second')}"]`);
+    await answer(MANAGEMENT, 's3api', 'put-bucket-policy', '--bucket', BUCKET, '--policy', both);
+    expect(await answer(AUDIT, ...other, '--query', 'TrailARN')).toBe(ARN.replace('winterday', 'second'));
 
-  await answer(MANAGEMENT, ...deregister, AUDIT);
-  expect(await refusal(AUDIT, 'cloudtrail', 'stop-logging', '--name', ARN)).toBe('NotOrganizationMasterAccountException');
-  expect(await refusal(AUDIT, ...other)).toBe('NotOrganizationMasterAccountException');
+    await answer(MANAGEMENT, ...deregister, AUDIT);
+    expect(await refusal(AUDIT, 'cloudtrail', 'stop-logging', '--name', ARN)).toBe('NotOrganizationMasterAccountException');
+    expect(await refusal(AUDIT, ...other)).toBe('NotOrganizationMasterAccountException');
 
-  // Back to the account alone: members lose it.
-  expect(await refusal(MANAGEMENT, 'organizations', 'delete-organization')).toBe('OrganizationNotEmptyException');
-  expect(await answer(MANAGEMENT, ...demote, '--query', 'IsOrganizationTrail')).toBe(false);
-  expect(await refusal(PROD, 'cloudtrail', 'get-trail', '--name', ARN)).toBe('TrailNotFoundException');
-});
+    // Back to the account alone: members lose it.
+    expect(await refusal(MANAGEMENT, 'organizations', 'delete-organization')).toBe('OrganizationNotEmptyException');
+    expect(await answer(MANAGEMENT, ...demote, '--query', 'IsOrganizationTrail')).toBe(false);
+    expect(await refusal(PROD, 'cloudtrail', 'get-trail', '--name', ARN)).toBe('TrailNotFoundException');
+  },
+);
 
-test.skipIf(aws === undefined)('a service control policy binds the members below it, their roots as well, and never the management account', { timeout: 120_000 }, async () => {
-  const deny = { Version: '2012-10-17', Statement: [{ Effect: 'Deny', Action: 'cloudtrail:LookupEvents', Resource: '*' }] };
-  const words = ['--name', 'Quiet', '--description', 'nobody looks', '--type', 'SERVICE_CONTROL_POLICY', '--query', 'Policy.PolicySummary.Id'];
-  const id = (await answer(MANAGEMENT, 'organizations', 'create-policy', '--content', JSON.stringify(deny), ...words)) as string;
-  const [root] = (await answer(MANAGEMENT, 'organizations', 'list-roots', '--query', 'Roots[].Id')) as [string];
-  const attach = ['organizations', 'attach-policy', '--policy-id', id, '--target-id', root];
-  expect(await refusal(MANAGEMENT, ...attach)).toBe('PolicyTypeNotEnabledException');
-  await answer(MANAGEMENT, 'organizations', 'enable-policy-type', '--root-id', root, '--policy-type', 'SERVICE_CONTROL_POLICY');
-  const look = ['cloudtrail', 'lookup-events', '--max-items', '1'];
-  expect(await refusal(PROD, ...look)).toBeUndefined();
-  await answer(MANAGEMENT, ...attach);
-  expect(await refusal(PROD, ...look)).toBe('AccessDeniedException');
-  expect(await refusal(MANAGEMENT, ...look)).toBeUndefined();
-  const malformed = ['--content', '{"Version":"2012-10-17","Statement":[{"Effect":"Deny"}]}', ...words.with(1, 'Broken')];
-  expect(await refusal(MANAGEMENT, 'organizations', 'create-policy', ...malformed)).toBe('MalformedPolicyDocumentException');
-  await answer(MANAGEMENT, 'organizations', 'detach-policy', '--policy-id', id, '--target-id', root);
-  expect(await refusal(PROD, ...look)).toBeUndefined();
-});
+test.skipIf(aws === undefined)(
+  'a service control policy binds the members below it, their roots as well, and never the management account',
+  { timeout: 120_000 },
+  async () => {
+    const deny = { Version: '2012-10-17', Statement: [{ Effect: 'Deny', Action: 'cloudtrail:LookupEvents', Resource: '*' }] };
+    const words = [
+      '--name',
+      'Quiet',
+      '--description',
+      'nobody looks',
+      '--type',
+      'SERVICE_CONTROL_POLICY',
+      '--query',
+      'Policy.PolicySummary.Id',
+    ];
+    const id = (await answer(MANAGEMENT, 'organizations', 'create-policy', '--content', JSON.stringify(deny), ...words)) as string;
+    const [root] = (await answer(MANAGEMENT, 'organizations', 'list-roots', '--query', 'Roots[].Id')) as [string];
+    const attach = ['organizations', 'attach-policy', '--policy-id', id, '--target-id', root];
+    expect(await refusal(MANAGEMENT, ...attach)).toBe('PolicyTypeNotEnabledException');
+    await answer(MANAGEMENT, 'organizations', 'enable-policy-type', '--root-id', root, '--policy-type', 'SERVICE_CONTROL_POLICY');
+    const look = ['cloudtrail', 'lookup-events', '--max-items', '1'];
+    expect(await refusal(PROD, ...look)).toBeUndefined();
+    await answer(MANAGEMENT, ...attach);
+    expect(await refusal(PROD, ...look)).toBe('AccessDeniedException');
+    expect(await refusal(MANAGEMENT, ...look)).toBeUndefined();
+    const malformed = ['--content', '{"Version":"2012-10-17","Statement":[{"Effect":"Deny"}]}', ...words.with(1, 'Broken')];
+    expect(await refusal(MANAGEMENT, 'organizations', 'create-policy', ...malformed)).toBe('MalformedPolicyDocumentException');
+    await answer(MANAGEMENT, 'organizations', 'detach-policy', '--policy-id', id, '--target-id', root);
+    expect(await refusal(PROD, ...look)).toBeUndefined();
+  },
+);
