@@ -25,7 +25,7 @@ export function addStart(program: Command): void {
     .option('--data-dir <folder>', 'where all is kept (default: ./snowtrail-data)')
     .option('--listen <host:port>', 'address; port 0 takes a free one (default: 127.0.0.1:4620)')
     .option('--config <file>', 'settings in YAML')
-    .option('--account-id <digits>', 'number of the first account, chosen at the first start')
+    .option('--account-id <digits>', 'the first account, chosen at the first start')
     .option('--organization-id <id>', 'id of the organization that the first account creates (default: a random one)')
     .option('--region <region>', 'Region of the installation (default: us-east-1)')
     .option('--flush-interval <duration>', 'time between two log files of a trail (default: 5s)')
