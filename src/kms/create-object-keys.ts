@@ -55,7 +55,7 @@ async function makeWithKms(deps: ObjectKeysDeps, call: Call, wanted: WantedKey):
 }
 
 /** A data key under a key that may be used. */
-async function makeDataKey(deps: KmsDeps, key: KmsKey, context: EncryptionContext, isBucketKey: boolean): Promise<DataKey> {
+export async function makeDataKey(deps: KmsDeps, key: KmsKey, context: EncryptionContext, isBucketKey: boolean): Promise<DataKey> {
   const plain = deps.chance.bytes(32);
   const dataKey = Buffer.from(await encryptWith(deps, key, plain, context)).toString('base64');
   return {

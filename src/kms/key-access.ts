@@ -29,7 +29,8 @@ export function keyRequest(name: KeyName, key: KmsKey | undefined, use: KeyUse):
   return { action, resource: kmsKeyArn(key), owner: key.account, resourcePolicy: key.policy, isPolicyRequired: true, context };
 }
 
-function contextOf(
+/** Condition keys of a use. */
+export function contextOf(
   key: KmsKey,
   { encryptionContext = {}, viaService }: Pick<KeyUse, 'encryptionContext' | 'viaService'>,
 ): readonly (readonly [key: string, values: readonly string[]])[] {

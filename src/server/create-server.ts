@@ -39,6 +39,7 @@ import { createCallRecorder } from '../intake/record-call.ts';
 import { UsedRegions } from '../intake/used-regions.ts';
 import { Books, type CountedFollower } from '../intake/watch-books.ts';
 import { createObjectKeys } from '../kms/create-object-keys.ts';
+import { createTrailKeys } from '../kms/create-trail-keys.ts';
 import { Directory } from '../organizations/directory.ts';
 import { builtInTopics } from '../sns/built-in-topics.ts';
 import type { Follower } from '../store/follower.ts';
@@ -180,6 +181,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   if (readOnly === undefined) await stateKeys(keyStatements);
   const history = await openHistoryFollower({ index: historyIndex, journal, catalog: ofFollowers, clock, sha256 });
   const counter = await EventCounter.open({ catalog: ofFollowers, journal, clock });
+  const kms = { catalog, journal, keys, clock, chance, sha256 };
   const trails = await createTrails({
     catalog,
     journal,
@@ -188,6 +190,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     logGroups: stores.logGroups,
     topics: routeTopics(builtInTopics({ catalog }), stores.foreignTopics),
     keys,
+    trailKeys: createTrailKeys(kms),
     clock,
     chance,
     evidence: tree,
@@ -287,7 +290,6 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     passedOver,
     missing: rollback,
   });
-  const kms = { catalog, journal, keys, clock, chance, sha256 };
   const snowtrail: Service = {
     protocol: 'snowtrail',
     eventSource: 'snowtrail.amazonaws.com',

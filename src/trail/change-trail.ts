@@ -20,7 +20,10 @@ import { changeKey, type DeliverySettings, type TrailChange } from './trail-stat
 
 /** What operations need. */
 export interface OperationDeps
-  extends Pick<TrailDeps, 'catalog' | 'journal' | 'objects' | 'sha256' | 'digestIntervalMs' | 'foreignBuckets' | 'logGroups' | 'topics'> {
+  extends Pick<
+    TrailDeps,
+    'catalog' | 'journal' | 'objects' | 'sha256' | 'digestIntervalMs' | 'foreignBuckets' | 'trailKeys' | 'logGroups' | 'topics'
+  > {
   /** Runs changes one after the other. */
   readonly inTurn: <T>(change: () => Promise<T>) => Promise<T>;
   /** Tells the trail's follower that there is a change. */
@@ -102,6 +105,7 @@ export async function deliverySettings(
     includeGlobalServiceEvents: trail.includeGlobalServiceEvents,
     selection: selectionOf(trail),
     validates: trail.logFileValidationEnabled,
+    ...(trail.kmsKeyId === undefined ? {} : { kmsKeyArn: trail.kmsKeyId }),
   };
   const place = { bucket: trail.s3BucketName, prefix: trail.s3KeyPrefix ?? null };
   if (organizationId === undefined) return { ...base, target: place };

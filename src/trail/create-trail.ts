@@ -10,6 +10,7 @@ import type { BucketName } from '../event/types.ts';
 import { type Organization, organizationOf } from '../store/organization.ts';
 import { changeTrail, type OperationDeps, trailResources } from './change-trail.ts';
 import { putProbe, requireBucketName, requirePrefix, requireWritableBucket } from './check-bucket.ts';
+import { withTrailKey } from './check-key.ts';
 import { requireFreeName, requireGlobalEvents, requirePlace } from './check-trail.ts';
 import { seenTrails } from './find-trail.ts';
 import { cloudWatchLogsOf, type LogGroupMembers, passRoleAccess, requireLogGroup } from './logs/check-log-group.ts';
@@ -18,13 +19,13 @@ import { requireOrganization } from './require-organization.ts';
 import { settingsOutput, type Trail, type TrailSettingsOutput, trailArn } from './trail.ts';
 import { requireTrailName } from './trail-name.ts';
 import { stateKey, type TrailState } from './trail-state.ts';
-import { refuseUnsupportedMembers, type UnsupportedMembers } from './unsupported-members.ts';
 
 /** Members of the request, in the wire's words. */
-export interface CreateTrailInput extends UnsupportedMembers, TopicMembers, LogGroupMembers {
+export interface CreateTrailInput extends TopicMembers, LogGroupMembers {
   readonly Name?: string;
   readonly S3BucketName?: string;
   readonly S3KeyPrefix?: string;
+  readonly KmsKeyId?: string;
   readonly IncludeGlobalServiceEvents?: boolean;
   readonly IsMultiRegionTrail?: boolean;
   readonly EnableLogFileValidation?: boolean;
@@ -55,24 +56,24 @@ export function createTrail(deps: OperationDeps): Operation<CreateTrailInput, Tr
     },
     decide: async (call, input) => {
       requireTrailName(input.Name ?? '');
-      refuseUnsupportedMembers(input);
       requireTags(input.TagsList ?? []);
       const tags = addTags([], input.TagsList ?? []);
       const organization = input.IsOrganizationTrail === true ? await requireOrganization(deps.catalog, call) : undefined;
-      const trail = newTrail(call, input, organization);
+      const draft = newTrail(call, input, organization);
       const requirePlaceAndName = async () => {
         if (organization !== undefined) await requireOrganization(deps.catalog, call);
-        const others = (await seenTrails(deps.catalog, trail.account)).map(({ value }) => value);
-        requirePlace(trail, others);
-        requireFreeName(trail, others);
+        const others = (await seenTrails(deps.catalog, draft.account)).map(({ value }) => value);
+        requirePlace(draft, others);
+        requireFreeName(draft, others);
       };
       await requirePlaceAndName();
-      requireGlobalEvents(trail);
-      requireBucketName(trail.s3BucketName);
+      requireGlobalEvents(draft);
+      requireBucketName(draft.s3BucketName);
       requirePrefix(input.S3KeyPrefix ?? '');
-      const state = await deps.catalog.get<TrailState>(stateKey(trail));
-      await requireWritableBucket(deps.objects, trail, state?.value.receipts.number ?? 0);
-      await requireTopic(deps.topics, trail);
+      const state = await deps.catalog.get<TrailState>(stateKey(draft));
+      await requireWritableBucket(deps.objects, draft, state?.value.receipts.number ?? 0);
+      await requireTopic(deps.topics, draft);
+      const trail = await withTrailKey(deps, draft, input.KmsKeyId);
       await requireLogGroup(deps.logGroups, trail);
       return {
         output: settingsOutput(trail),

@@ -89,7 +89,7 @@ export async function finishBatch(step: TrailStep, pending: PendingStep, work: B
   const { bucket } = pending.target;
   await putAll(
     putDepsOf(step),
-    files.map(({ object, body }) => ({ bucket, key: object.key as ObjectKey, body, options: GZIP_JSON })),
+    files.map(({ object, body }) => ({ bucket, key: object.key as ObjectKey, body, options: GZIP_JSON, isSealed: true })),
   );
   const nowMs = deps.clock.nowMs();
   const toList = state.settings.validates ? files.map(({ object }) => object) : [];

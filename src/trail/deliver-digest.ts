@@ -62,7 +62,7 @@ export async function finishDigest(
   assert(parts.length === work.parts, `digest ${work.key} is saved in ${work.parts} parts, not ${parts.length}`);
   const body = new Uint8Array(Buffer.from(parts.map(({ value }) => value).join(''), 'base64'));
   const { bucket } = pending.target;
-  await putObject(putDepsOf(step), { bucket, key: work.key, body, options: { ...GZIP_JSON, metadata: work.metadata } });
+  await putObject(putDepsOf(step), { bucket, key: work.key, body, options: { ...GZIP_JSON, metadata: work.metadata }, isSealed: true });
   const files = await deps.catalog.list([...filesKey(id), work.chain.account, work.chain.region]);
   const listed = files.filter(({ key }) => batchOfFileKey(key) <= work.listedTo);
   await saved.save({

@@ -33,7 +33,7 @@ import { stateKeys } from './state-keys.ts';
 import { followerName, type TrailId } from './trail.ts';
 import { TRAIL_SETTINGS, type TrailDeps, type TrailSettings } from './trail-deps.ts';
 import { changesKey, type TrailChange, type TrailState } from './trail-state.ts';
-import { newProgress, type StepMemory, type TrailStep, targetOf } from './trail-step.ts';
+import { kmsKeyOf, newProgress, type StepMemory, type TrailStep, targetOf } from './trail-step.ts';
 
 const RETRY_MIN_MS = 1_000;
 const RETRY_MAX_MS = 60_000;
@@ -231,6 +231,7 @@ export class TrailFollower {
       saved,
       state,
       target: targetOf(state, changes),
+      kmsKeyArn: kmsKeyOf(state, changes),
       memory: this.#memory,
       stop: this.#stop.signal,
       inTurn: this.#inTurn,

@@ -15,6 +15,7 @@ export function narrowingOf(before: Trail, after: Trail): { readonly narrows?: s
     before.snsTopicArn !== undefined && after.snsTopicArn === undefined && 'tells no topic of its deliveries',
     before.organizationId !== undefined && after.organizationId !== before.organizationId && 'delivers for its own account alone',
     (before.recursiveLogging ?? true) && !(after.recursiveLogging ?? true) && 'delivers nothing of what deliveries themselves cause',
+    before.kmsKeyId !== undefined && after.kmsKeyId === undefined && 'encrypts its files with no key',
     before.logFileValidationEnabled && !after.logFileValidationEnabled && 'writes no digests',
   ].filter((loss) => loss !== false);
   return losses.length === 0 ? {} : { narrows: `the trail ${trailArn(before)} ${losses.join(', ')}` };

@@ -28,6 +28,8 @@ export interface DeliveredObject {
   readonly key: ObjectKey;
   readonly body: Uint8Array;
   readonly options: Pick<PutOptions, 'contentType' | 'contentEncoding' | 'metadata'>;
+  /** It is encrypted with the trail's key, where the trail has one. */
+  readonly isSealed?: boolean;
 }
 
 /** Log files and digests are JSON that is stored compressed, as the service stores them. */
@@ -38,6 +40,8 @@ export const RECEIPT_TEXT = { contentType: 'text/plain; charset=utf-8' } as cons
 
 export interface PutDeps {
   readonly objects: Pick<Objects, 'put'>;
+  /** How an object that is to be encrypted is put. */
+  readonly seal: (object: DeliveredObject) => Promise<Pick<PutOptions, 'dataKey' | 'encryption'>>;
   /** Objects that were put and are not put again: those of a step that failed over another one. */
   readonly alreadyPut: Set<string>;
   readonly clock: Pick<Clock, 'sleep'>;
@@ -71,11 +75,14 @@ export async function putAll(deps: PutDeps, objects: readonly DeliveredObject[])
 
 /** @throws DeliveryFailed */
 export async function putObject(deps: PutDeps, object: DeliveredObject): Promise<void> {
-  const { bucket, key, body, options } = object;
+  const { bucket, key, body, options, isSealed = false } = object;
   const path = `${bucket}/${key}`;
   if (deps.alreadyPut.has(path)) return;
-  const put = deps.objects.put(bucket, key, body, { ifNoneMatch: true, acl: 'bucket-owner-full-control', ...options });
-  await untilAnswered(deps, `putting \`${path}\``, put);
+  const put = async () => {
+    const seal = isSealed ? await deps.seal(object) : {};
+    return deps.objects.put(bucket, key, body, { ifNoneMatch: true, acl: 'bucket-owner-full-control', ...options, ...seal });
+  };
+  await untilAnswered(deps, `putting \`${path}\``, put());
   deps.alreadyPut.add(path);
 }
 

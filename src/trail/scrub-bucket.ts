@@ -15,6 +15,7 @@ import { parseLogFileKey } from '../logfile/log-file-key.ts';
 import { parseNote } from '../tlog/note.ts';
 import { parseReceipt, type Receipt, type ReceiptObject } from '../tlog/receipt.ts';
 import { toHex } from '../tlog/text.ts';
+import { sealOptions } from './check-key.ts';
 import { receiptKey } from './make-receipt.ts';
 import { OpenLosses } from './open-losses.ts';
 import { selectionAt } from './past-selections.ts';
@@ -41,7 +42,10 @@ export interface LostObject extends TrailLoss {
   readonly trail: string;
 }
 
-type ScrubDeps = Pick<TrailDeps, 'catalog' | 'journal' | 'objects' | 'clock' | 'sha256' | 'gzip' | 'settings'>;
+type ScrubDeps = Pick<
+  TrailDeps,
+  'catalog' | 'journal' | 'objects' | 'clock' | 'sha256' | 'gzip' | 'settings' | 'trailKeys' | 'foreignBuckets'
+>;
 
 /**
  * Looks at one trail's bucket once, newest receipt first, until `signal` aborts.
@@ -56,7 +60,13 @@ export async function scrubBucket(deps: ScrubDeps, trail: TrailId, signal: Abort
   const { spans } = state.receipts;
   const target = newestPlaced(spans, state.receipts.number)?.target;
   if (target === undefined || !isSameTarget(target, state.settings.target)) return;
-  const look = new BucketLook(deps, trail, { target, open: await OpenLosses.read(deps, trail) }, signal, tell);
+  const look = new BucketLook(
+    deps,
+    trail,
+    { target, kmsKeyArn: state.settings.kmsKeyArn, open: await OpenLosses.read(deps, trail) },
+    signal,
+    tell,
+  );
   const sinceMs = deps.clock.nowMs() - WINDOW_MS;
 
   // The hash of each receipt is in the next one; the newest one's, in the state.
@@ -77,7 +87,7 @@ export async function scrubBucket(deps: ScrubDeps, trail: TrailId, signal: Abort
       for (const object of receipt.objects)
         await look.at(at(object.key, object.sizeBytes), async () => {
           const body = await makeLogFile(deps, trail, object);
-          return body && { body, options: GZIP_JSON };
+          return body && { body, options: GZIP_JSON, isSealed: true };
         });
     if (receipt.kind === 'digest') await look.at(at(receipt.digest.key, receipt.digest.sizeBytes), async () => undefined);
   }
@@ -113,12 +123,13 @@ class BucketLook {
   constructor(
     deps: ScrubDeps,
     trail: TrailId,
-    { target, open }: { readonly target: TrailTarget; readonly open: OpenLosses },
+    { target, kmsKeyArn, open }: { readonly target: TrailTarget; readonly kmsKeyArn: string | undefined; readonly open: OpenLosses },
     stop: AbortSignal,
     tell: (lost: LostObject) => void,
   ) {
     const { putTimeoutMs } = { ...TRAIL_SETTINGS, ...deps.settings };
-    this.#deps = { ...deps, alreadyPut: new Set<string>(), putTimeoutMs, stop };
+    const seal: PutDeps['seal'] = (object) => sealOptions(deps, trail, kmsKeyArn, object);
+    this.#deps = { ...deps, seal, alreadyPut: new Set<string>(), putTimeoutMs, stop };
     this.#trail = trail;
     this.#target = target;
     this.#open = open;
@@ -174,6 +185,7 @@ class BucketLook {
 interface PutAgain {
   readonly body: Uint8Array;
   readonly options: Parameters<typeof putObject>[1]['options'];
+  readonly isSealed?: boolean;
 }
 
 /** The receipt as the journal has it; `undefined` when that is not the one of this hash. */

@@ -9,6 +9,7 @@ import type { Keys, PublicKeyInfo } from '../store/keys.ts';
 import type { LogGroups } from '../store/log-groups.ts';
 import type { Objects } from '../store/objects.ts';
 import type { Topics } from '../store/topics.ts';
+import type { TrailKeys } from '../store/trail-keys.ts';
 import type { Sha256 } from '../tlog/hash.ts';
 import type { TrailId } from './trail.ts';
 
@@ -63,6 +64,7 @@ export interface TrailDeps {
   /** Told when a notice of the trail waits. */
   readonly onNotice?: (trail: TrailId) => void;
   readonly keys: Keys;
+  readonly trailKeys: TrailKeys;
   readonly clock: Clock;
   readonly chance: Pick<Chance, 'fraction'>;
   readonly evidence: TrailEvidence;

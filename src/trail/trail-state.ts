@@ -31,6 +31,8 @@ export interface DeliverySettings {
   readonly includeGlobalServiceEvents: boolean;
   readonly selection: TrailSelection;
   readonly validates: boolean;
+  /** What log files and digests are encrypted with; absent when they are not. */
+  readonly kmsKeyArn?: string;
   /** Of an organization's trail: its accounts, by number. */
   readonly members?: readonly AccountId[];
 }

@@ -1,6 +1,8 @@
 /**
  * What the parts of a trail's delivery work with during one step. `follow-trail.ts` makes it.
  */
+
+import { sealOptions } from './check-key.ts';
 import type { UsedRegion } from './collect-batch.ts';
 import type { PreparedFile } from './prepare-batch.ts';
 import type { PutDeps } from './put-object.ts';
@@ -8,7 +10,7 @@ import { requireAccess } from './require-access.ts';
 import type { SavedTrail } from './saved-trail.ts';
 import type { TrailId } from './trail.ts';
 import type { TrailDeps, TrailSettings } from './trail-deps.ts';
-import type { TrailChange, TrailCount, TrailState, TrailTarget } from './trail-state.ts';
+import type { DeliverySettings, TrailChange, TrailCount, TrailState, TrailTarget } from './trail-state.ts';
 
 export interface TrailStep {
   readonly id: TrailId;
@@ -19,6 +21,8 @@ export interface TrailStep {
   readonly state: TrailState;
   /** Where new objects go. */
   readonly target: TrailTarget;
+  /** KMS key of what is put from now on; absent when nothing is encrypted. */
+  readonly kmsKeyArn?: string | undefined;
   readonly memory: StepMemory;
   /** Ends waiting for puts: the process stops. */
   readonly stop: AbortSignal;
@@ -61,9 +65,10 @@ export function newProgress(number: number): StepProgress {
 }
 
 /** What `putObject` needs. */
-export function putDepsOf({ deps, memory, settings, stop }: TrailStep): PutDeps {
+export function putDepsOf({ id, deps, kmsKeyArn, memory, settings, stop }: TrailStep): PutDeps {
   const { objects, clock } = deps;
-  return { objects, clock, alreadyPut: memory.progress.alreadyPut, putTimeoutMs: settings.putTimeoutMs, stop };
+  const seal: PutDeps['seal'] = (object) => sealOptions(deps, id, kmsKeyArn, object);
+  return { objects, seal, clock, alreadyPut: memory.progress.alreadyPut, putTimeoutMs: settings.putTimeoutMs, stop };
 }
 
 /** A bucket's owner may take the permission back at any time. @throws DeliveryFailed */
@@ -73,10 +78,19 @@ export function requireOpenBucket(step: TrailStep, target: TrailTarget): Promise
 
 /** Where new objects go: where the newest update says, even before delivery has come to it, since the old bucket may be gone. */
 export function targetOf(state: TrailState, changes: readonly TrailChange[]): TrailTarget {
-  const end = changes.findIndex(({ kind }) => kind === 'delete' || kind === 'create');
-  const ahead = end < 0 ? changes : changes.slice(0, end);
-  const { bucket, prefix } = ahead.findLast(({ kind }) => kind === 'update')?.settings.target ?? state.settings.target;
+  const { bucket, prefix } = settingsAhead(state, changes).target;
   // Up to the change that makes it another one, the trail is one of the organization that it was.
   const { organizationId } = state.settings.target;
   return { bucket, prefix, ...(organizationId === undefined ? {} : { organizationId }) };
+}
+
+/** What new objects are encrypted with: as for their place, the newest update counts, since the old key may be gone. */
+export function kmsKeyOf(state: TrailState, changes: readonly TrailChange[]): string | undefined {
+  return settingsAhead(state, changes).kmsKeyArn;
+}
+
+function settingsAhead(state: TrailState, changes: readonly TrailChange[]): DeliverySettings {
+  const end = changes.findIndex(({ kind }) => kind === 'delete' || kind === 'create');
+  const ahead = end < 0 ? changes : changes.slice(0, end);
+  return ahead.findLast(({ kind }) => kind === 'update')?.settings ?? state.settings;
 }

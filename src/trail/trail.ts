@@ -28,6 +28,8 @@ export interface Trail extends TrailId {
   readonly includeGlobalServiceEvents: boolean;
   readonly isMultiRegionTrail: boolean;
   readonly logFileValidationEnabled: boolean;
+  /** Full ARN of the KMS key that log files and digests are encrypted with; absent when they are not. */
+  readonly kmsKeyId?: string;
   /** Told of each delivery; absent when nobody is. */
   readonly snsTopicArn?: string;
   /** Where each event that the trail selects goes as well; absent when nowhere. */
@@ -146,6 +148,7 @@ export interface TrailSettingsOutput {
   readonly Name: string;
   readonly S3BucketName: string;
   readonly S3KeyPrefix?: string;
+  readonly KmsKeyId?: string;
   readonly SnsTopicName?: string;
   readonly SnsTopicARN?: string;
   readonly IncludeGlobalServiceEvents: boolean;
@@ -165,6 +168,7 @@ export function settingsOutput(trail: Trail): TrailSettingsOutput {
     S3BucketName: trail.s3BucketName,
     ...(trail.s3KeyPrefix === undefined ? {} : { S3KeyPrefix: trail.s3KeyPrefix }),
     // The name is out of use, and is still told.
+    ...(trail.kmsKeyId === undefined ? {} : { KmsKeyId: trail.kmsKeyId }),
     ...(trail.snsTopicArn === undefined ? {} : { SnsTopicName: trail.snsTopicArn.split(':').at(-1)!, SnsTopicARN: trail.snsTopicArn }),
     IncludeGlobalServiceEvents: trail.includeGlobalServiceEvents,
     IsMultiRegionTrail: trail.isMultiRegionTrail,

@@ -9,6 +9,7 @@ import { type Call, type Operation, REPEATS_MS } from '../api/operation.ts';
 import type { BucketName } from '../event/types.ts';
 import { changeTrail, type OperationDeps, trailResources } from './change-trail.ts';
 import { putProbe, requireBucketName, requirePrefix, requireWritableBucket } from './check-bucket.ts';
+import { withTrailKey } from './check-key.ts';
 import { requireFreeName, requireGlobalEvents, requirePlace } from './check-trail.ts';
 import type { CreateTrailInput } from './create-trail.ts';
 import { findTrailAtHome, seenTrails } from './find-trail.ts';
@@ -19,7 +20,6 @@ import { requireOrganization } from './require-organization.ts';
 import { settingsOutput, type Trail, type TrailSettingsOutput, trailArn } from './trail.ts';
 import { trailAccess } from './trail-access.ts';
 import { stateKey, type TrailState } from './trail-state.ts';
-import { refuseUnsupportedMembers } from './unsupported-members.ts';
 
 export function updateTrail(deps: OperationDeps): Operation<CreateTrailInput, TrailSettingsOutput> {
   return {
@@ -32,26 +32,26 @@ export function updateTrail(deps: OperationDeps): Operation<CreateTrailInput, Tr
     refusesReplay: { afterMs: REPEATS_MS },
     decide: async (call, input) => {
       const before = await findTrailAtHome(deps.catalog, call, input.Name ?? '');
-      refuseUnsupportedMembers(input);
-      const after = await ofOrganization(deps.catalog, call, { before: before.value, after: changed(before.value, input), input });
+      const draft = await ofOrganization(deps.catalog, call, { before: before.value, after: changed(before.value, input), input });
       const requirePlaceAndName = async () => {
-        if (after.organizationId !== undefined && before.value.organizationId === undefined) await requireOrganization(deps.catalog, call);
-        if (!after.isMultiRegionTrail || before.value.isMultiRegionTrail) return;
-        const trails = (await seenTrails(deps.catalog, after.account)).map(({ value }) => value);
-        const others = trails.filter((other) => trailArn(other) !== trailArn(after));
-        requirePlace(after, others);
-        requireFreeName(after, others);
+        if (draft.organizationId !== undefined && before.value.organizationId === undefined) await requireOrganization(deps.catalog, call);
+        if (!draft.isMultiRegionTrail || before.value.isMultiRegionTrail) return;
+        const trails = (await seenTrails(deps.catalog, draft.account)).map(({ value }) => value);
+        const others = trails.filter((other) => trailArn(other) !== trailArn(draft));
+        requirePlace(draft, others);
+        requireFreeName(draft, others);
       };
       await requirePlaceAndName();
-      const isOtherFolder = after.organizationId !== before.value.organizationId;
+      const isOtherFolder = draft.organizationId !== before.value.organizationId;
       const isMoved = input.S3BucketName !== undefined || input.S3KeyPrefix !== undefined || isOtherFolder;
       if (isMoved) {
-        requireBucketName(after.s3BucketName);
-        requirePrefix(after.s3KeyPrefix ?? '');
-        const state = await deps.catalog.get<TrailState>(stateKey(after));
-        await requireWritableBucket(deps.objects, after, state?.value.receipts.number ?? 0);
+        requireBucketName(draft.s3BucketName);
+        requirePrefix(draft.s3KeyPrefix ?? '');
+        const state = await deps.catalog.get<TrailState>(stateKey(draft));
+        await requireWritableBucket(deps.objects, draft, state?.value.receipts.number ?? 0);
       }
-      if (input.SnsTopicName !== undefined) await requireTopic(deps.topics, after);
+      if (input.SnsTopicName !== undefined) await requireTopic(deps.topics, draft);
+      const after = isMoved || input.KmsKeyId !== undefined ? await withTrailKey(deps, draft, input.KmsKeyId) : draft;
       if (input.CloudWatchLogsLogGroupArn !== undefined || input.CloudWatchLogsRoleArn !== undefined)
         await requireLogGroup(deps.logGroups, after);
       requireGlobalEvents(after);

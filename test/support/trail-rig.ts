@@ -10,6 +10,9 @@ import type { AccountId, BucketName, Region } from '../../src/event/types.ts';
 import { keyStatementReader } from '../../src/evidence/read-key-statement.ts';
 import { rotateKey } from '../../src/evidence/state-keys.ts';
 import { UsedRegions } from '../../src/intake/used-regions.ts';
+import { createTrailKeys } from '../../src/kms/create-trail-keys.ts';
+import type { KmsDeps } from '../../src/kms/kms-deps.ts';
+import { hashSha256 } from '../../src/server/sha256.ts';
 import type { Catalog } from '../../src/store/catalog.ts';
 import type { Journal, NewEntry } from '../../src/store/journal.ts';
 import type { SigningKeyUse } from '../../src/store/keys.ts';
@@ -20,6 +23,7 @@ import { createMemoryKeys } from '../../src/store/memory/keys.ts';
 import { createMemoryObjects } from '../../src/store/memory/objects.ts';
 import { createMemoryTopics } from '../../src/store/memory/topics.ts';
 import { type Objects, ObjectsError } from '../../src/store/objects.ts';
+import { sealObjects } from '../../src/store/sealed-objects.ts';
 import { gzipInline } from '../../src/trail/compress.ts';
 import { createTrails, type Trails } from '../../src/trail/create-trails.ts';
 import type { TrailDeps, TrailTrouble } from '../../src/trail/trail-deps.ts';
@@ -87,7 +91,14 @@ export class TrailRig {
   constructor(options: Partial<TrailDeps> = {}) {
     this.options = options;
     this.journal = createMemoryJournal({ clock: this.clock, chance: createSeededChance('journal') });
-    this.objects = createMemoryObjects({ clock: this.clock, chance: createSeededChance('objects') });
+    const memory = createMemoryObjects({ clock: this.clock, chance: createSeededChance('objects') });
+    this.objects = sealObjects(memory, { contentKey: new Uint8Array(32), chance: createSeededChance('seal') });
+  }
+
+  /** What a KMS on the same stores works with. */
+  get kms(): KmsDeps {
+    const { catalog, journal, keys, clock, chance } = this;
+    return { catalog, journal, keys, clock, chance, sha256: hashSha256 };
   }
 
   /** A new process on the same stores. */
@@ -99,6 +110,7 @@ export class TrailRig {
       journal: this.#watched('journal', this.journal, process),
       objects: this.#watched('objects', this.objects, process),
       keys: this.keys,
+      trailKeys: createTrailKeys(this.kms),
       clock: this.clock,
       chance: this.chance,
       keyStatement: keyStatementReader({ journal: this.journal, account: INSTALLATION }),

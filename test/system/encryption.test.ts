@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { clientEnvironment, findAwsCli, findBoto3, run } from '../support/clients.ts';
 import { type StartedServer, startServer } from '../support/start-server.ts';
+import { bucketPolicy } from '../support/trail-rig.ts';
 
 const [aws, python] = await Promise.all([findAwsCli(), findBoto3()]);
 const ACCOUNT = '123837392027';
@@ -167,6 +168,59 @@ print('done')
     await cli(['kms', 'put-key-policy', '--key-id', id, '--policy-name', 'default', '--policy', JSON.stringify(policy)]);
     expect((await cli(decrypt, stranger)).Plaintext).toBe(Buffer.from('secret').toString('base64'));
   });
+
+  test('a trail encrypts with its key, waits while that is disabled, catches up, and validates and verifies', async () => {
+    const id = await newKey();
+    const arn = `arn:aws:kms:${REGION}:${ACCOUNT}:key/${id}`;
+    const trail = `arn:aws:cloudtrail:${REGION}:${ACCOUNT}:trail/sealed`;
+    await cli(['s3api', 'create-bucket', '--bucket', 'evidence', '--create-bucket-configuration', `LocationConstraint=${REGION}`]);
+    await cli(['s3api', 'put-bucket-policy', '--bucket', 'evidence', '--policy', JSON.stringify(bucketPolicy('evidence', ACCOUNT))]);
+    const create = ['cloudtrail', 'create-trail', '--name', 'sealed', '--s3-bucket-name', 'evidence', '--enable-log-file-validation'];
+    const refused = await fails([...create, '--kms-key-id', id]);
+    expect(refused).toContain('InsufficientEncryptionPolicyException');
+    const policy = refused.slice(refused.indexOf('The corrected policy: ') + 'The corrected policy: '.length).trim();
+    await cli(['kms', 'put-key-policy', '--key-id', id, '--policy-name', 'default', '--policy', policy]);
+    await cli(['kms', 'create-alias', '--alias-name', 'alias/evidence', '--target-key-id', id]);
+    expect(await cli([...create, '--kms-key-id', 'alias/evidence'])).toMatchObject({ KmsKeyId: arn });
+    const startedAt = new Date().toISOString();
+    await cli(['cloudtrail', 'start-logging', '--name', 'sealed']);
+    const files = async (folder: string): Promise<readonly string[]> => {
+      const { Contents = [] } = await cli([
+        's3api',
+        'list-objects-v2',
+        '--bucket',
+        'evidence',
+        '--prefix',
+        `AWSLogs/${ACCOUNT}/${folder}/`,
+      ]);
+      return Contents.map(({ Key }: { Key: string }) => Key);
+    };
+    const error = async () => (await cli(['cloudtrail', 'get-trail-status', '--name', 'sealed'])).LatestDeliveryError ?? '';
+    // An event for the trail: what else is asked here are data events.
+    await error();
+    await expect.poll(async () => (await files('CloudTrail')).length, { timeout: 60_000 }).toBeGreaterThan(0);
+    await expect.poll(async () => (await files('CloudTrail-Digest')).length, { timeout: 60_000 }).toBeGreaterThan(0);
+    for (const folder of ['CloudTrail', 'CloudTrail-Digest'])
+      expect(await cli(['s3api', 'head-object', '--bucket', 'evidence', '--key', (await files(folder))[0]!])).toMatchObject({
+        ServerSideEncryption: 'aws:kms',
+        SSEKMSKeyId: arn,
+      });
+
+    await cli(['kms', 'disable-key', '--key-id', id]);
+    await expect.poll(error, { timeout: 60_000 }).toBe('KMS.DisabledException');
+    await cli(['kms', 'enable-key', '--key-id', id]);
+    await expect.poll(error, { timeout: 90_000 }).toBe('');
+    await cli(['cloudtrail', 'stop-logging', '--name', 'sealed']);
+    await expect
+      .poll(async () => (await cli(['cloudtrail', 'get-trail-status', '--name', 'sealed'])).LatestDigestDeliveryError ?? '')
+      .toBe('');
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    const validated = await cli(['cloudtrail', 'validate-logs', '--trail-arn', trail, '--start-time', startedAt]);
+    expect(validated).toMatch(/(\d+)\/\1 digest files valid/);
+    expect(validated).toMatch(/(\d+)\/\1 log files valid/);
+    const verified = await run('node', ['bin/snowtrail', 'verify', trail], { env: environment(owner) });
+    expect([verified.code, verified.stdout]).toEqual([0, expect.anything()]);
+  }, 400_000);
 });
 
 /** The key that the server kept for the operator. */

@@ -37,6 +37,7 @@ import {
   BucketMissing,
   BucketNotEmpty,
   type BucketUpdate,
+  type Encryption,
   type ListOptions,
   type ListPage,
   ObjectConflict,
@@ -353,6 +354,7 @@ class ForeignObjects implements Objects {
       ContentMD5: Buffer.from(source.md5Hex, 'hex').toString('base64'),
       ...(options.ifNoneMatch && { IfNoneMatch: '*' }),
       ...(options.acl !== undefined && { ACL: options.acl }),
+      ...(options.encryption !== undefined && encryptionInput(options.encryption)),
       ...(options.contentType !== undefined && { ContentType: options.contentType }),
       ...(options.contentEncoding !== undefined && { ContentEncoding: options.contentEncoding }),
       ...(options.metadata !== undefined && { Metadata: { ...options.metadata } }),
@@ -698,4 +700,14 @@ async function hashOf(body: AsyncIterable<Uint8Array>): Promise<string> {
   const hashing = createHash('sha256');
   for await (const piece of body) hashing.update(piece);
   return hashing.digest('hex');
+}
+
+/** What of an encryption goes to the service, which makes the data key itself. */
+function encryptionInput({ algorithm, keyArn, context, isBucketKey }: Encryption): Partial<PutObjectCommandInput> {
+  return {
+    ServerSideEncryption: algorithm,
+    ...(keyArn !== undefined && { SSEKMSKeyId: keyArn }),
+    ...(context !== undefined && { SSEKMSEncryptionContext: Buffer.from(JSON.stringify(context)).toString('base64') }),
+    ...(isBucketKey && { BucketKeyEnabled: true }),
+  };
 }
