@@ -9,14 +9,13 @@
  */
 import { ApiError } from '../api/api-error.ts';
 import type { ObjectKey } from '../event/types.ts';
-import { evaluatePolicy, type PolicyRequest, statementName } from '../policy/evaluate-policy.ts';
+import { statementName } from '../policy/evaluate-policy.ts';
 import { parsePolicy } from '../policy/parse-policy.ts';
 import { type Bucket, ObjectConflict, type Objects, ObjectsError } from '../store/objects.ts';
-import { accountFolder, evidenceFolder, organizationFolder, type Trail, trailArn } from './trail.ts';
+import { type BucketTarget, correctedPolicy, foldersOf, judge, type NeededAccess, neededAccess } from './bucket-policy.ts';
+import { accountFolder, evidenceFolder, trailArn } from './trail.ts';
 
 const PREFIX_LENGTH_MAX = 200;
-
-type Target = Pick<Trail, 'account' | 'homeRegion' | 'name' | 's3BucketName' | 's3KeyPrefix' | 'organizationId'>;
 
 /**
  * Checks the form of a bucket's name.
@@ -47,18 +46,27 @@ export function requirePrefix(prefix: string): void {
  * @param receiptsMade Receipts that this trail has made so far; a trail without any refuses a folder that has some.
  * @throws ApiError S3BucketDoesNotExistException, InsufficientS3BucketPolicyException, InvalidS3PrefixException
  */
-export async function requireWritableBucket(objects: Objects, target: Target, receiptsMade: number): Promise<void> {
+export async function requireWritableBucket(objects: Objects, target: BucketTarget, receiptsMade: number): Promise<void> {
   const { s3BucketName: name } = target;
   const bucket = await objects.getBucket(name);
   if (bucket === undefined) throw new ApiError('S3BucketDoesNotExistException', `S3 bucket ${name} does not exist!`);
   const fault = isDecidedByProbe(bucket) ? await probe(objects, target) : faultOfPolicy(bucket, target);
   if (fault !== undefined)
-    throw new ApiError('InsufficientS3BucketPolicyException', `Incorrect S3 bucket policy is detected for bucket: ${name}. ${fault}`);
+    throw new ApiError(
+      'InsufficientS3BucketPolicyException',
+      `Incorrect S3 bucket policy is detected for bucket: ${name}. ${fault}${correction(bucket, target)}`,
+    );
   if (receiptsMade === 0) await refuseForeignEvidence(objects, target);
 }
 
+/** The policy that would do, for the message. */
+function correction(bucket: Bucket, target: BucketTarget): string {
+  const corrected = isDecidedByProbe(bucket) ? undefined : correctedPolicy(bucket, target);
+  return corrected === undefined ? '' : ` The corrected policy: ${corrected}`;
+}
+
 /** Puts the empty object that shows that the trail can write; it stays, as the service leaves it. */
-export async function putProbe(objects: Objects, target: Target): Promise<void> {
+export async function putProbe(objects: Objects, target: BucketTarget): Promise<void> {
   for (const folder of foldersOf(target))
     try {
       await objects.put(target.s3BucketName, folder as ObjectKey, new Uint8Array(), {
@@ -71,37 +79,15 @@ export async function putProbe(objects: Objects, target: Target): Promise<void> 
     }
 }
 
-/** The folders that the trail writes to: of the account that owns it, and of its organization. */
-function foldersOf({ s3KeyPrefix, account, organizationId }: Target): readonly string[] {
-  const own = accountFolder(s3KeyPrefix, account);
-  return organizationId === undefined ? [own] : [own, organizationFolder(s3KeyPrefix, organizationId)];
-}
-
 /**
  * Whether the policy of the bucket, as it is now, lets the trail write.
  * @returns `undefined` when it does; else what is missing, in sentences, and what to do.
  */
-export function faultOfPolicy(bucket: Bucket, target: Target): string | undefined {
+export function faultOfPolicy(bucket: Bucket, target: BucketTarget): string | undefined {
   if (isDecidedByProbe(bucket)) return undefined;
-  const { s3BucketName: name, account } = target;
   const arn = trailArn(target);
-  const [folder, ofOrganization] = foldersOf(target);
-  const file = (of: string, at: string) =>
-    `${at}CloudTrail/${target.homeRegion}/2020/01/01/${of}_CloudTrail_${target.homeRegion}_20200101T0000Z_0000000000000000.json.gz`;
-  const digest = (at: string) => `${at}CloudTrail-Digest/${target.homeRegion}/2020/01/01/x.json.gz`;
-  const receipt = `${evidenceFolder(target, target.s3KeyPrefix)}receipts/000000000001.note`;
-  const puts = (sid: string, at: string, keys: readonly string[]) =>
-    keys.map((key) => ({ sid, on: `${name}/${at}*`, action: 's3:PutObject', resource: `arn:aws:s3:::${name}/${key}` }));
-  // Accounts that join later are written to as those of today: one that nobody has stands for all of them.
-  const inOrganization = (at: string) => [account, '000000000000'].flatMap((of) => [file(of, `${at}${of}/`), digest(`${at}${of}/`)]);
-  const needed = [
-    { sid: 'AWSCloudTrailAclCheck20150319', on: name, action: 's3:GetBucketAcl', resource: `arn:aws:s3:::${name}` },
-    ...puts('AWSCloudTrailWrite20150319', folder!, [folder!, file(account, folder!), digest(folder!), receipt]),
-    ...(ofOrganization === undefined
-      ? []
-      : puts('AWSCloudTrailOrganizationWrite20150319', ofOrganization, [ofOrganization, ...inOrganization(ofOrganization)])),
-  ];
-  const add = ({ sid, on }: (typeof needed)[number]) =>
+  const needed = neededAccess(target);
+  const add = ({ sid, on }: NeededAccess) =>
     `Add the statement ${sid} of the documented CloudTrail bucket policy, with the resource ` +
     `arn:aws:s3:::${on} and, if it names aws:SourceArn, ${arn}.`;
   if (bucket.policy === undefined) {
@@ -112,7 +98,7 @@ export function faultOfPolicy(bucket: Bucket, target: Target): string | undefine
   if (parsed.kind === 'malformed') return `Its policy cannot be read: ${parsed.reason}. ${add(needed[0]!)}`;
   for (const each of needed) {
     const { action, resource } = each;
-    const verdict = evaluatePolicy(parsed.policy, requestOf(target, action, resource));
+    const verdict = judge(parsed.policy, target, each);
     if (verdict.kind === 'denied')
       return `Statement ${statementName(verdict.statement)} denies ${action} on ${resource} to the trail ${arn}.`;
     if (verdict.kind === 'not-allowed') return `No statement allows ${action} on ${resource} to cloudtrail.amazonaws.com. ${add(each)}`;
@@ -125,7 +111,7 @@ function isDecidedByProbe(bucket: Bucket): boolean {
   return bucket.owner === undefined && bucket.policy === undefined;
 }
 
-async function probe(objects: Objects, target: Target): Promise<string | undefined> {
+async function probe(objects: Objects, target: BucketTarget): Promise<string | undefined> {
   try {
     await putProbe(objects, target);
     return undefined;
@@ -137,7 +123,7 @@ async function probe(objects: Objects, target: Target): Promise<string | undefin
 }
 
 /** Receipts of another installation's trail of the same name: ours would contradict them. */
-async function refuseForeignEvidence(objects: Objects, target: Target): Promise<void> {
+async function refuseForeignEvidence(objects: Objects, target: BucketTarget): Promise<void> {
   const folder = evidenceFolder(target, target.s3KeyPrefix);
   try {
     if ((await objects.head(target.s3BucketName, `${folder}receipts/000000000001.note` as ObjectKey)) === undefined) return;
@@ -148,21 +134,4 @@ async function refuseForeignEvidence(objects: Objects, target: Target): Promise<
   }
   const message = `The bucket holds evidence of another trail of this name at ${folder}; choose another S3KeyPrefix or trail name.`;
   throw new ApiError('InvalidS3PrefixException', message);
-}
-
-function requestOf(target: Target, action: string, resource: string): PolicyRequest {
-  return {
-    principal: { kind: 'service', service: 'cloudtrail.amazonaws.com' },
-    action,
-    resource,
-    context: new Map([
-      ...(action === 's3:PutObject' ? ([['s3:x-amz-acl', ['bucket-owner-full-control']]] as const) : []),
-      ['aws:sourcearn', [trailArn(target)]],
-      ['aws:sourceaccount', [target.account]],
-      ['aws:securetransport', ['true']],
-      ['aws:principalisawsservice', ['true']],
-      ['aws:principalservicename', ['cloudtrail.amazonaws.com']],
-      ['aws:viaawsservice', ['false']],
-    ]),
-  };
 }

@@ -14,6 +14,7 @@ import { createTrail } from './create-trail.ts';
 import { Crew } from './crew.ts';
 import { deleteTrail } from './delete-trail.ts';
 import { describeTrails } from './describe-trails.ts';
+import { checkTrail } from './examine-trail.ts';
 import { findGone, type GoneEvidence } from './find-gone.ts';
 import { organizationTrails } from './find-trail.ts';
 import { TrailFollower, type TrailHealth } from './follow-trail.ts';
@@ -182,7 +183,7 @@ function operations(deps: OperationDeps): Trails['operations'] {
       removeTags(deps),
       listTags(deps),
     ] as readonly Operation[],
-    snowtrail: [getTrailEvidence(deps)] as readonly Operation[],
+    snowtrail: [getTrailEvidence(deps), checkTrail(deps)] as readonly Operation[],
   };
 }
 

@@ -506,6 +506,14 @@ describe('snowtrail trails and doctor', () => {
     expect(sick.stderr).toMatch(
       new RegExp(`follower trail/${ADMINISTRATOR}/eu-west-1/abroad cannot go on for now: .*\\n {2}it tries again`),
     );
+    const checked = await cli(['doctor', 'trail', 'abroad', '-o', 'table']);
+    expect([checked.exitCode, checked.text]).toEqual([
+      1,
+      expect.stringMatching(/^bucket +arn:aws:s3:::cli-trail-bucket +not as it should be$/m),
+    ]);
+    const corrected = /The corrected policy:\n(.*)$/s.exec(checked.stderr)?.[1] ?? '';
+    expect((await s3('PUT', `/${BUCKET}?policy=`, corrected)).status).toBeLessThan(300);
+    expect((await cli(['doctor', 'trail', 'abroad'])).exitCode).toBe(0);
     expect((await s3('PUT', `/${BUCKET}?policy=`, policy)).status).toBeLessThan(300);
     await vi.waitFor(async () => expect((await cli(['doctor'])).exitCode).toBe(0), { timeout: 60_000, interval: 500 });
     expect((await cli(['trails', 'stop', 'abroad'])).stderr).toBe(

@@ -13,6 +13,7 @@ import { addExamples } from '../help.ts';
 import { outputForm, printFacts, say, writeOut } from '../output.ts';
 import { safeText } from '../safe-text.ts';
 import { type Column, formatFacts, formatTable } from '../table.ts';
+import { addDoctorTrail } from './doctor-trail.ts';
 
 interface DoctorOptions extends GlobalOptions {
   readonly quick?: boolean;
@@ -129,6 +130,7 @@ export function addDoctor(program: Command): void {
     .description('say whether everything is well, and what to do where it is not')
     .option('--quick', 'only ask whether the server is ready');
   addExamples(command, ['doctor', 'doctor --quick', 'doctor -o json | jq .Findings']);
+  addDoctorTrail(command);
   command.action(async (_: object, self: Command) => {
     const options = self.optsWithGlobals<DoctorOptions>();
     outputForm(options);

@@ -158,7 +158,7 @@ async function stopTrail(options: GlobalOptions, name: string): Promise<void> {
 }
 
 /** @throws CommandFailed with exit 5 when there is none; UsageError when several Regions have one of the name. */
-async function findTrail(options: GlobalOptions, nameOrArn: string): Promise<FoundTrail> {
+export async function findTrail(options: GlobalOptions, nameOrArn: string): Promise<FoundTrail> {
   const trails = await allTrails(new Client(await findServer(options)));
   const [found, ...others] = trails.filter(({ arn, name }) => nameOrArn === arn || nameOrArn === name);
   if (found === undefined) {
