@@ -18,6 +18,7 @@ import { addStart } from './commands/start.ts';
 import { addImport, addRecord } from './commands/submit.ts';
 import { addTail } from './commands/tail.ts';
 import { addTrails } from './commands/trails.ts';
+import { addTrailsTest } from './commands/trails-test.ts';
 import { addUsers } from './commands/users.ts';
 import { addVerify } from './commands/verify.ts';
 import { addGlobalOptions } from './global-options.ts';
@@ -49,7 +50,7 @@ export function makeProgram(): Command {
     addEvent,
     addWho,
     addExport,
-    addTrails,
+    (to: Command) => addTrailsTest(addTrails(to)),
     addEvidence,
     addAccounts,
     addKeys,

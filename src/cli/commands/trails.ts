@@ -15,7 +15,8 @@ import { outputForm, printFacts, printRows, say } from '../output.ts';
 import { safeText } from '../safe-text.ts';
 import type { Fact } from '../table.ts';
 
-interface Trail {
+/** As GetTrail answers. */
+export interface Trail {
   readonly Name: string;
   readonly TrailARN: string;
   readonly HomeRegion: string;
@@ -25,10 +26,11 @@ interface Trail {
   readonly IncludeGlobalServiceEvents: boolean;
   readonly LogFileValidationEnabled: boolean;
   readonly HasCustomEventSelectors: boolean;
+  readonly IsOrganizationTrail?: boolean;
 }
 
 /** The selectors of a trail as GetEventSelectors answers. */
-interface GivenSelectors {
+export interface GivenSelectors {
   readonly EventSelectors?: readonly EventSelector[];
   readonly AdvancedEventSelectors?: readonly AdvancedEventSelector[];
 }
@@ -45,15 +47,16 @@ interface TrailStatus {
 }
 
 /** A trail, and a client that speaks to its home Region. */
-interface FoundTrail {
+export interface FoundTrail {
   readonly arn: string;
   readonly name: string;
   readonly home: Client;
 }
 
-export function addTrails(program: Command): void {
+/** @returns the command, for its further verbs. */
+export function addTrails(program: Command): Command {
   const trails = program.command('trails').description('look at trails, start and stop them');
-  addExamples(trails, ['trails list', 'trails status management', 'trails stop management']);
+  addExamples(trails, ['trails list', 'trails status management', 'trails test management --selectors new.json --last 7d']);
   trails
     .command('list')
     .description('list the trails of the account, over all Regions')
@@ -71,6 +74,7 @@ export function addTrails(program: Command): void {
       .argument('<trail>', 'name or ARN')
       .action(async (name: string, _: object, self: Command) => run(globalOptions(self), name));
   }
+  return trails;
 }
 
 async function listTrails(options: GlobalOptions): Promise<void> {
@@ -104,14 +108,11 @@ async function describe({ arn, home }: FoundTrail): Promise<Trail & TrailStatus>
 async function showTrail(options: GlobalOptions, name: string): Promise<void> {
   outputForm(options);
   const { arn, home } = await findTrail(options, name);
-  const [{ Trail: trail }, { EventSelectors, AdvancedEventSelectors }] = await Promise.all([
+  const [{ Trail: trail }, given] = await Promise.all([
     home.cloudtrail<{ Trail: Trail }>('GetTrail', { Name: arn }),
     home.cloudtrail<GivenSelectors>('GetEventSelectors', { TrailName: arn }),
   ]);
-  const selectors = {
-    ...(EventSelectors === undefined ? {} : { eventSelectors: EventSelectors }),
-    ...(AdvancedEventSelectors === undefined ? {} : { advancedEventSelectors: AdvancedEventSelectors }),
-  };
+  const selectors = selectorsOf(given);
   await printFacts(
     options,
     [
@@ -123,10 +124,21 @@ async function showTrail(options: GlobalOptions, name: string): Promise<void> {
       ['Global events', yesNo(trail.IncludeGlobalServiceEvents)],
       ['Digests', yesNo(trail.LogFileValidationEnabled)],
       ['Events', eventsOf(selectors)],
-      ['Selectors', trail.HasCustomEventSelectors ? JSON.stringify(EventSelectors ?? AdvancedEventSelectors) : 'none of its own'],
+      [
+        'Selectors',
+        trail.HasCustomEventSelectors ? JSON.stringify(given.EventSelectors ?? given.AdvancedEventSelectors) : 'none of its own',
+      ],
     ],
-    { ...trail, EventSelectors, AdvancedEventSelectors },
+    { ...trail, ...given },
   );
+}
+
+/** The selectors of an answer, in the words of the engine. */
+export function selectorsOf({ EventSelectors, AdvancedEventSelectors }: GivenSelectors): Selectors {
+  return {
+    ...(EventSelectors === undefined ? {} : { eventSelectors: EventSelectors }),
+    ...(AdvancedEventSelectors === undefined ? {} : { advancedEventSelectors: AdvancedEventSelectors }),
+  };
 }
 
 async function showStatus(options: GlobalOptions, name: string): Promise<void> {
