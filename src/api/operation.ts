@@ -36,7 +36,7 @@ export interface PrincipalSession {
   /** Who is behind the role, as the first session of the chain said; it cannot be changed later. */
   readonly sourceIdentity?: string;
   /**
-   * Who began the chain of roles: ARN of the user, or provider and subject of a web identity. Nobody chooses it, unlike a source
+   * Who began the chain of roles: id of the user, or provider and subject of a web identity. Nobody chooses it, unlike a source
    * identity. Absent for keys of a user or a root, which say it themselves.
    */
   readonly startedBy?: string;

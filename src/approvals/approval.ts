@@ -17,7 +17,7 @@ export const PENDING_MAX = 100;
 
 /** As it is kept, at `approvalKey`. */
 export interface Approval {
-  /** `apr-` and 32 hexadecimal digits: of what is asked for and by whom, so that asking again is the same approval. */
+  /** `apr-` and 32 hexadecimal digits: of what is asked for, by whom, and what gets smaller: asking again is the same approval. */
   readonly id: string;
   readonly account: AccountId;
   readonly region: Region;
@@ -44,11 +44,11 @@ export function approvalKey(account: AccountId, id: string): CatalogKey {
 }
 
 /**
- * Who stands behind a principal: the root of an account or a user by ARN, whatever key it signs with; of a role's session, who began
- * its chain of roles. So nobody becomes a second person by assuming a role.
+ * Who stands behind a principal: the root of an account or a user by its id, whatever key it signs with and whatever it is called; of
+ * a role's session, who began its chain of roles. So nobody becomes a second person by assuming a role or by taking another name.
  */
 export function personOf(principal: Principal): string {
-  return principal.session?.startedBy ?? principal.arn;
+  return principal.session?.startedBy ?? principal.principalId;
 }
 
 /** When the approval ends by itself. */

@@ -16,6 +16,7 @@ import { approvalOperations } from './operations.ts';
 const HOUR_MS = 3_600_000;
 const ALICE: SignerCredentials = { ...RIG_KEY, accessKeyId: 'AKIAALICEALICEALICE1' };
 const ALICES_OTHER: SignerCredentials = { ...RIG_KEY, accessKeyId: 'AKIAALICEALICEALICE2' };
+const ALICE_RENAMED: SignerCredentials = { ...RIG_KEY, accessKeyId: 'AKIAALICEALICEALICE3' };
 const BOB: SignerCredentials = { ...RIG_KEY, accessKeyId: 'AKIABOBBOBBOBBOBBOB1' };
 const SESSION: SignerCredentials = { ...RIG_KEY, accessKeyId: 'ASIASESSIONSESSION01' };
 const BOBS_SESSION: SignerCredentials = { ...RIG_KEY, accessKeyId: 'ASIASESSIONSESSION02' };
@@ -24,21 +25,23 @@ let rig: HttpRig;
 let clock: ManualClock;
 let stopped: string[];
 let isBroken: boolean;
+/** What stopping a trail makes smaller; the state of the trail decides. */
+let loss: string;
 afterEach(() => rig.close());
 
-function user(key: SignerCredentials, name: string) {
+function user(key: SignerCredentials, name: string, id = `AIDA${name}`) {
   const of = credentialsOf(key, RIG_ACCOUNT);
   const arn = `arn:aws:iam::${RIG_ACCOUNT}:user/${name}`;
   return {
     ...of,
-    principal: { ...of.principal, type: 'IAMUser' as const, arn, principalId: `AIDA${name}`, userName: name, isAdministrator: false },
+    principal: { ...of.principal, type: 'IAMUser' as const, arn, principalId: id, userName: name, isAdministrator: false },
   };
 }
 
 /** A session of one role, whose chain of roles a user began. */
 function sessionOf(key: SignerCredentials, name: string) {
   const of = credentialsOf(key, RIG_ACCOUNT);
-  const session = { issuedAtMs: 0, tags: [], transitiveTagKeys: [], startedBy: `arn:aws:iam::${RIG_ACCOUNT}:user/${name}` };
+  const session = { issuedAtMs: 0, tags: [], transitiveTagKeys: [], startedBy: `AIDA${name}` };
   const arn = `arn:aws:sts::${RIG_ACCOUNT}:assumed-role/Ops/${name}`;
   return { ...of, principal: { ...of.principal, type: 'AssumedRole' as const, arn, isAdministrator: false, session } };
 }
@@ -47,13 +50,14 @@ async function start(rules: ApprovalRules | undefined): Promise<void> {
   clock = new ManualClock(Date.UTC(2026, 10, 1));
   stopped = [];
   isBroken = false;
+  loss = 'stops delivering';
   const deps = { catalog: createMemoryCatalog(), clock, rules, sha256: hashSha256 };
   const stop: Operation<{ Name: string }, object> = {
     name: 'StopLogging',
     isReadOnly: false,
     decide: async (_call, { Name }) => ({
       output: {},
-      narrows: `the trail ${Name} stops delivering`,
+      narrows: `the trail ${Name} ${loss}`,
       apply: async () => {
         if (isBroken) throw new Error('the catalog is away');
         stopped.push(Name);
@@ -74,6 +78,7 @@ async function start(rules: ApprovalRules | undefined): Promise<void> {
       credentialsOf(OTHER_KEY, '000000000001' as typeof RIG_ACCOUNT),
       user(ALICE, 'alice'),
       user(ALICES_OTHER, 'alice'),
+      user(ALICE_RENAMED, 'eve', 'AIDAalice'),
       user(BOB, 'bob'),
       sessionOf(SESSION, 'alice'),
       sessionOf(BOBS_SESSION, 'bob'),
@@ -128,12 +133,14 @@ describe('the two-person rule', () => {
     expect(await approvals()).toHaveLength(3);
   });
 
-  test('who asked cannot approve, with whatever key or role; nor can another account', async () => {
+  test('who asked cannot approve, with whatever key, role or new name; nor can another account', async () => {
     await start({ persons: 2, delayMs: 0 });
     const ApprovalId = idIn(await stopTrail());
     const answers = [];
-    for (const key of [ALICE, ALICES_OTHER, SESSION, OTHER_KEY]) answers.push(await call(key, 'ApproveChange', { ApprovalId }));
+    for (const key of [ALICE, ALICES_OTHER, ALICE_RENAMED, SESSION, OTHER_KEY])
+      answers.push(await call(key, 'ApproveChange', { ApprovalId }));
     expect(answers).toEqual([
+      expect.stringMatching(/^AccessDeniedException: .*is who asked for this change/),
       expect.stringMatching(/^AccessDeniedException: .*is who asked for this change/),
       expect.stringMatching(/^AccessDeniedException: .*is who asked for this change/),
       expect.stringMatching(/^AccessDeniedException: .*is who asked for this change/),
@@ -173,6 +180,14 @@ describe('the two-person rule', () => {
     await call(BOB, 'ApproveChange', { ApprovalId });
     clock.pass(24 * HOUR_MS);
     expect(await stopTrail()).toMatch(/Another person must approve it/);
+    expect(stopped).toEqual([]);
+  });
+
+  test('an approval is for the loss that was shown: the same call that has come to lose more is asked for anew', async () => {
+    await start({ persons: 2, delayMs: 0 });
+    await call(BOB, 'ApproveChange', { ApprovalId: idIn(await stopTrail()) });
+    loss = 'stops delivering, for three accounts';
+    expect(await stopTrail()).toMatch(/for three accounts\. Another person must approve it/);
     expect(stopped).toEqual([]);
   });
 

@@ -50,7 +50,7 @@ export function guardNarrowing(deps: ApprovalDeps): Guard {
 
 function newApproval(sha256: Sha256, { call, record, narrows }: Narrowing, rules: ApprovalRules, nowMs: number): Approval {
   const { eventSource, eventName, requestParameters } = record;
-  const what = JSON.stringify([call.account, call.region, call.principal.arn, eventSource, eventName, requestParameters]);
+  const what = JSON.stringify([call.account, call.region, call.principal.arn, eventSource, eventName, requestParameters, narrows]);
   return {
     id: `apr-${toHex(sha256(utf8(what))).slice(0, 32)}`,
     account: call.account,

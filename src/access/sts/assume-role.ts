@@ -67,7 +67,7 @@ export function assumeRole(deps: StsDeps): Operation<AssumeRoleInput, object> {
         issuedAtMs,
         ...(mfa === undefined ? {} : { mfaAuthenticatedAtMs: issuedAtMs }),
         ...(sourceIdentity === undefined ? {} : { sourceIdentity }),
-        startedBy: call.principal.session?.startedBy ?? call.principal.arn,
+        startedBy: call.principal.session?.startedBy ?? call.principal.principalId,
         tags: tags.all,
         transitiveTagKeys: tags.transitiveKeys,
         ...(policies === undefined ? {} : { policies }),
