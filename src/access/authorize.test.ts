@@ -83,6 +83,15 @@ describe('a call', () => {
     );
   });
 
+  test('of keys from GetSessionToken reaches IAM only with a second factor, whatever policies say', async () => {
+    const of = (more: object): Principal => ({ ...user, session: { issuedAtMs: 0, tags: [], transitiveTagKeys: [], ...more } });
+    const policies = { ...NONE, identity: [allowing('*')] };
+    const create = { action: 'iam:CreateAccessKey', resource: user.arn };
+    expect(await ask(policies, [create], of({}))).toBe('InvalidClientTokenId: The security token included in the request is invalid');
+    expect(await ask(policies, [create], of({ mfaAuthenticatedAtMs: 0 }))).toBe('allowed');
+    expect(await ask(policies, [stop, { action: 'iam:PassRole', resource: '*' }], of({}))).toBe('allowed');
+  });
+
   test('needs all that it asks for', async () => {
     const requests = [stop, { action: 'iam:PassRole', resource: `arn:aws:iam::${OWNER}:role/Logs` }];
     const policies = { ...NONE, identity: [allowing('cloudtrail:*')] };

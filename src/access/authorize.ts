@@ -34,9 +34,10 @@ export class Authorizer {
     this.#findPolicies = findPolicies;
   }
 
-  /** @throws ApiError AccessDeniedException, under the name that it has in the action's service. */
+  /** @throws ApiError AccessDeniedException, under the name that it has in the action's service; InvalidClientTokenId */
   readonly authorize: Authorize = async (call, requests) => {
     if (requests.length === 0) return;
+    if (isUnprovenSession(call) && requests.some(({ action }) => isOfIam(action))) throw invalidToken();
     const evaluate = await this.#evaluator(call);
     for (const request of requests) {
       const verdict = evaluate(request);
@@ -119,6 +120,21 @@ export class Authorizer {
     this.#parsed.set(key, parsed);
     return parsed;
   }
+}
+
+/** Keys of `GetSessionToken` for which no second factor was shown: whoever stole a key must not make lasting ones of them. */
+function isUnprovenSession({ principal: { session } }: Call): boolean {
+  return session !== undefined && session.role === undefined && session.mfaAuthenticatedAtMs === undefined;
+}
+
+/** True for operations of IAM; other services ask for `iam:PassRole`. */
+function isOfIam(action: string): boolean {
+  return action.startsWith('iam:') && action !== 'iam:PassRole';
+}
+
+/** As IAM answers. */
+function invalidToken(): ApiError {
+  return new ApiError('InvalidClientTokenId', 'The security token included in the request is invalid', { status: 403 });
 }
 
 function policyPrincipal({ principal }: Call, { roleArn }: PrincipalPolicies): PolicyPrincipal {

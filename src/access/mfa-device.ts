@@ -66,13 +66,35 @@ export async function mfaSecret(keys: Pick<Keys, 'unwrap'>, device: MfaDevice): 
   return keys.unwrap(Buffer.from(device.wrappedSecret, 'base64'), mfaContext(device.serialNumber));
 }
 
+/** Codes that may be tried within one time step: with more, who has a user's key could try them all. */
+const TRIES_MAX = 5;
+
+/** Counts the codes that were tried of each device. In memory: a restart takes longer than a time step. */
+export class MfaTries {
+  readonly #tried = new Map<string, { readonly step: number; readonly count: number }>();
+
+  /** Counts a try before it is known what becomes of it, so that many at once are no way around it. @returns false for one too many. */
+  begin(serialNumber: string, nowMs: EpochMs): boolean {
+    const step = Math.floor(nowMs / STEP_MS);
+    const tried = this.#tried.get(serialNumber);
+    const count = tried?.step === step ? tried.count : 0;
+    this.#tried.set(serialNumber, { step, count: count + 1 });
+    return count < TRIES_MAX;
+  }
+
+  /** The code was right. */
+  succeed(serialNumber: string): void {
+    this.#tried.delete(serialNumber);
+  }
+}
+
 /**
  * Checks the code of a user's device.
  * @returns the change that keeps the code from being used again: to be committed before anything is given for it.
  * @throws ApiError AccessDenied, in the same words whatever is wrong.
  */
 export async function checkMfaCode(
-  { identities, keys }: { readonly identities: Identities; readonly keys: Pick<Keys, 'unwrap'> },
+  { identities, keys, mfaTries }: { readonly identities: Identities; readonly keys: Pick<Keys, 'unwrap'>; readonly mfaTries: MfaTries },
   user: { readonly account: AccountId; readonly name: string },
   given: { readonly serialNumber: string | undefined; readonly code: string | undefined; readonly nowMs: EpochMs },
 ): Promise<readonly CatalogChange[]> {
@@ -80,10 +102,12 @@ export async function checkMfaCode(
   if (serialNumber === undefined || code === undefined)
     throw denied('MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code.');
   const device = await identities.get<MfaDevice>(mfaKey(user.account, serialNumber));
-  if (device?.value.userName !== user.name) throw denied('MultiFactorAuthentication failed with invalid MFA one time pass code.');
+  const isOwn = device?.value.userName === user.name;
+  if (!isOwn || !mfaTries.begin(serialNumber, nowMs)) throw denied('MultiFactorAuthentication failed with invalid MFA one time pass code.');
   const secret = await mfaSecret(keys, device.value);
   const step = stepOfCode(secret, code, { nowMs, usedStep: device.value.usedStep });
   if (step === undefined) throw denied('MultiFactorAuthentication failed with invalid MFA one time pass code.');
+  mfaTries.succeed(serialNumber);
   return [changed(device, { usedStep: step })];
 }
 

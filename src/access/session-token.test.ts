@@ -42,5 +42,7 @@ describe('a session token', () => {
       Value: noise.uuid() + noise.uuid() + noise.uuid() + noise.uuid(),
     }));
     expect(packedSize([null, many])).toBeGreaterThan(100);
+    // What packs well has to be opened, too.
+    expect(packedSize([null, Array.from({ length: 50 }, (_, at) => ({ Key: `k${at}`, Value: 'あ'.repeat(256) }))])).toBeGreaterThan(100);
   });
 });

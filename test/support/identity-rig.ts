@@ -7,6 +7,7 @@ import { iamOperations } from '../../src/access/iam/operations.ts';
 import { Identities } from '../../src/access/identities.ts';
 import { KeyUses } from '../../src/access/key-uses.ts';
 import { stsOperations } from '../../src/access/sts/operations.ts';
+import type { AccessRequest } from '../../src/api/access.ts';
 import type { Call, Decision, Principal } from '../../src/api/operation.ts';
 import type { AccountId } from '../../src/event/types.ts';
 import { createMemoryOutbound, type OutboundHandler } from '../../src/store/memory/outbound.ts';
@@ -49,6 +50,11 @@ export class IdentityRig {
   /** An installation with its administrator and `OWNER`. */
   static async open(): Promise<IdentityRig> {
     return new IdentityRig(await IntakeRig.open());
+  }
+
+  /** What the caller of an operation must be allowed. */
+  async access(name: string, input: object, call: Call = callOf(OWNER)): Promise<readonly AccessRequest[]> {
+    return this.#operations.get(name)!.access!(call, input as never);
   }
 
   async decide(name: string, input: object, call: Call = callOf(OWNER)): Promise<Decision<unknown>> {

@@ -53,6 +53,9 @@ export function newId(chance: Chance, prefix: string): string {
   return prefix + Array.from(chance.bytes(17), (byte) => alphabet[byte & 31]).join('');
 }
 
+/** Those that change what an entity may do: policies say by its boundary who may (`iam:PermissionsBoundary`). */
+const CHANGES_RIGHTS = /^(?:Attach|Detach|Put|Delete)(?:User|Role)(?:Policy|PermissionsBoundary)$/;
+
 /** What the caller must be allowed on an entity; one that is not there is asked for by the ARN that it would have. */
 export async function entityAccess(
   { identities }: Pick<IamDeps, 'identities'>,
@@ -66,8 +69,9 @@ export async function entityAccess(
 ): Promise<readonly AccessRequest[]> {
   const found = await identities.find(kind, call.account, name);
   const path = found?.value.path ?? '/';
-  const tags = found !== undefined && found.value.kind !== 'Group' ? found.value.tags : [];
-  const all = new Map([...resourceTags(tags), ...(context ?? [])]);
+  const bounded = found === undefined || found.value.kind === 'Group' ? undefined : found.value;
+  const boundary = CHANGES_RIGHTS.test(action) ? boundaryContext(bounded?.boundary) : [];
+  const all = new Map([...resourceTags(bounded?.tags ?? []), ...boundary, ...(context ?? [])]);
   return [
     {
       action: `iam:${action}`,
@@ -95,7 +99,7 @@ export function requestTags(tags: readonly Tag[] | undefined): Map<string, reado
   ]);
 }
 
-/** Condition key of a call that sets a boundary. */
+/** Condition key of a call that sets a boundary, or changes the rights of an entity that has one. */
 export function boundaryContext(boundary: string | undefined): [string, readonly string[]][] {
   return boundary === undefined ? [] : [['iam:permissionsboundary', [boundary]]];
 }

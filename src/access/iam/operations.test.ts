@@ -130,6 +130,21 @@ describe('iamOperations', () => {
     await rig.send('DeletePolicy', { PolicyArn });
   });
 
+  test.each(['User', 'Role'] as const)('who changes the rights of a %s is asked by its boundary (A18)', async (kind) => {
+    const rig = await openWithEntities();
+    const entity = { [`${kind}Name`]: 'one' };
+    const boundary = await policyArn(rig);
+    await rig.send(`Put${kind}PermissionsBoundary`, { ...entity, PermissionsBoundary: boundary });
+    const askedOf = async (name: string, more: object = {}) =>
+      (await rig.access(name, { ...entity, ...more }))[0]!.context?.get('iam:permissionsboundary');
+    const other = { PolicyName: 'inline', PolicyDocument: ALLOW, PolicyArn: boundary };
+    for (const name of [`Put${kind}Policy`, `Delete${kind}Policy`, `Attach${kind}Policy`, `Detach${kind}Policy`])
+      expect([name, await askedOf(name, other)]).toEqual([name, [boundary]]);
+    expect(await askedOf(`Delete${kind}PermissionsBoundary`)).toEqual([boundary]);
+    expect(await askedOf(`Put${kind}PermissionsBoundary`, { PermissionsBoundary: 'another' })).toEqual(['another']);
+    expect(await askedOf(`Get${kind}`)).toBeUndefined();
+  });
+
   test('a policy has five versions, and the default one stays', async () => {
     const rig = await IdentityRig.open();
     const PolicyArn = await policyArn(rig);
@@ -287,6 +302,19 @@ describe('MFA devices', () => {
     expect(await rig.refusal('GetSessionToken', { SerialNumber, TokenCode: code(1) }, await rig.user('bob'))).toBe('AccessDenied');
     await rig.send('DeactivateMFADevice', { UserName: 'alice', SerialNumber });
     await rig.send('DeleteVirtualMFADevice', { SerialNumber });
+  });
+
+  test('five codes can be tried in half a minute, right or wrong from then on, one after the other or at once (A18)', async () => {
+    const rig = await IdentityRig.open();
+    const alice = await rig.user('alice');
+    const { SerialNumber, code } = await device(rig);
+    const enabling = { UserName: 'alice', SerialNumber, AuthenticationCode1: code(-1), AuthenticationCode2: code(0) };
+    await rig.send('EnableMFADevice', enabling);
+    const ask = (TokenCode: string) => rig.refusal('GetSessionToken', { SerialNumber, TokenCode }, alice);
+    const tries = Array.from({ length: 6 }, (_, at) => ask(at === 5 ? code(1) : 'no-code'));
+    expect(await Promise.all(tries)).toEqual(tries.map(() => 'AccessDenied'));
+    await rig.intake.clock.advance(30_000);
+    expect(await ask(code(0))).toBe('not refused');
   });
 
   test('the seed is in the answer alone', async () => {

@@ -7,6 +7,7 @@ import type { Chance, Clock } from '../../store/clock.ts';
 import type { Keys } from '../../store/keys.ts';
 import type { Outbound } from '../../store/outbound.ts';
 import type { Identities } from '../identities.ts';
+import type { MfaTries } from '../mfa-device.ts';
 import { type SessionClaims, sealSession } from '../session-token.ts';
 
 export interface StsDeps {
@@ -14,6 +15,7 @@ export interface StsDeps {
   readonly keys: Pick<Keys, 'wrap' | 'unwrap'>;
   readonly clock: Clock;
   readonly chance: Chance;
+  readonly mfaTries: MfaTries;
   /** Reaches identity providers. */
   readonly outbound: Pick<Outbound, 'send'>;
   /** The real time, which signatures and devices go by; `clock` may be set by hand. */

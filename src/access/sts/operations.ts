@@ -2,12 +2,14 @@
  * The operations of STS that this server has. Source: STS API Reference, 2011-06-15.
  */
 import type { Operation } from '../../api/operation.ts';
+import { MfaTries } from '../mfa-device.ts';
 import { assumeRole } from './assume-role.ts';
 import { assumeRoleWithWebIdentity } from './assume-role-with-web-identity.ts';
 import { getSessionToken } from './get-session-token.ts';
 import type { StsDeps } from './issue-keys.ts';
 
-export function stsOperations(deps: StsDeps): readonly Operation[] {
+export function stsOperations(stores: Omit<StsDeps, 'mfaTries'>): readonly Operation[] {
+  const deps: StsDeps = { ...stores, mfaTries: new MfaTries() };
   return [getCallerIdentity, assumeRole(deps), assumeRoleWithWebIdentity(deps), getSessionToken(deps)] as readonly Operation[];
 }
 
