@@ -57,7 +57,8 @@ async function byDataDir(dataDir: string, options: ServerOptions): Promise<Serve
   const account = options.account ?? server.accountId;
   const path = join(dataDir, 'access-keys', `${account}.json`);
   const key = await readFile(path, 'utf8').catch(async () => {
-    const kept = (await readdir(join(dataDir, 'access-keys')).catch(() => [])).map((name) => name.replace('.json', ''));
+    const files = await readdir(join(dataDir, 'access-keys')).catch(() => []);
+    const kept = files.filter((name) => name.endsWith('.json')).map((name) => name.replace('.json', ''));
     throw new UsageError(`\`${dataDir}\` keeps no key of account ${account}; it has keys of: ${kept.join(', ') || 'none'}`);
   });
   const { accessKeyId, secretAccessKey } = JSON.parse(key) as { accessKeyId: string; secretAccessKey: string };

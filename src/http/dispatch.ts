@@ -110,6 +110,9 @@ export interface SignedOnce {
   giveBack(): void;
 }
 
+/** Of a call that the server makes itself: nobody can send it again. */
+export const MADE_HERE: SignedOnce = { use: () => 'first', giveBack: () => undefined };
+
 /**
  * Runs the operation in the order of `run-call.ts`.
  * @returns the output in the form of the service's JSON.

@@ -7,7 +7,7 @@
  */
 import type { Accounts } from '../access/accounts.ts';
 import { ApiError } from '../api/api-error.ts';
-import { runOperation, type SignedOnce } from '../http/dispatch.ts';
+import { MADE_HERE, runOperation } from '../http/dispatch.ts';
 import type { Service } from '../http/ports.ts';
 import type { Recording } from '../http/run-call.ts';
 import type { IntakeAccounts } from '../intake/accept-events.ts';
@@ -25,7 +25,8 @@ export function createIntakeAccounts(accounts: Accounts, snowtrail: Service, rec
         if (accounts.exists(account)) return;
         const named = { name: 'CreateAccount', readInput: () => ({ Account: account }) };
         try {
-          await runOperation(recording, snowtrail, call, named, { body: new Uint8Array(), signed: SIGNED });
+          // A submission may be sent again with one signature, and so may what it makes: an account that is there is not made again.
+          await runOperation(recording, snowtrail, call, named, { body: new Uint8Array(), signed: MADE_HERE });
         } catch (error) {
           // A call made it meanwhile: that is what was wanted.
           if (accounts.exists(account)) return;
@@ -36,6 +37,3 @@ export function createIntakeAccounts(accounts: Accounts, snowtrail: Service, rec
       }),
   };
 }
-
-/** A submission may be sent again with one signature, and so may what it makes: an account that is there is not made again. */
-const SIGNED: SignedOnce = { use: () => 'first', giveBack: () => undefined };

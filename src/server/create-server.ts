@@ -47,8 +47,11 @@ import { joinDamage } from '../store/join-damage.ts';
 import type { JournalDamage } from '../store/journal.ts';
 import { createTrails, type Trails } from '../trail/create-trails.ts';
 import { narrowsBucket } from '../trail/narrows-bucket.ts';
+import { applyDeclared } from './apply-declared.ts';
 import { bulkRoute } from './bulk-route.ts';
 import { createIntakeAccounts } from './create-intake-accounts.ts';
+import type { Declared } from './declared.ts';
+import { fileCaller, type NewUserKey } from './file-calls.ts';
 import { resourceAccessFinder } from './find-resource-access.ts';
 import { findRollback } from './find-rollback.ts';
 import { kmsService } from './kms-service.ts';
@@ -115,6 +118,8 @@ export interface SnowtrailServer {
   readonly tree: TreeFollower;
   readonly followers: readonly Follower[];
   recordCall: RecordCall;
+  /** Makes what the configuration file names (`apply-declared.ts`). @throws FileConflict */
+  applyDeclared(declared: Declared, keepUserKey: (key: NewUserKey) => Promise<void>): Promise<void>;
   /** Runs every follower but the trails, and checks the books, until `signal` aborts; resolves when none is at work any more. */
   runFollowers(signal: AbortSignal): Promise<void>;
   /** Delivers for the trails until `signal` aborts. */
@@ -347,7 +352,8 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   ]);
   const report = (problem: HttpProblem) => reportHttp(log, problem);
   const { authorize } = authorizer;
-  const intake = { ...intakeStores, accounts: createIntakeAccounts(accounts, snowtrail, { authorize, guard, recordCall, report }) };
+  const recording = { authorize, guard, recordCall, report };
+  const intake = { ...intakeStores, accounts: createIntakeAccounts(accounts, snowtrail, recording) };
 
   const ports: HttpPorts = {
     findCredentials: credentialFinder({ accounts, identities, keys }),
@@ -392,6 +398,12 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     followers,
     recordCall,
     isReadOnly: readOnly !== undefined,
+    applyDeclared: async (declared, keepUserKey) => {
+      if (readOnly !== undefined) return log.error('what the configuration file names is not made while only reads are served');
+      const makeCall = fileCaller({ accounts, services, recording, clock, chance, region, keepUserKey });
+      const tell = (message: string) => log.warn(message);
+      await applyDeclared({ accounts, identities, directory, clock, administrator: account, makeCall, tell }, declared);
+    },
     runTrails: async (signal) => {
       if (readOnly === undefined) await trails.run(signal);
     },

@@ -19,6 +19,11 @@ function read(text: string, flags: SettingFlags = {}, environment: NodeJS.Proces
   return readSettings({ config: fileWith(text), ...flags }, environment);
 }
 
+/** A file about the identities of one account. */
+function identitiesOf(section: string): string {
+  return `identities: { "111111111111": { ${section} } }`;
+}
+
 describe('readSettings', () => {
   test('defaults fill what nobody set, in milliseconds', () => {
     expect(read('')).toEqual({
@@ -30,6 +35,8 @@ describe('readSettings', () => {
       storage: { buckets: {} },
       identityProviders: { allow: [] },
       delivery: {},
+      accounts: [],
+      identities: {},
     });
   });
 
@@ -77,9 +84,41 @@ describe('readSettings', () => {
       'storage.buckets.far.endpoint',
     ],
     ['storage: { buckets: { far: { endpoint: "http://127.0.0.1:1" } } }', 'storage.buckets.far.credentials'],
+    ['accounts: [{ id: 222222222222 }]', 'accounts.0.id'],
+    ['accounts: [{ id: "222222222222", nmae: audit }]', 'nmae'],
+    ['identities: { 000000000000: {} }', 'identities.0: must be twelve digits, in quotes'],
+    [identitiesOf('users: { "a b": {} }'), 'identities.111111111111.users.a b: must be 1 to 128 letters'],
+    [identitiesOf('users: { alice: { polices: [reader] } }'), 'identities.111111111111.users.alice'],
+    [identitiesOf('users: { alice: { policies: ["not a name"] } }'), 'identities.111111111111.users.alice.policies.0'],
+    [identitiesOf('users: { alice: { accessKey: { secret: open } } }'), 'identities.111111111111.users.alice.accessKey'],
+    [identitiesOf('groups: { staff: { path: staff } }'), 'identities.111111111111.groups.staff.path'],
+    [identitiesOf('roles: { auditor: {} }'), 'identities.111111111111.roles.auditor.trust'],
+    [identitiesOf('policies: { reader: "{" }'), 'identities.111111111111.policies.reader'],
+    [
+      identitiesOf('policies: { reader: { Statement: { Effect: Alow, Action: "s3:*", Resource: "*" } } }'),
+      'identities.111111111111.policies.reader: ',
+    ],
+    ['organization: { accounts: [audit] }', 'organization.accounts.0'],
   ])('`%s` refuses to start and names `%s` (F62)', (text, setting) => {
     expect(() => read(text)).toThrow(BadSetting);
     expect(() => read(text)).toThrow(setting);
+  });
+
+  test('a policy is YAML or JSON text, and a user may have nothing but a name', () => {
+    const document = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 's3:*', Resource: '*' }] };
+    const text = JSON.stringify(document);
+    const yaml = `Version: 2012-10-17\n        Statement: [{Effect: Allow, Action: "s3:*", Resource: "*"}]`;
+    const { identities } = read(
+      `identities:\n  "111111111111":\n    policies:\n      one:\n        ${yaml}\n      two: '${text}'\n    users:\n      alice:\n`,
+    );
+    expect(identities).toEqual({
+      '111111111111': {
+        policies: { one: text, two: text },
+        groups: {},
+        users: { alice: { policies: [], inline: {}, tags: {}, groups: [], accessKey: false } },
+        roles: {},
+      },
+    });
   });
 
   test('all broken settings are named at once, wherever they come from (F62)', () => {

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { isAccountId, isRegion } from '../event/values.ts';
+import { declaredSections } from './declared.ts';
 
 const duration = z.union([z.string(), z.number()]).transform((value, context) => {
   const ms = parseDuration(String(value));
@@ -126,6 +127,7 @@ const schema = z.strictObject({
       sns: foreignService.optional(),
     })
     .prefault({}),
+  ...declaredSections,
 });
 
 /** All settings, with units made plain: durations in milliseconds, sizes in bytes. */
@@ -152,7 +154,7 @@ export function readSettings(flags: SettingFlags, environment: NodeJS.ProcessEnv
   const merged = { ...file, ...fromEnvironment(environment), ...withoutAbsent(given) };
   const result = schema.safeParse(merged);
   if (!result.success) {
-    const lines = result.error.issues.map((issue) => `  ${issue.path.join('.') || '(top level)'}: ${issue.message}`);
+    const lines = result.error.issues.map((issue) => `  ${issue.path.join('.') || '(top level)'}: ${messageOf(issue)}`);
     throw new BadSetting(`settings that cannot be used${path === undefined ? '' : ` (file \`${path}\`)`}:\n${lines.join('\n')}`);
   }
   if (result.data.clock !== undefined && !isLoopback(result.data.listen)) {
@@ -162,6 +164,11 @@ export function readSettings(flags: SettingFlags, environment: NodeJS.ProcessEnv
     throw new BadSetting('--no-auth lets anybody in: it is refused unless `listen` is a loopback address such as 127.0.0.1:4620');
   }
   return result.data;
+}
+
+/** Of a name that is none, what is wrong with it. */
+function messageOf(issue: z.core.$ZodIssue): string {
+  return issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
 }
 
 /** Milliseconds of `500ms`, `2s`, `5m`, `1h`, `7d`; `undefined` when the text is none of these. */

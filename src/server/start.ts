@@ -13,6 +13,7 @@ import type { Clock } from '../store/clock.ts';
 import { replaceFile } from '../store/disk/replace-file.ts';
 import { gzip } from '../trail/compress.ts';
 import { createServer, type SnowtrailServer } from './create-server.ts';
+import type { NewUserKey } from './file-calls.ts';
 import type { ServerLog } from './log-problems.ts';
 import { isLoopback, type Settings } from './settings.ts';
 import { openStores } from './stores.ts';
@@ -91,6 +92,7 @@ export async function startServer(settings: Settings, options: StartOptions = {}
       isOpen: settings.noAuth === 'true',
       log,
     });
+    await server.applyDeclared(settings, (key) => keepUserKey(settings.dataDir, key));
     const handler = createHandler(server.ports);
     const http = await serve({ listen: settings.listen, handler, limits: server.ports.limits, report: server.ports.report });
     await writeServerFile(settings, server.administrator, http.url);
@@ -168,6 +170,13 @@ async function keepKey(dataDir: string, key: NewAccessKey): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const path = keyFile(dataDir, key.account);
   await replaceFile(path, `${JSON.stringify(key, null, 2)}\n`);
+}
+
+/** As `keepKey`, in a folder beside the keys of accounts. */
+async function keepUserKey(dataDir: string, key: NewUserKey): Promise<void> {
+  const folder = join(dataDir, 'access-keys', 'users');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await replaceFile(join(folder, `${key.account}.${key.userName}.json`), `${JSON.stringify(key, null, 2)}\n`);
 }
 
 /** Tells clients on this machine where the server is. */

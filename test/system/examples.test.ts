@@ -135,6 +135,17 @@ describe('examples', () => {
     expect(text).toMatch(/\n\d+ events in \d+ log files\n$/);
   });
 
+  test.skipIf(aws === undefined)('identities.yaml makes a server whose auditor looks up events and may do no more', async () => {
+    const { AWS_ENDPOINT_URL: url } = await start('--config', 'examples/identities.yaml');
+    const path = join(started.at(-1)!.dataDir, 'access-keys', 'users', `${ACCOUNT}.ada.json`);
+    const ada = clientEnvironment(url!, JSON.parse(await readFile(path, 'utf8')) as Parameters<typeof clientEnvironment>[1], REGION);
+    const ofAda = (...words: string[]) => run(aws!, words, { env: ada });
+    expect(await ofAda('cloudtrail', 'lookup-events')).toMatchObject({ code: 0 });
+    const role = ['--role-arn', 'arn:aws:iam::444455556666:role/auditor', '--role-session-name', 'look', '--duration-seconds', '7200'];
+    expect(await ofAda('sts', 'assume-role', ...role)).toMatchObject({ code: 0 });
+    expect((await ofAda('iam', 'create-user', '--user-name', 'eve')).stderr).toContain('(AccessDenied)');
+  });
+
   test('snowtrail.yaml makes a server whose trail delivers to another S3', async () => {
     const foreign = await start();
     const { s3 } = clientsOf(foreign);
