@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ADMINISTRATOR, OWNER, STRANGER } from '../../test/support/intake-rig.ts';
+import { ADMINISTRATOR, callOf, OWNER, STRANGER } from '../../test/support/intake-rig.ts';
 import { WholeServer } from '../../test/support/whole-server.ts';
 import type { AccountId, JsonObject } from '../event/types.ts';
 import type { NewUserKey } from './file-calls.ts';
@@ -41,6 +41,15 @@ async function recordsAfter(sequence: bigint): Promise<readonly JsonObject[]> {
   return entries
     .filter(({ source }) => source === 'own-call')
     .map(({ bytes }) => JSON.parse(new TextDecoder().decode(bytes)) as JsonObject);
+}
+
+/** Calls an operation of Organizations as the root of the first account, unrecorded. */
+// biome-ignore lint/suspicious/noExplicitAny: outputs of any operation, looked at by tests.
+async function organizations(name: string, input: object = {}): Promise<any> {
+  const { operations } = whole.server.ports.services.get('organizations')!;
+  const { output, apply } = await operations.get(name)!.decide(callOf(ADMINISTRATOR), input);
+  await apply?.();
+  return output;
 }
 
 const of = (identities: object, account: AccountId = OWNER) => ({ identities: { [account]: identities } });
@@ -163,18 +172,7 @@ describe('what the configuration file names', () => {
 
   test('goes on with an invitation that a crash left open', async () => {
     await start({ organization: {} });
-    const first = whole.server.ports.services.get('organizations')!.operations.get('InviteAccountToOrganization')!;
-    const principal = whole.server.accounts.rootOf(ADMINISTRATOR, 'AKIAAAAAAAAAAAAAAAAA');
-    const call = {
-      principal,
-      account: ADMINISTRATOR,
-      region: 'us-east-1',
-      requestId: 'r',
-      sourceIpAddress: '::1',
-      userAgent: '',
-      receivedAtMs: 0,
-    };
-    await (await first.decide(call as never, { Target: { Type: 'ACCOUNT', Id: OWNER } })).apply!();
+    await organizations('InviteAccountToOrganization', { Target: { Type: 'ACCOUNT', Id: OWNER } });
     expect(await start({ organization: { accounts: [OWNER] } })).toEqual(['AcceptHandshake']);
   });
 
@@ -196,6 +194,28 @@ describe('what the configuration file names', () => {
     const starting = start(file);
     await expect(starting).rejects.toThrow(`cannot be applied at \`${place}\``);
     await expect(starting).rejects.toThrow(reason);
+  });
+
+  test('that a service control policy denies stops the start: no file stands above it', async () => {
+    await start({ organization: { accounts: [OWNER] } });
+    const RootId = (await organizations('ListRoots')).Roots[0].Id as string;
+    await organizations('EnablePolicyType', { RootId, PolicyType: 'SERVICE_CONTROL_POLICY' });
+    const Content = JSON.stringify({ Version: '2012-10-17', Statement: { Effect: 'Deny', Action: 'iam:CreateUser', Resource: '*' } });
+    const input = { Name: 'no-users', Description: 'none', Type: 'SERVICE_CONTROL_POLICY', Content };
+    const PolicyId = (await organizations('CreatePolicy', input)).Policy.PolicySummary.Id as string;
+    await organizations('AttachPolicy', { PolicyId, TargetId: OWNER });
+    const place = `identities.${OWNER}.users.alice`;
+    await expect(start(of({ users: { alice: {} } }))).rejects.toThrow(new RegExp(`\`${place}\`: CreateUser: .*AccessDenied`));
+    expect((await recordsAfter(0n)).at(-1)).toMatchObject({ eventName: 'CreateUser', errorCode: 'AccessDenied' });
+  });
+
+  test('is not made while its record cannot be written, and made by the next start (F37)', async () => {
+    const file = of({ users: { alice: { accessKey: true } } });
+    whole.rig.journal.pretend('full');
+    await expect(start(file)).rejects.toThrow('could not be made durable');
+    whole.rig.journal.pretend('ok');
+    expect([await whole.rig.catalog.list(['iam-user']), kept]).toEqual([[], []]);
+    expect(await start(file)).toEqual(['CreateUser', 'CreateAccessKey']);
   });
 
   test('that is refused is on record as every refused call is', async () => {

@@ -24,8 +24,15 @@ function policy(form: PolicyForm) {
     });
 }
 
-/** Names of users, groups, roles and policies. */
-const name = z.string().regex(/^[\w+=,.@-]{1,128}$/, 'must be 1 to 128 letters, digits and _+=,.@-');
+/** A name of IAM; those of users and roles are shorter than others. */
+function nameOf(lengthMax: 64 | 128) {
+  const message = `must be 1 to ${lengthMax} letters, digits and _+=,.@-`;
+  return z
+    .string()
+    .regex(/^[\w+=,.@-]+$/, message)
+    .max(lengthMax, message);
+}
+const name = nameOf(128);
 /** An ARN, or the name of a managed policy of the account. */
 const policyReference = z.union(
   [z.string().startsWith('arn:'), name],
@@ -72,11 +79,11 @@ const identities = z.strictObject({
     .default({}),
   users: z
     .record(
-      name,
+      nameOf(64),
       user.nullable().transform((given) => given ?? user.parse({})),
     )
     .default({}),
-  roles: z.record(name, role).default({}),
+  roles: z.record(nameOf(64), role).default({}),
 });
 
 /** The sections of the file, as part of the settings. */

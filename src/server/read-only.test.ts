@@ -98,6 +98,14 @@ describe('a server over a journal that is older than the catalog (F46)', () => {
     expect([server.isReadOnly, changes, rig.journal.head()]).toEqual([true, [], head]);
   });
 
+  test('makes nothing of what the configuration file names, and serves all the same', async () => {
+    const { rig, server, changes } = await openOlder();
+    const head = rig.journal.head();
+    const declared = { accounts: [{ id: '999999999999' as typeof OWNER }], identities: {} as never };
+    await server.applyDeclared(declared, async () => expect.unreachable('no key is made'));
+    expect([server.accounts.exists(declared.accounts[0]!.id), changes, rig.journal.head()]).toEqual([false, [], head]);
+  });
+
   test('finds what the journal holds, and keeps nothing of what it counted for that', async () => {
     const { rig, server, changes } = await openOlder();
     const stop = new AbortController();

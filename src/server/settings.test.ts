@@ -87,7 +87,8 @@ describe('readSettings', () => {
     ['accounts: [{ id: 222222222222 }]', 'accounts.0.id'],
     ['accounts: [{ id: "222222222222", nmae: audit }]', 'nmae'],
     ['identities: { 000000000000: {} }', 'identities.0: must be twelve digits, in quotes'],
-    [identitiesOf('users: { "a b": {} }'), 'identities.111111111111.users.a b: must be 1 to 128 letters'],
+    [identitiesOf('users: { "a b": {} }'), 'identities.111111111111.users.a b: must be 1 to 64 letters'],
+    [identitiesOf(`users: { ${'a'.repeat(65)}: {} }`), 'must be 1 to 64 letters'],
     [identitiesOf('users: { alice: { polices: [reader] } }'), 'identities.111111111111.users.alice'],
     [identitiesOf('users: { alice: { policies: ["not a name"] } }'), 'identities.111111111111.users.alice.policies.0'],
     [identitiesOf('users: { alice: { accessKey: { secret: open } } }'), 'identities.111111111111.users.alice.accessKey'],
@@ -130,6 +131,7 @@ describe('readSettings', () => {
     ['[1, 2]', 'must hold settings by name'],
     ['just words', 'must hold settings by name'],
     ['a: [', 'is not YAML'],
+    [identitiesOf('users: { __proto__: { accessKey: true } }'), 'it holds the name `__proto__`'],
   ])('a file of `%s` refuses to start and names the file (F62)', (text, reason) => {
     expect(() => read(text)).toThrow(BadSetting);
     expect(() => read(text)).toThrow(new RegExp(`config\\.yaml.*${reason}`));

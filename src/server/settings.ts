@@ -200,13 +200,19 @@ function readConfigFile(path: string): Record<string, unknown> {
   }
   let parsed: unknown;
   try {
-    parsed = parseYaml(text) ?? {};
+    parsed = parseYaml(text, refuseProto) ?? {};
   } catch (cause) {
-    throw new BadSetting(`the configuration file \`${path}\` is not YAML: ${(cause as Error).message}`, { cause });
+    throw new BadSetting(`the configuration file \`${path}\` is not YAML that can be used: ${(cause as Error).message}`, { cause });
   }
   if (typeof parsed !== 'object' || Array.isArray(parsed))
     throw new BadSetting(`the configuration file \`${path}\` must hold settings by name`);
   return parsed as Record<string, unknown>;
+}
+
+/** The schema would pass over the name, and what somebody wrote under it: no setting is left out in silence (F62). */
+function refuseProto(name: unknown, value: unknown): unknown {
+  if (name === '__proto__') throw new Error('it holds the name `__proto__`, which nothing can have');
+  return value;
 }
 
 /** The settings that may come from the environment: `SNOWTRAIL_` and the name in capitals. */
