@@ -61,6 +61,10 @@ describe('the record of an own call', () => {
     });
   });
 
+  test('of a service that is not in the model has the member that its operation reads, and not another one in its place', () => {
+    expect(toRequestParameters('ApproveChange', { ApprovalId: 'apr-1', approvalId: 'apr-2' })).toEqual({ approvalId: 'apr-1' });
+  });
+
   test('of a service that is not in the model has every member lowered', () => {
     expect(
       toResponseElements('GetCallerIdentity', {

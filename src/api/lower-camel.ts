@@ -57,9 +57,17 @@ function objectMembers(
   const isMap = shape?.type === 'map';
   return Object.fromEntries(
     Object.entries(object).flatMap(([name, value]) =>
-      value === undefined ? [] : [[isMap ? name : lowerFirst(name), recordValue(value, memberShape(shape, name), separator)]],
+      value === undefined || (!isMap && isShadowed(object, name))
+        ? []
+        : [[isMap ? name : lowerFirst(name), recordValue(value, memberShape(shape, name), separator)]],
     ),
   );
+}
+
+/** A member that no operation reads must not be recorded in the place of the one that it does: `name` beside `Name`. */
+function isShadowed(object: object, name: string): boolean {
+  const capital = name.slice(0, 1).toUpperCase() + name.slice(1);
+  return capital !== name && Object.hasOwn(object, capital);
 }
 
 function memberShape(shape: Shape | undefined, name: string): Shape | undefined {

@@ -76,6 +76,18 @@ describe('decodeQuery', () => {
   });
 });
 
+test('many wrong members are counted, and the first of them told', () => {
+  const tags = Object.fromEntries(Array.from({ length: 5_000 }, (_, at) => [`Tags.member.${at + 1}.Key`, `k${at}!`]));
+  let message = '';
+  try {
+    decode(iam, 'TagUser', { UserName: 'a', ...tags });
+  } catch (error) {
+    ({ message } = error as Error);
+  }
+  expect(message).toMatch(/^\d{4,} validation errors detected: .*; and \d+ more$/);
+  expect(message.length).toBeLessThan(20_000);
+});
+
 describe('encodeQuery', () => {
   test('writes lists as members, maps as entries and times without fractions', () => {
     const user = { Path: '/', UserName: 'alice', UserId: 'AIDA', Arn: 'arn', CreateDate: new Date(1_767_324_645_678) };

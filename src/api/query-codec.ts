@@ -11,7 +11,7 @@ import { ApiError } from './api-error.ts';
 import { decodeBase64, encodeBase64 } from './base64.ts';
 import { shapeOf } from './model.ts';
 import type { QueryServiceModel, Shape, StructureShape } from './model-types.ts';
-import { findShapeProblems, type ModelObject, type ModelValue, structureOf } from './validate-input.ts';
+import { findShapeProblems, type ModelObject, type ModelValue, problemsMessage, structureOf } from './validate-input.ts';
 
 /** Parameters as a tree: `Tags.member.1.Key` lies at `Tags`, `member`, `1`, `Key`. */
 interface Node {
@@ -33,8 +33,7 @@ export function decodeQuery(service: QueryServiceModel, operation: string, param
   const input = decodeStructure(shape, treeOf(parameters), '');
   const problems = findShapeProblems(shape, input);
   if (problems.length === 0) return input;
-  const count = `${problems.length} validation error${problems.length === 1 ? '' : 's'} detected: `;
-  throw new ApiError('ValidationError', count + problems.map(({ message }) => message).join('; '), { status: 400 });
+  throw new ApiError('ValidationError', problemsMessage(problems), { status: 400 });
 }
 
 function treeOf(parameters: Readonly<Record<string, string>>): Node {

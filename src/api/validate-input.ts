@@ -161,9 +161,18 @@ export function checkConstraints(operation: string, input: ModelObject): void {
   const declared = operationModel(operation)?.errors ?? [];
   const own = (EXCEPTIONS_OF_MEMBER.get(first.member) ?? []).find((code) => declared.includes(code));
   if (own !== undefined) throw new ApiError(own, first.message);
-  const count = `${problems.length} validation error${problems.length === 1 ? '' : 's'} detected: `;
   const code = declared.includes('InvalidParameterException') ? 'InvalidParameterException' : 'ValidationException';
-  throw new ApiError(code, count + problems.map(({ message }) => message).join('; '));
+  throw new ApiError(code, problemsMessage(problems));
+}
+
+/** Problems that a refusal tells: a megabyte of wrong members must not become a longer answer, and a longer record. */
+const TOLD_MAX = 50;
+
+/** All of them in the service's words, but for those that are too many. */
+export function problemsMessage(problems: readonly ConstraintProblem[]): string {
+  const told = problems.slice(0, TOLD_MAX).map(({ message }) => message);
+  const more = problems.length > TOLD_MAX ? [`and ${problems.length - TOLD_MAX} more`] : [];
+  return `${problems.length} validation error${problems.length === 1 ? '' : 's'} detected: ${[...told, ...more].join('; ')}`;
 }
 
 /** Exceptions that say more than that some parameter is invalid: the first that the operation declares. */

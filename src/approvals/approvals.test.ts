@@ -27,6 +27,7 @@ let stopped: string[];
 let isBroken: boolean;
 /** What stopping a trail makes smaller; the state of the trail decides. */
 let loss: string;
+let isCatalogAway: boolean;
 afterEach(() => rig.close());
 
 function user(key: SignerCredentials, name: string, id = `AIDA${name}`) {
@@ -51,7 +52,14 @@ async function start(rules: ApprovalRules | undefined): Promise<void> {
   stopped = [];
   isBroken = false;
   loss = 'stops delivering';
-  const deps = { catalog: createMemoryCatalog(), clock, rules, sha256: hashSha256 };
+  isCatalogAway = false;
+  const memory = createMemoryCatalog();
+  const get: typeof memory.get = async (key) => {
+    if (isCatalogAway) throw new Error('the catalog is away');
+    return memory.get(key);
+  };
+  const catalog = { ...memory, list: memory.list.bind(memory), commit: memory.commit.bind(memory), get };
+  const deps = { catalog, clock, rules, sha256: hashSha256 };
   const stop: Operation<{ Name: string }, object> = {
     name: 'StopLogging',
     isReadOnly: false,
@@ -206,6 +214,13 @@ describe('the two-person rule', () => {
     await stopTrail();
     rig.isRecordingBroken = false;
     expect(await approvals()).toEqual([]);
+  });
+
+  test('a call whose approval cannot be looked up is refused, and recorded', async () => {
+    await start({ persons: 2, delayMs: 0 });
+    isCatalogAway = true;
+    expect(await stopTrail()).toMatch(/^InternalFailure/);
+    expect([stopped, rig.names()]).toEqual([[], ['StopLogging:InternalFailure']]);
   });
 
   test('an account has at most a hundred changes that wait', async () => {

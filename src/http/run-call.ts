@@ -47,7 +47,13 @@ export async function runCall<Answer>(
     return refuse(error);
   }
   const { discard } = decided;
-  const verdict = await guarded(recording, decided);
+  let verdict: Awaited<ReturnType<typeof guarded<Answer>>>;
+  try {
+    verdict = await guarded(recording, decided);
+  } catch (error) {
+    await discard?.();
+    return refuse(error);
+  }
   if (verdict.kind === 'refused') {
     await discard?.();
     if (await recordRefusal(recording, recordOfRefusal(verdict.error))) await verdict.save();
