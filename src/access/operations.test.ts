@@ -33,6 +33,22 @@ describe('accountOperations', () => {
     );
   });
 
+  test('keys of a root are made, changed and deleted by a root alone, whatever policies allow (A18)', async () => {
+    const rig = await IntakeRig.open();
+    const call = callOf(OWNER);
+    const user: Call = {
+      ...call,
+      principal: { ...call.principal, type: 'IAMUser', arn: `arn:aws:iam::${OWNER}:user/alice`, userName: 'alice' },
+    };
+    const key = { AccessKeyId: keyOf(rig, OWNER) };
+    for (const [name, input] of [
+      ['CreateAccessKey', {}],
+      ['UpdateAccessKey', { ...key, Status: 'Active' }],
+      ['DeleteAccessKey', key],
+    ] as const)
+      await expect(decide(rig, name, input, user)).rejects.toMatchObject({ code: 'AccessDeniedException', status: 403 });
+  });
+
   test('an administrator makes an account once, with its key; making it again is refused, since nothing is made', async () => {
     const rig = await IntakeRig.open();
     const call = callOf(ADMINISTRATOR);

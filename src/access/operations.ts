@@ -85,6 +85,7 @@ function createAccessKey(accounts: Accounts): Operation<{ Account?: unknown }, {
     isReadOnly: false,
     refusesReplay: { afterMs: 0 },
     decide: async (call, input) => {
+      requireRoot(call);
       const account = ownAccount(accounts, call, input.Account);
       const { newKey, save } = await accounts.prepareKey(account);
       const key = { Account: account, AccessKeyId: newKey.accessKeyId, SecretAccessKey: newKey.secretAccessKey };
@@ -122,6 +123,7 @@ function updateAccessKey(accounts: Accounts): Operation<KeyInput, object> {
     isReadOnly: false,
     refusesReplay: { afterMs: 0 },
     decide: async (call, input): Promise<Decision<object>> => {
+      requireRoot(call);
       const account = ownAccount(accounts, call, input.Account);
       if (input.Status !== 'Active' && input.Status !== 'Inactive') {
         throw new ApiError('ValidationException', `Status must be \`Active\` or \`Inactive\``);
@@ -144,6 +146,7 @@ function deleteAccessKey(accounts: Accounts): Operation<KeyInput, object> {
     isReadOnly: false,
     refusesReplay: { afterMs: 0 },
     decide: async (call, input): Promise<Decision<object>> => {
+      requireRoot(call);
       const account = ownAccount(accounts, call, input.Account);
       const accessKeyId = keyIdOf(input.AccessKeyId);
       refuseOwnKey(call, accessKeyId);
@@ -161,6 +164,16 @@ function deleteAccessKey(accounts: Accounts): Operation<KeyInput, object> {
 function refuseOwnKey(call: Call, accessKeyId: string): void {
   if (accessKeyId !== call.principal.accessKeyId) return;
   throw new ApiError('ValidationException', 'a key cannot delete or deactivate itself; sign this call with another key of the account');
+}
+
+/**
+ * A root is bound by no boundary, session policy or second factor that its account's policies demand: whoever they bind must not get
+ * its key, and who wrote them for another service did not think of this one's actions.
+ */
+function requireRoot({ principal }: Call): void {
+  if (principal.type === 'Root') return;
+  const message = `${principal.arn} is no root; keys of a root are made, changed and deleted by a root alone`;
+  throw new ApiError('AccessDeniedException', message, { status: 403 });
 }
 
 function requireAdministrator(call: Call): void {
