@@ -128,8 +128,8 @@ describe.skipIf(folder === undefined)('every collected record', () => {
   test('is read in brief as it is parsed', () => {
     const briefs = accepted.map((event) => ({ event, brief: readBrief(event.bytes) })).filter(({ brief }) => brief !== undefined);
     for (const { event, brief } of briefs) {
-      const { category, eventSource, eventTimeMs } = event;
-      expect(brief).toEqual({ category, eventSource, eventTimeMs });
+      const { category, eventName, eventSource, eventTimeMs, isReadOnly } = event;
+      expect(brief).toEqual({ category, eventName, eventSource, eventTimeMs, isReadOnly });
     }
     // The two insights name their call one level down.
     expect(accepted.length - briefs.length).toBe(2);
