@@ -159,7 +159,7 @@ export function checkConstraints(operation: string, input: ModelObject): void {
   const first = problems[0];
   if (first === undefined) return;
   const declared = operationModel(operation)?.errors ?? [];
-  const own = (EXCEPTIONS_OF_MEMBER.get(first.member) ?? []).find((code) => declared.includes(code));
+  const own = exceptionsOf(operation, first.member).find((code) => declared.includes(code));
   if (own !== undefined) throw new ApiError(own, first.message);
   const code = declared.includes('InvalidParameterException') ? 'InvalidParameterException' : 'ValidationException';
   throw new ApiError(code, problemsMessage(problems));
@@ -175,14 +175,20 @@ export function problemsMessage(problems: readonly ConstraintProblem[]): string 
   return `${problems.length} validation error${problems.length === 1 ? '' : 's'} detected: ${[...told, ...more].join('; ')}`;
 }
 
+function exceptionsOf(operation: string, member: string): readonly string[] {
+  const name = inputShape(operation).members[member]!;
+  const shape = shapeOf(name);
+  // Event data stores are named by members of many names, and by one name (`Destinations`) that is another thing elsewhere.
+  const isStore = (shape.type === 'list' ? shape.member : name) === 'EventDataStoreArn';
+  return isStore ? ['EventDataStoreARNInvalidException'] : (EXCEPTIONS_OF_MEMBER.get(member) ?? []);
+}
+
 /** Exceptions that say more than that some parameter is invalid: the first that the operation declares. */
 const EXCEPTIONS_OF_MEMBER: ReadonlyMap<string, readonly string[]> = new Map([
   ['AdvancedEventSelectors', ['InvalidEventSelectorsException']],
   ['Channel', ['ChannelARNInvalidException']],
   ['channelArn', ['InvalidChannelARN']],
   ['EventCategory', ['InvalidEventCategoryException']],
-  ['EventDataStore', ['EventDataStoreARNInvalidException']],
-  ['EventDataStores', ['EventDataStoreARNInvalidException']],
   ['EventSelectors', ['InvalidEventSelectorsException']],
   ['ImportSource', ['InvalidImportSourceException']],
   ['InsightSelectors', ['InvalidInsightSelectorsException']],

@@ -27,8 +27,15 @@ export interface Answer {
   readonly output: any;
 }
 
+interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
 export interface CallOptions {
   readonly account?: AccountId;
+  /** Of somebody else than the account's root. */
+  readonly credentials?: Credentials;
   readonly region?: string;
   /** What comes before the operation in `X-Amz-Target`. */
   readonly target?: string;
@@ -97,14 +104,33 @@ export class WholeServer {
   }
 
   /** Calls the one operation of CloudTrail Data: some members go into the query string. */
-  async putAuditEvents({ channelArn, externalId, ...body }: Record<string, unknown>): Promise<Answer> {
+  async putAuditEvents({ channelArn, externalId, ...body }: Record<string, unknown>, options: CallOptions = {}): Promise<Answer> {
     const query = new URLSearchParams(
       Object.entries({ channelArn, externalId }).flatMap(([name, value]) =>
         value === undefined ? [] : [[name, String(value)] as [string, string]],
       ),
     );
-    const sent = { service: 'cloudtrail-data', body: JSON.stringify(body) };
+    const sent = { service: 'cloudtrail-data', body: JSON.stringify(body), ...options };
     return this.#send('POST', `/PutAuditEvents?${query.toString()}`, sent, { 'content-type': 'application/json' });
+  }
+
+  /** Makes a user of the first account who may do nothing. @returns its key */
+  async createUser(name: string): Promise<Credentials> {
+    const send = async (action: string): Promise<string> => {
+      const body = `Action=${action}&Version=2010-05-08&UserName=${name}`;
+      const { status, message } = await this.#send(
+        'POST',
+        '/',
+        { service: 'iam', region: 'us-east-1', body },
+        { 'content-type': FORM_TYPE },
+      );
+      if (status !== 200) throw new Error(`no user: ${message}`);
+      return message;
+    };
+    await send('CreateUser');
+    const xml = await send('CreateAccessKey');
+    const read = (element: string) => new RegExp(`<${element}>([^<]+)</${element}>`).exec(xml)![1]!;
+    return { accessKeyId: read('AccessKeyId'), secretAccessKey: read('SecretAccessKey') };
   }
 
   /** Makes a bucket, with the policy that CloudTrail documents for all of an account's trails unless `hasPolicy` is false. */
@@ -119,17 +145,22 @@ export class WholeServer {
   async #send(
     method: string,
     path: string,
-    { service, body, account = ADMINISTRATOR, region = HOME }: CallOptions & { readonly service: string; readonly body: string },
+    {
+      service,
+      body,
+      account = ADMINISTRATOR,
+      region = HOME,
+      credentials = this.#keys.get(account)!,
+    }: CallOptions & { readonly service: string; readonly body: string },
     headers: Readonly<Record<string, string>>,
   ): Promise<Answer> {
     const url = `${this.#http.url}${path}`;
     const payload = Buffer.from(body);
-    const credentials = this.#keys.get(account)!;
     const signed = signRequest({ method, url, headers }, { credentials, region, service, nowMs: Date.now(), payload });
     const { host: _, ...sent } = signed.headers;
     const response = await fetch(url, { method, headers: sent, ...(body === '' ? {} : { body: payload }) });
     const text = await response.text();
-    if (service === 's3') return { status: response.status, code: '', message: text, output: undefined };
+    if (service === 's3' || service === 'iam') return { status: response.status, code: '', message: text, output: undefined };
     const json = (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>;
     const code = response.headers.get('x-amzn-errortype') ?? json['__type'];
     const isError = response.status >= 300;
@@ -140,6 +171,7 @@ export class WholeServer {
 }
 
 const JSON_TYPE = 'application/x-amz-json-1.1';
+const FORM_TYPE = 'application/x-www-form-urlencoded; charset=utf-8';
 
 /** What CloudTrail documents for a bucket of trails, whoever's trails they are. */
 function trailPolicy(bucket: string): object {
