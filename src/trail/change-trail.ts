@@ -13,10 +13,10 @@ import { appendConfiguration } from '../store/append-configuration.ts';
 import { CatalogConflict, type CatalogDocument } from '../store/catalog.ts';
 import { membersOf } from '../store/organization.ts';
 import { queueLogsChange } from './logs/logs-state.ts';
-import { tagChange } from './tags.ts';
 import { selectionOf, type Trail, type TrailId, trailArn, trailKey } from './trail.ts';
 import type { TrailDeps } from './trail-deps.ts';
 import { changeKey, type DeliverySettings, type TrailChange } from './trail-state.ts';
+import { tagChange } from './trail-tags.ts';
 
 /** What operations need. */
 export interface OperationDeps

@@ -96,7 +96,8 @@ export async function findTrailAtHome(
   return found;
 }
 
-async function requireOwnerOrDelegate(catalog: Pick<Catalog, 'get'>, call: Call, trail: Trail): Promise<void> {
+/** Members see an organization's trail and change nothing of it (A15). @throws ApiError NotOrganizationMasterAccountException */
+export async function requireOwnerOrDelegate(catalog: Pick<Catalog, 'get'>, call: Call, trail: Trail): Promise<void> {
   if (trail.account === call.account) return;
   const membership = (await catalog.get<Membership>(membershipKey(call.account)))?.value;
   if (membership !== undefined && isDelegatedTo(membership, CLOUDTRAIL_PRINCIPAL)) return;

@@ -1,7 +1,6 @@
 /**
- * `AddTags`, `RemoveTags`, `ListTags`, and where the tags of trails lie in the catalog.
+ * `AddTags`, `RemoveTags`, `ListTags`.
  *
- * A document of its own for each trail: tags say who may work on a trail and nothing of what it delivers. They go with the trail.
  * Trails are all that has tags here: an event data store or a channel of whatever id does not exist.
  *
  * The guide asks for the home Region; the model declares no such refusal, so every Region is accepted (cloudtrail.md §7.6, §7.8).
@@ -12,18 +11,15 @@ import type { Call, Operation } from '../api/operation.ts';
 import { readUuidResource } from '../api/resource-rule.ts';
 import { addTags as added, removeTags as removed, requestTagContext, requireTags, resourceTagContext, type Tag } from '../api/tags.ts';
 import { appendConfiguration } from '../store/append-configuration.ts';
-import { type Catalog, type CatalogChange, CatalogConflict, type CatalogDocument, type CatalogKey } from '../store/catalog.ts';
+import { type Catalog, CatalogConflict, type CatalogDocument } from '../store/catalog.ts';
 import type { OperationDeps } from './change-trail.ts';
-import { seenTrails } from './find-trail.ts';
-import { type Trail, type TrailId, trailArn } from './trail.ts';
+import { requireOwnerOrDelegate, seenTrails } from './find-trail.ts';
+import { type Trail, trailArn } from './trail.ts';
 import { parseTrailReference } from './trail-name.ts';
+import { type TagDocument, tagKey, tagsOf } from './trail-tags.ts';
 
 /** Most resources of one `ListTags`. */
 const RESOURCES_MAX = 20;
-
-interface TagDocument {
-  readonly tags: readonly Tag[];
-}
 
 type TagDeps = Pick<OperationDeps, 'catalog' | 'journal' | 'sha256' | 'inTurn'>;
 
@@ -39,20 +35,6 @@ interface ListTagsInput {
 
 interface ListTagsOutput {
   readonly ResourceTagList: readonly { readonly ResourceId: string; readonly TagsList: readonly Tag[] }[];
-}
-
-function tagKey({ account, homeRegion, name }: TrailId): CatalogKey {
-  return ['trail-tags', account, homeRegion, name];
-}
-
-/** In the order in which they were given. */
-export async function tagsOf(catalog: Pick<Catalog, 'get'>, trail: TrailId): Promise<readonly Tag[]> {
-  return (await catalog.get<TagDocument>(tagKey(trail)))?.value.tags ?? [];
-}
-
-/** What the commit that makes or deletes a trail does to its tags. */
-export function tagChange(trail: TrailId, tags: readonly Tag[]): CatalogChange {
-  return { key: tagKey(trail), value: tags.length === 0 ? undefined : { tags }, expected: 'any' };
 }
 
 export function addTags(deps: TagDeps): Operation<TagInput, object> {
@@ -82,6 +64,7 @@ function changeTags(
     ],
     decide: async (call, { ResourceId = '', TagsList = [] }) => {
       const trail = await findTagged(deps.catalog, call, ResourceId);
+      await requireOwnerOrDelegate(deps.catalog, call, trail);
       change(await tagsOf(deps.catalog, trail), TagsList);
       return {
         output: {},

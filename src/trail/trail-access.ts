@@ -7,10 +7,12 @@
  */
 import type { AccessRequest } from '../api/access.ts';
 import type { Call } from '../api/operation.ts';
+import { resourceTagContext } from '../api/tags.ts';
 import type { Catalog } from '../store/catalog.ts';
 import { matchTrail, seenTrails } from './find-trail.ts';
 import { trailArn } from './trail.ts';
 import { parseTrailReference } from './trail-name.ts';
+import { tagsOf } from './trail-tags.ts';
 
 /** @throws ApiError InvalidTrailNameException, CloudTrailARNInvalidException */
 export async function trailAccess(
@@ -20,7 +22,10 @@ export async function trailAccess(
 ): Promise<readonly AccessRequest[]> {
   const reference = parseTrailReference(nameOrArn ?? '');
   const found = matchTrail(await seenTrails(catalog, call.account), reference, call);
-  if (found !== undefined) return [{ action, resource: trailArn(found.value) }];
+  if (found !== undefined) {
+    const context = resourceTagContext(await tagsOf(catalog, found.value));
+    return [{ action, resource: trailArn(found.value), context }];
+  }
   const resource =
     reference.kind === 'arn' ? reference.arn : trailArn({ account: call.account, homeRegion: call.region, name: reference.name });
   return [{ action, resource }];

@@ -154,6 +154,9 @@ test.skipIf(aws === undefined)(
       for (const operation of ['stop-logging', 'delete-trail', 'update-trail', 'start-logging'])
         expect(await refusal(PROD, 'cloudtrail', operation, '--name', name)).toBe('NotOrganizationMasterAccountException');
     }
+    const tag = ['--resource-id', ARN, '--tags-list', 'Key=Team,Value=Prod'];
+    for (const operation of ['add-tags', 'remove-tags'])
+      expect(await refusal(PROD, 'cloudtrail', operation, ...tag)).toBe('NotOrganizationMasterAccountException');
     const seen = ['cloudtrail', 'describe-trails', '--query', 'trailList[].TrailARN'];
     expect(await answer(PROD, ...seen)).toEqual([ARN]);
     expect(await answer(PROD, ...seen, '--no-include-shadow-trails')).toEqual([]);
