@@ -7,7 +7,7 @@
  */
 
 const ENGINES = 'event|api|logfile|digest|tlog|policy|selector';
-const FEATURES = 'intake|history|trail|evidence|access|approvals|kms|organizations|sns';
+const FEATURES = 'intake|history|trail|evidence|access|approvals|kms|organizations|sns|lifecycle';
 const TEST = '[.]test[.]ts$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */

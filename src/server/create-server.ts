@@ -36,10 +36,12 @@ import { accountingOperations } from '../intake/accounting-operations.ts';
 import { closeCutFirst, findCutSubmission } from '../intake/close-cut-submission.ts';
 import { EventCounter } from '../intake/count-events.ts';
 import { createCallRecorder } from '../intake/record-call.ts';
+import { createServiceRecorder } from '../intake/record-service-event.ts';
 import { UsedRegions } from '../intake/used-regions.ts';
 import { Books, type CountedFollower } from '../intake/watch-books.ts';
 import { createObjectKeys } from '../kms/create-object-keys.ts';
 import { createTrailKeys } from '../kms/create-trail-keys.ts';
+import { type ExpireDeps, expireObjects } from '../lifecycle/expire-objects.ts';
 import { Directory } from '../organizations/directory.ts';
 import { builtInTopics } from '../sns/built-in-topics.ts';
 import type { Follower } from '../store/follower.ts';
@@ -124,7 +126,7 @@ export interface SnowtrailServer {
   runFollowers(signal: AbortSignal): Promise<void>;
   /** Delivers for the trails until `signal` aborts. */
   runTrails(signal: AbortSignal): Promise<void>;
-  /** Looks for damage of the journal, and for objects that buckets lost, until `signal` aborts. */
+  /** Looks for damage of the journal, for objects that buckets lost, and for those that are to expire, until `signal` aborts. */
   runScrub(signal: AbortSignal): Promise<void>;
 }
 
@@ -352,6 +354,22 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   ]);
   const report = (problem: HttpProblem) => reportHttp(log, problem);
   const { authorize } = authorizer;
+  const recordEvents = createServiceRecorder(intakeStores);
+  const expiring: ExpireDeps = {
+    clock,
+    objects,
+    accounts: () => accounts.list().map((info) => info.account),
+    record: (expirations) =>
+      recordEvents(
+        expirations.map((each) => ({
+          ...each,
+          eventSource: 's3.amazonaws.com',
+          eventName: 'LifecycleExpiration',
+          category: 'Data' as const,
+        })),
+      ),
+    report: (bucket, error) => log.warn(`lifecycle rules of the bucket ${bucket} could not be carried out: ${messageOf(error)}`),
+  };
   const recording = { authorize, guard, recordCall, report };
   const intake = { ...intakeStores, accounts: createIntakeAccounts(accounts, snowtrail, recording) };
 
@@ -412,6 +430,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
         scrubJournal({ clock, journal, report: (problem) => reportScrub(log, problem) }, signal),
         // Puts objects again: nothing is delivered while the data contradict each other.
         ...(readOnly === undefined ? [scrubBuckets({ clock, trails, report: (found) => reportLost(log, found) }, signal)] : []),
+        ...(readOnly === undefined ? [expireObjects(expiring, signal)] : []),
       ]);
     },
     runFollowers: async (signal) => {

@@ -36,7 +36,7 @@ export function routeObjects(options: RouteObjectsOptions): Objects {
     get: (bucket, key, getOptions) => storeOf(bucket).get(bucket, key, getOptions),
     list: (bucket, listOptions) => storeOf(bucket).list(bucket, listOptions),
     listVersions: (bucket, listOptions) => storeOf(bucket).listVersions(bucket, listOptions),
-    delete: (bucket, key, versionId, bypassGovernance) => storeOf(bucket).delete(bucket, key, versionId, bypassGovernance),
+    delete: (bucket, key, versionId, options) => storeOf(bucket).delete(bucket, key, versionId, options),
     protect: (bucket, key, versionId, change) => storeOf(bucket).protect(bucket, key, versionId, change),
 
     async close() {

@@ -32,7 +32,35 @@ export interface Bucket {
   readonly publicAccessBlock?: PublicAccessBlock;
   /** In the order in which they were given. */
   readonly tags?: readonly (readonly [key: string, value: string])[];
+  readonly lifecycle?: readonly LifecycleRule[];
 }
+
+/** What happens to objects as they grow old. */
+export interface LifecycleRule {
+  readonly id: string;
+  readonly isEnabled: boolean;
+  readonly filter: LifecycleFilter;
+  readonly expiration?: LifecycleExpiration;
+  /** Of versions that are not current any more: so many days after they were replaced, but for the newest `keptCount` of them. */
+  readonly noncurrentExpiration?: { readonly days: number; readonly keptCount?: number };
+  /** Uploads in parts are aborted so many days after they began. */
+  readonly abortDays?: number;
+}
+
+/** Which objects a rule is about; sizes in bytes, not included. */
+export interface LifecycleFilter {
+  readonly prefix?: string;
+  readonly sizeGreaterThan?: number;
+  readonly sizeLessThan?: number;
+  /** It was put in the form before filters, and is answered so. */
+  readonly isLegacy?: true;
+}
+
+/** `delete-marker`: delete markers before nothing. */
+export type LifecycleExpiration =
+  | { readonly kind: 'days'; readonly days: number }
+  | { readonly kind: 'date'; readonly atMs: EpochMs }
+  | { readonly kind: 'delete-marker' };
 
 /** With `BucketOwnerEnforced` there are no ACLs. */
 export type ObjectOwnership = 'BucketOwnerEnforced' | 'BucketOwnerPreferred' | 'ObjectWriter';
@@ -87,6 +115,7 @@ export interface BucketUpdate {
   readonly ownership?: ObjectOwnership | null;
   readonly publicAccessBlock?: PublicAccessBlock | null;
   readonly tags?: NonNullable<Bucket['tags']> | null;
+  readonly lifecycle?: readonly LifecycleRule[] | null;
 }
 
 /** Retention of objects that are put without one. One of `days` and `years`. */
@@ -159,6 +188,13 @@ export interface PutOptions {
   readonly encryption?: Encryption;
   /** Of a body that was staged, the key that it was staged with counts. */
   readonly dataKey?: DataKey;
+}
+
+export interface DeleteOptions {
+  /** The caller may, and wants to, delete what GOVERNANCE protects. */
+  readonly bypassGovernance?: boolean;
+  /** The version that is deleted, or hidden, must be the one of this time. Not kept by a foreign store. */
+  readonly ifModifiedAtMs?: EpochMs;
 }
 
 export interface ListOptions {
@@ -244,14 +280,13 @@ export interface Objects {
   listVersions(bucket: BucketName, options: ListOptions & { readonly afterVersionId?: string }): Promise<VersionPage>;
   /**
    * Deletes the object, or places a delete marker where versioning is on; with `versionId` that version for good.
-   * @param bypassGovernance The caller may, and wants to, delete what GOVERNANCE protects.
-   * @throws ObjectLocked when Object Lock protects the version
+   * @throws ObjectLocked when Object Lock protects the version, ObjectConflict when the one there is not the one that is expected
    */
   delete(
     bucket: BucketName,
     key: ObjectKey,
     versionId?: string,
-    bypassGovernance?: boolean,
+    options?: DeleteOptions,
   ): Promise<{ readonly deleteMarkerVersionId?: string }>;
   /**
    * Changes what protects a version, or the newest one. Durable when it resolves.

@@ -176,7 +176,7 @@ function passedOn(
     listBuckets: (owner) => inner.listBuckets(owner),
     updateBucket: (name, change) => inner.updateBucket(name, change),
     deleteBucket: (name) => inner.deleteBucket(name),
-    delete: (bucket, key, versionId, bypassGovernance) => inner.delete(bucket, key, versionId, bypassGovernance),
+    delete: (bucket, key, versionId, options) => inner.delete(bucket, key, versionId, options),
     close: () => inner.close(),
   };
 }

@@ -157,6 +157,6 @@ describe('a trail whose bucket has Object Lock', () => {
     expect(new Set(versions.map(({ key }) => key)).size).toBe(versions.length);
     expect(versions.filter(({ retention }) => retention?.mode !== 'COMPLIANCE')).toEqual([]);
     for (const { key, versionId } of versions)
-      await expect(rig.objects.delete(NAME, key, versionId!, true)).rejects.toMatchObject({ reason: 'AccessDenied' });
+      await expect(rig.objects.delete(NAME, key, versionId!, { bypassGovernance: true })).rejects.toMatchObject({ reason: 'AccessDenied' });
   });
 });

@@ -525,6 +525,18 @@ export function describeObjects(name: string, open: () => Promise<ObjectsRig>, t
       });
     });
 
+    own.each(['Off', 'Enabled'] as const)('a deletion of the object of one time spares a newer one (versioning %s)', async (versioning) => {
+      const bucket = await newBucket({ versioning });
+      const { modifiedAtMs } = await objects.put(bucket, keyOf('a'), bytesOf('old'));
+      await rig.clock!.advance(1);
+      await objects.put(bucket, keyOf('a'), bytesOf('new'));
+      const attempt = objects.delete(bucket, keyOf('a'), undefined, { ifModifiedAtMs: modifiedAtMs });
+      await expect(attempt).rejects.toThrow(ObjectConflict);
+      expect(await textOf(bucket, 'a')).toBe('new');
+      await objects.delete(bucket, keyOf('a'), undefined, { ifModifiedAtMs: modifiedAtMs + 1 });
+      expect(await textOf(bucket, 'a')).toBeUndefined();
+    });
+
     describe('Object Lock', () => {
       const DAY_MS = 24 * 3_600_000;
       const nowMs = () => rig.clock?.nowMs() ?? Date.now();
@@ -581,7 +593,7 @@ export function describeObjects(name: string, open: () => Promise<ObjectsRig>, t
         const bucket = await lockedBucket({ default: { mode: 'COMPLIANCE', days: 1 } });
         const { versionId } = await objects.put(bucket, keyOf('a'), bytesOf('kept'));
         await expect(objects.delete(bucket, keyOf('a'), versionId!)).rejects.toMatchObject(isLocked);
-        await expect(objects.delete(bucket, keyOf('a'), versionId!, true)).rejects.toMatchObject(isLocked);
+        await expect(objects.delete(bucket, keyOf('a'), versionId!, { bypassGovernance: true })).rejects.toMatchObject(isLocked);
         const { deleteMarkerVersionId } = await objects.delete(bucket, keyOf('a'));
         await expect(objects.deleteBucket(bucket)).rejects.toThrow(BucketNotEmpty);
         expect(await textOf(bucket, 'a', versionId!)).toBe('kept');
@@ -620,7 +632,7 @@ export function describeObjects(name: string, open: () => Promise<ObjectsRig>, t
         await expect(objects.delete(bucket, keyOf('a'), versionId!)).rejects.toMatchObject(isLocked);
         const changed = await objects.protect(bucket, keyOf('a'), versionId!, { ...shorter, bypassGovernance: true });
         expect(changed?.retention).toEqual(shorter.retention);
-        await objects.delete(bucket, keyOf('a'), versionId!, true);
+        await objects.delete(bucket, keyOf('a'), versionId!, { bypassGovernance: true });
         expect(await objects.head(bucket, keyOf('a'), versionId!)).toBeUndefined();
       });
 
@@ -628,7 +640,7 @@ export function describeObjects(name: string, open: () => Promise<ObjectsRig>, t
         const bucket = await lockedBucket();
         const { versionId } = await objects.put(bucket, keyOf('a'), bytesOf('a'));
         expect((await objects.protect(bucket, keyOf('a'), versionId!, { legalHold: true }))?.legalHold).toBe(true);
-        await expect(objects.delete(bucket, keyOf('a'), versionId!, true)).rejects.toMatchObject(isLocked);
+        await expect(objects.delete(bucket, keyOf('a'), versionId!, { bypassGovernance: true })).rejects.toMatchObject(isLocked);
         expect((await objects.protect(bucket, keyOf('a'), versionId!, { legalHold: false }))?.legalHold).not.toBe(true);
         await objects.delete(bucket, keyOf('a'), versionId!);
         expect(await objects.head(bucket, keyOf('a'))).toBeUndefined();

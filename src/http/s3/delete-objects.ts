@@ -54,7 +54,7 @@ interface Doomed {
 /** @returns the id of the delete marker that was placed, or that was the version deleted. */
 async function deleteOne(call: S3Call, bucket: BucketName, { key, versionId }: Doomed): Promise<{ readonly markerId: string | undefined }> {
   const before = versionId === undefined ? undefined : await call.objects.head(bucket, key, versionId);
-  const { deleteMarkerVersionId } = await call.objects.delete(bucket, key, versionId, isBypassing(call));
+  const { deleteMarkerVersionId } = await call.objects.delete(bucket, key, versionId, { bypassGovernance: isBypassing(call) });
   return { markerId: before?.isDeleteMarker ? versionId : deleteMarkerVersionId };
 }
 

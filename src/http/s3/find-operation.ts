@@ -11,6 +11,7 @@ import { copyObject } from './copy-object.ts';
 import { deleteObject, deleteObjects } from './delete-objects.ts';
 import * as sse from './encryption.ts';
 import { s3Error } from './errors.ts';
+import * as lifecycle from './lifecycle.ts';
 import { listObjects, listObjectVersions } from './list-objects.ts';
 import * as multipart from './multipart.ts';
 import * as lock from './object-lock.ts';
@@ -57,7 +58,7 @@ type Setting = readonly [name: string, get: Decide, put?: Decide, remove?: Decid
 const SETTINGS: ReadonlyMap<string, Setting> = new Map<string, Setting>([
   ['object-lock', ['BucketObjectLockConfiguration', lock.getObjectLockConfiguration, lock.putObjectLockConfiguration]],
   ['tagging', ['BucketTagging', tagging.getBucketTagging, tagging.putBucketTagging, tagging.deleteBucketTagging]],
-  ['lifecycle', ['BucketLifecycle', buckets.notConfigured('NoSuchLifecycleConfiguration')]],
+  ['lifecycle', ['BucketLifecycle', lifecycle.getBucketLifecycle, lifecycle.putBucketLifecycle, lifecycle.deleteBucketLifecycle]],
   ['cors', ['BucketCors', buckets.notConfigured('NoSuchCORSConfiguration')]],
   ['website', ['BucketWebsite', buckets.notConfigured('NoSuchWebsiteConfiguration')]],
   ['encryption', ['BucketEncryption', sse.getBucketEncryption, sse.putBucketEncryption, sse.deleteBucketEncryption]],

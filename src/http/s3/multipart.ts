@@ -5,6 +5,8 @@
  * AbortMultipartUpload, ListParts, ListMultipartUploads.
  */
 import { createHash } from 'node:crypto';
+import { isUploadOver } from '../../store/lifecycle.ts';
+import type { Bucket } from '../../store/objects.ts';
 import { parseXml, type XmlFields, xmlDocument, xmlText } from '../xml.ts';
 import {
   ALGORITHMS,
@@ -74,10 +76,11 @@ export async function createMultipartUpload(call: S3Call): Promise<S3Decision> {
 }
 
 export async function uploadPart(call: S3Call): Promise<S3Decision> {
-  refuseUnkept(call, await call.openBucket());
+  const bucket = await call.openBucket();
+  refuseUnkept(call, bucket);
   refuseEncryption(call);
   refuseLockHeaders(call);
-  const upload = findUpload(call);
+  const upload = findUpload(call, bucket);
   const number = partNumber(call);
   const { staged, checksum } = await receiveObject(call, { computed: upload.target.checksum?.algorithm, dataKey: upload.target.dataKey });
   const algorithm = upload.target.checksum?.algorithm;
@@ -107,11 +110,12 @@ export async function uploadPart(call: S3Call): Promise<S3Decision> {
 }
 
 export async function uploadPartCopy(call: S3Call): Promise<S3Decision> {
-  refuseUnkept(call, await call.openBucket());
+  const bucket = await call.openBucket();
+  refuseUnkept(call, bucket);
   refuseEncryption(call);
   refuseLockHeaders(call);
   await receiveNothing(call);
-  const upload = findUpload(call);
+  const upload = findUpload(call, bucket);
   const number = partNumber(call);
   const source = await findCopySource(call);
   const wanted = call.header('x-amz-copy-source-range');
@@ -145,13 +149,14 @@ export async function uploadPartCopy(call: S3Call): Promise<S3Decision> {
 }
 
 export async function completeMultipartUpload(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBucket();
+  const bucket = await call.openBucket();
+  const { name } = bucket;
   const { key } = call;
   const {
     uploads,
     parts: { headers: _headers, ...target },
   } = call.request;
-  const upload = findUpload(call);
+  const upload = findUpload(call, bucket);
   const document = await receiveDocument(call, { checksumOf: 'object' });
   const parts = chooseParts(upload, document);
   const mustBeFree = await checkIfNoneMatch(call, name, key);
@@ -206,8 +211,8 @@ export async function completeMultipartUpload(call: S3Call): Promise<S3Decision>
 }
 
 export async function abortMultipartUpload(call: S3Call): Promise<S3Decision> {
-  await call.openBucket();
-  const upload = findUpload(call);
+  const bucket = await call.openBucket();
+  const upload = findUpload(call, bucket);
   return {
     bytesOut: 0,
     apply: async () => {
@@ -218,8 +223,9 @@ export async function abortMultipartUpload(call: S3Call): Promise<S3Decision> {
 }
 
 export async function listParts(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBucket();
-  const upload = findUpload(call);
+  const bucket = await call.openBucket();
+  const { name } = bucket;
+  const upload = findUpload(call, bucket);
   const limit = Math.max(1, call.whole('max-parts', { fallback: PARTS_PAGE_MAX, max: PARTS_PAGE_MAX }));
   const marker = call.whole('part-number-marker', { fallback: 0, max: PART_NUMBER_MAX });
   const { write, encodingType } = listParameters(call);
@@ -258,11 +264,12 @@ export async function listParts(call: S3Call): Promise<S3Decision> {
 }
 
 export async function listMultipartUploads(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBucket();
+  const bucket = await call.openBucket();
+  const { name } = bucket;
   const { prefix, delimiter, limit, write, encodingType } = listParameters(call, 'max-uploads');
   const keyMarker = call.param('key-marker') ?? '';
   const idMarker = call.param('upload-id-marker') ?? '';
-  const all = call.request.uploads.list(name).filter(({ target }) => target.key.startsWith(prefix));
+  const all = call.request.uploads.list(name).filter((upload) => upload.target.key.startsWith(prefix) && isThere(call, bucket, upload));
   const markerAt = all.findIndex(({ id, target }) => target.key === keyMarker && id === idMarker);
   const isAfter = ({ target }: Upload, index: number): boolean =>
     markerAt >= 0 ? index > markerAt : keyMarker === '' || Buffer.compare(Buffer.from(target.key), Buffer.from(keyMarker)) > 0;
@@ -320,8 +327,15 @@ export async function listMultipartUploads(call: S3Call): Promise<S3Decision> {
   );
 }
 
-function findUpload(call: S3Call): Upload {
-  return call.request.uploads.find(call.bucket, call.key, call.param('uploadId') ?? '');
+/** An upload that a rule has ended is not there, though its parts go with the idle ones only. */
+function isThere(call: S3Call, { lifecycle }: Bucket, { target, initiatedAtMs }: Upload): boolean {
+  return !isUploadOver(lifecycle, { key: target.key, initiatedAtMs }, call.request.clock.nowMs());
+}
+
+function findUpload(call: S3Call, bucket: Bucket): Upload {
+  const upload = call.request.uploads.find(call.bucket, call.key, call.param('uploadId') ?? '');
+  if (!isThere(call, bucket, upload)) throw s3Error('NoSuchUpload', { details: { UploadId: upload.id } });
+  return upload;
 }
 
 function partNumber(call: S3Call): number {

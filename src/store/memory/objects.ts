@@ -203,10 +203,13 @@ export function createMemoryObjects(options: MemoryObjectsOptions): Objects {
       const { commonPrefixes, next } = page;
       return { versions, commonPrefixes, ...(next && { next: versionPlace(next.key, next.entry?.version.info) }) };
     },
-    async delete(bucket, key, versionId, bypassGovernance = false) {
+    async delete(bucket, key, versionId, { bypassGovernance = false, ifModifiedAtMs } = {}) {
       requireKey(key);
       const stored = requireBucket(bucket);
-      if (versionId !== undefined) requireDeletable(find(stored, key, versionId)?.version.info ?? {}, bypassGovernance, lockTime);
+      const doomed = find(stored, key, versionId)?.version.info;
+      if (ifModifiedAtMs !== undefined && doomed?.modifiedAtMs !== ifModifiedAtMs)
+        throw new ObjectConflict(bucket, key, 'is another one by now');
+      if (versionId !== undefined) requireDeletable(doomed ?? {}, bypassGovernance, lockTime);
       if (versionId !== undefined || stored.bucket.versioning === 'Off') {
         const left = (stored.keys.get(key) ?? []).filter(
           ({ info }) => versionId !== undefined && (info.versionId ?? NULL_VERSION) !== versionId,

@@ -37,6 +37,7 @@ import {
   BucketMissing,
   BucketNotEmpty,
   type BucketUpdate,
+  type DeleteOptions,
   type Encryption,
   type ListOptions,
   type ListPage,
@@ -260,7 +261,7 @@ class ForeignObjects implements Objects {
     bucket: BucketName,
     key: ObjectKey,
     versionId?: string,
-    bypassGovernance = false,
+    { bypassGovernance = false }: DeleteOptions = {},
   ): Promise<{ readonly deleteMarkerVersionId?: string }> {
     const input = {
       Bucket: bucket,

@@ -34,6 +34,7 @@ import {
   type Bucket,
   BucketNotEmpty,
   type BucketUpdate,
+  type DeleteOptions,
   type ListOptions,
   type ListPage,
   ObjectConflict,
@@ -201,12 +202,15 @@ class DiskObjects implements Objects {
     bucket: BucketName,
     key: ObjectKey,
     versionId?: string,
-    bypassGovernance = false,
+    { bypassGovernance = false, ifModifiedAtMs }: DeleteOptions = {},
   ): Promise<{ readonly deleteMarkerVersionId?: string }> {
     requireKey(key);
     return this.#write(() =>
       this.#locked(bucket, key, async () => {
         await this.#moves.settleDurably(nameOf(bucket, key));
+        // Under the key's lock: nobody puts another one meanwhile.
+        if (ifModifiedAtMs !== undefined && this.#index.find(bucket, key, versionId)?.version.info.modifiedAtMs !== ifModifiedAtMs)
+          throw new ObjectConflict(bucket, key, 'is another one by now');
         if (versionId !== undefined) {
           const requireFree = (info: Protection) => requireDeletable(info, bypassGovernance, this.#lockTime);
           const { moving } = await this.#index.deleteVersion(bucket, key, versionId, requireFree);

@@ -1,0 +1,43 @@
+import { describe, expect, test } from 'vitest';
+import { IntakeRig, OWNER } from '../../test/support/intake-rig.ts';
+import type { Region } from '../event/types.ts';
+import { createServiceRecorder } from './record-service-event.ts';
+
+describe('createServiceRecorder', () => {
+  test('what the server does by itself becomes an AwsServiceEvent of the owner, with details and resources', async () => {
+    const rig = await IntakeRig.open();
+    const event = {
+      account: OWNER,
+      region: 'eu-central-1' as Region,
+      eventSource: 's3.amazonaws.com',
+      eventName: 'LifecycleExpiration',
+      category: 'Data' as const,
+      details: { operation: 'S3.EXPIRE.OBJECT', key: 'a' },
+      resources: [{ type: 'AWS::S3::Bucket', name: 'arn:aws:s3:::b', account: OWNER }],
+    };
+    await createServiceRecorder(rig.stores)([event, event]);
+    const entries = await rig.journal.read(0n, 10);
+    expect(entries.map(({ source, account }) => `${source} ${account}`)).toEqual([`own-call ${OWNER}`, `own-call ${OWNER}`]);
+    expect(new Set(entries.map(({ id }) => id)).size).toBe(2);
+    expect(JSON.parse(new TextDecoder().decode(entries[0]!.bytes))).toEqual({
+      eventVersion: '1.10',
+      userIdentity: { accountId: OWNER, invokedBy: 's3.amazonaws.com' },
+      eventTime: '2026-01-02T03:30:00Z',
+      eventSource: 's3.amazonaws.com',
+      eventName: 'LifecycleExpiration',
+      awsRegion: 'eu-central-1',
+      sourceIPAddress: 's3.amazonaws.com',
+      userAgent: 's3.amazonaws.com',
+      requestParameters: null,
+      responseElements: null,
+      eventID: entries[0]!.id,
+      readOnly: false,
+      resources: [{ accountId: OWNER, type: 'AWS::S3::Bucket', ARN: 'arn:aws:s3:::b' }],
+      eventType: 'AwsServiceEvent',
+      managementEvent: false,
+      recipientAccountId: OWNER,
+      serviceEventDetails: { operation: 'S3.EXPIRE.OBJECT', key: 'a' },
+      eventCategory: 'Data',
+    });
+  });
+});
