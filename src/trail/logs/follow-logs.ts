@@ -272,6 +272,7 @@ export class LogsFollower implements CrewMember {
       region: entry.region,
       hour: hourOf(entry.receivedAtMs),
       eventTimeMs: event.eventTimeMs,
+      category: event.category,
       eventId: entry.id,
       bytes: entry.bytes,
     };

@@ -8,7 +8,16 @@ const sha256 = (bytes: Uint8Array) => new Uint8Array(createHash('sha256').update
 
 function eventOf(text: string): TakenEvent {
   const bytes = new TextEncoder().encode(text);
-  return { sequence: 7n, account: TRAIL_ACCOUNT, region: HOME, hour: 1, eventTimeMs: 3_600_000, eventId: 'id-1', bytes };
+  return {
+    sequence: 7n,
+    account: TRAIL_ACCOUNT,
+    region: HOME,
+    hour: 1,
+    eventTimeMs: 3_600_000,
+    eventId: 'id-1',
+    bytes,
+    category: 'Management',
+  };
 }
 
 function sized(timestampMs: number, sizeBytes = 100): TrailLogEvent {
@@ -53,6 +62,23 @@ describe('toLogEvent', () => {
         folder: 'logs/AWSLogs/123837392027/CloudTrail/eu-central-1/',
       },
     });
+  });
+
+  test('the stub of a network activity event names the folder of such log files', () => {
+    const event = {
+      ...eventOf(JSON.stringify({ eventCategory: 'NetworkActivity', padding: 'x'.repeat(300_000) })),
+      category: 'NetworkActivity',
+    } as const;
+    const { message } = toLogEvent(event, PLACE, sha256);
+    expect(JSON.parse(message)).toMatchObject({
+      snowtrail: { folder: 'logs/AWSLogs/123837392027/CloudTrail-NetworkActivity/eu-central-1/' },
+    });
+  });
+
+  test('a stub stays small also when names of members are written with escapes', () => {
+    const many = Object.fromEntries(Array.from({ length: 100 }, (_, at) => ['\u0001'.repeat(2_000) + at, '']));
+    const { sizeBytes } = toLogEvent(eventOf(JSON.stringify(many)), PLACE, sha256);
+    expect(sizeBytes).toBeLessThan(256 * 1024 - 26);
   });
 
   test('a stub stays small, however many short members a record has, and none of them becomes a prototype', () => {

@@ -7,10 +7,11 @@
  *
  * Pure. Source: cloudtrail.md §10.1; CloudWatch Logs API Reference, "PutLogEvents".
  */
-import type { AccountId, EpochMs, Region } from '../../event/types.ts';
+import type { AccountId, EpochMs, EventCategory, Region } from '../../event/types.ts';
 import type { LogEvent } from '../../store/log-groups.ts';
 import type { Sha256 } from '../../tlog/hash.ts';
 import { toHex } from '../../tlog/text.ts';
+import { folderOfCategory } from '../select-event.ts';
 import { filesFolder, type Trail, trailArn } from '../trail.ts';
 
 const CALL_BYTES_MAX = 1_048_576;
@@ -32,6 +33,7 @@ export interface TakenEvent {
   /** Whole hours since 1970, of receipt. */
   readonly hour: number;
   readonly eventTimeMs: EpochMs;
+  readonly category: EventCategory;
   readonly eventId: string;
   readonly bytes: Uint8Array;
 }
@@ -67,7 +69,7 @@ function stubOf(event: TakenEvent, place: RecordPlace, sha256: Sha256): string {
   const omittedMembers: string[] = [];
   let length = 0;
   for (const [name, value] of Object.entries(record)) {
-    const json = name.length + JSON.stringify(value).length;
+    const json = JSON.stringify(name).length + JSON.stringify(value).length;
     if (json > MEMBER_LENGTH_MAX || length + json > MEMBERS_LENGTH_MAX) {
       if (omittedMembers.length < 100) omittedMembers.push(name.slice(0, 100));
       continue;
@@ -88,7 +90,7 @@ function stubOf(event: TakenEvent, place: RecordPlace, sha256: Sha256): string {
       journalSequence: `${event.sequence}`,
       trailARN: trailArn(place),
       bucket: place.bucket,
-      folder: `${filesFolder(place, event.account)}CloudTrail/${event.region}/`,
+      folder: `${filesFolder(place, event.account)}${folderOfCategory(event.category)}/${event.region}/`,
     },
   });
 }
