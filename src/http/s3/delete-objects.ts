@@ -24,7 +24,7 @@ export async function deleteObject(call: S3Call): Promise<S3Decision> {
     if (call.header(condition) !== undefined) throw notImplemented(condition);
   const versionId = call.param('versionId');
   if (versionId === '') throw emptyVersionId();
-  if (versionId !== undefined) await refuseProtected(call, name, versionId);
+  if (versionId !== undefined) await refuseProtected(call, name, { key: call.key, versionId });
   return {
     bytesOut: 0,
     apply: async () => {
@@ -39,8 +39,8 @@ export async function deleteObject(call: S3Call): Promise<S3Decision> {
 }
 
 /** So that the record of the call says that it was refused; the store refuses it as well. @throws ObjectLocked */
-async function refuseProtected(call: S3Call, bucket: BucketName, versionId: string): Promise<void> {
-  const info = await call.objects.head(bucket, call.key, versionId);
+async function refuseProtected(call: S3Call, bucket: BucketName, { key, versionId }: Required<Doomed>): Promise<void> {
+  const info = await call.objects.head(bucket, key, versionId);
   const nowMs = () => call.request.clock.nowMs();
   if (info !== undefined) requireDeletable(info, isBypassing(call), { latestMs: nowMs, earliestMs: nowMs });
 }
@@ -65,7 +65,8 @@ export async function deleteObjects(call: S3Call, recordEach: (doomed: readonly 
     // Who has no right at all learns nothing of a bucket by what is wrong with the call.
     throw call.bucketOwner === undefined ? s3Error('AccessDenied', { cause: error }) : error;
   });
-  const opened = await call.openEach(bucket, asked.doomed);
+  const allowed = await call.openEach(bucket, asked.doomed);
+  const opened = bucket.objectLock === undefined ? allowed : await withProtected(call, bucket.name, allowed);
   return {
     bytesIn: asked.bytes,
     apply: async () => {
@@ -88,6 +89,21 @@ export async function deleteObjects(call: S3Call, recordEach: (doomed: readonly 
       return { status: 200, headers: { 'content-type': 'application/xml' }, text };
     },
   };
+}
+
+/** What Object Lock protects is refused before it is recorded, as one deletion is. */
+async function withProtected(call: S3Call, bucket: BucketName, opened: readonly Opened<Doomed>[]): Promise<readonly Opened<Doomed>[]> {
+  const decided: Opened<Doomed>[] = [];
+  for (const each of opened) {
+    const { key, versionId } = each.target;
+    try {
+      if (each.refusal === undefined && versionId !== undefined) await refuseProtected(call, bucket, { key, versionId });
+      decided.push(each);
+    } catch (error) {
+      decided.push({ ...each, refusal: publicError(error, 's3') });
+    }
+  }
+  return decided;
 }
 
 /** @throws ApiError MalformedXML, NotImplemented */
