@@ -9,7 +9,7 @@
 import { ApiError } from '../api/api-error.ts';
 import type { AccountId, Region } from '../event/types.ts';
 import { isAccountId } from '../event/values.ts';
-import type { CatalogDocument } from '../store/catalog.ts';
+import { CatalogConflict, type CatalogDocument } from '../store/catalog.ts';
 import type { KmsDeps } from './kms-deps.ts';
 import { aliasArn, aliasesKey, aliasKey, type KmsAlias, type KmsKey, kmsKeyArn, kmsKeyKey } from './kms-key.ts';
 
@@ -58,15 +58,19 @@ export function keyNotFound(name: KeyName): ApiError {
     : notFound(`Key '${shown(kmsKeyArn(name))}' does not exist`);
 }
 
-/** Whether the time of a pending deletion has come. */
-export function isDue({ clock }: Pick<KmsDeps, 'clock'>, { deletionAtMs }: KmsKey): boolean {
-  return deletionAtMs !== undefined && deletionAtMs <= clock.nowMs();
+/** Whether the time of a pending deletion has come. It takes away what nobody can make again, so it goes by the earliest time. */
+export function isDue({ lockTime }: Pick<KmsDeps, 'lockTime'>, { deletionAtMs }: KmsKey): boolean {
+  return deletionAtMs !== undefined && deletionAtMs <= lockTime.earliestMs();
 }
 
-/** Removes a key for good, with the aliases that lead to it. */
+/** Removes a key for good, with the aliases that lead to it. Who comes second leaves it to the first. */
 async function removeKey({ catalog }: KmsDeps, found: CatalogDocument<KmsKey>): Promise<void> {
   const aliases = (await catalog.list<KmsAlias>(aliasesKey(found.value))).filter(({ value }) => value.keyId === found.value.id);
-  await catalog.commit([found, ...aliases].map(({ key, version }) => ({ key, value: undefined, expected: version })));
+  try {
+    await catalog.commit([found, ...aliases].map(({ key, version }) => ({ key, value: undefined, expected: version })));
+  } catch (error) {
+    if (!(error instanceof CatalogConflict)) throw error;
+  }
 }
 
 function notFound(message: string): ApiError {

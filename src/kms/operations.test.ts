@@ -249,6 +249,28 @@ describe('the state of a key', () => {
     expect((await rig.send('ListAliases')).Aliases).toEqual([]);
   });
 
+  test('a clock that is set ahead deletes no key whose time has not come', async () => {
+    const rig = new KmsRig();
+    const id = await rig.newKey();
+    const { CiphertextBlob } = await rig.send('Encrypt', { KeyId: id, Plaintext: base64('evidence') });
+    await rig.send('ScheduleKeyDeletion', { KeyId: id, PendingWindowInDays: 7 });
+    rig.clock.jump(30 * DAY_MS);
+    expect(await rig.refusal('Decrypt', { CiphertextBlob })).toBe(`KMSInvalidStateException: ${ARN(id)} is pending deletion.`);
+    rig.clock.jump(-30 * DAY_MS);
+    await rig.send('CancelKeyDeletion', { KeyId: id });
+    await rig.send('EnableKey', { KeyId: id });
+    expect((await rig.send('Decrypt', { CiphertextBlob })).Plaintext).toBe(base64('evidence'));
+  });
+
+  test('many that meet a key whose time has come are told alike that it is gone', async () => {
+    const rig = new KmsRig();
+    const id = await rig.newKey();
+    await rig.send('ScheduleKeyDeletion', { KeyId: id, PendingWindowInDays: 7 });
+    await rig.clock.advance(7 * DAY_MS);
+    const told = await Promise.all(Array.from({ length: 4 }, () => rig.refusal('DescribeKey', { KeyId: id })));
+    expect(new Set(told)).toEqual(new Set([`NotFoundException: Key '${ARN(id)}' does not exist`]));
+  });
+
   test('rotation is off, and says so', async () => {
     const rig = new KmsRig();
     const id = await rig.newKey();

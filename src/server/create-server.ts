@@ -47,6 +47,7 @@ import { builtInTopics } from '../sns/built-in-topics.ts';
 import type { Follower } from '../store/follower.ts';
 import { joinDamage } from '../store/join-damage.ts';
 import type { JournalDamage } from '../store/journal.ts';
+import { createLockTime } from '../store/object-lock.ts';
 import { createTrails, type Trails } from '../trail/create-trails.ts';
 import { narrowsBucket } from '../trail/narrows-bucket.ts';
 import { applyDeclared } from './apply-declared.ts';
@@ -188,7 +189,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   if (readOnly === undefined) await stateKeys(keyStatements);
   const history = await openHistoryFollower({ index: historyIndex, journal, catalog: ofFollowers, clock, sha256 });
   const counter = await EventCounter.open({ catalog: ofFollowers, journal, clock });
-  const kms = { catalog, journal, keys, clock, chance, sha256 };
+  const kms = { catalog, journal, keys, clock, lockTime: createLockTime(clock), chance, sha256 };
   const trails = await createTrails({
     catalog,
     journal,

@@ -14,6 +14,7 @@ import { createMemoryCatalog } from '../../src/store/memory/catalog.ts';
 import { createManualClock, createSeededChance } from '../../src/store/memory/clock.ts';
 import { createMemoryJournal } from '../../src/store/memory/journal.ts';
 import { createMemoryKeys } from '../../src/store/memory/keys.ts';
+import { createLockTime } from '../../src/store/object-lock.ts';
 
 export const KMS_ACCOUNT = '123837392027' as AccountId;
 export const KMS_STRANGER = '999999999999' as AccountId;
@@ -30,6 +31,7 @@ export class KmsRig {
     journal: this.journal,
     keys: createMemoryKeys({ clock: this.clock, chance: createSeededChance('keys'), origin: 'snowtrail/rig' }),
     clock: this.clock,
+    lockTime: createLockTime(this.clock),
     chance: this.chance,
     sha256: hashSha256,
   };

@@ -22,6 +22,7 @@ import { createMemoryJournal } from '../../src/store/memory/journal.ts';
 import { createMemoryKeys } from '../../src/store/memory/keys.ts';
 import { createMemoryObjects } from '../../src/store/memory/objects.ts';
 import { createMemoryTopics } from '../../src/store/memory/topics.ts';
+import { createLockTime } from '../../src/store/object-lock.ts';
 import { type Objects, ObjectsError } from '../../src/store/objects.ts';
 import { sealObjects } from '../../src/store/sealed-objects.ts';
 import { gzipInline } from '../../src/trail/compress.ts';
@@ -98,7 +99,7 @@ export class TrailRig {
   /** What a KMS on the same stores works with. */
   get kms(): KmsDeps {
     const { catalog, journal, keys, clock, chance } = this;
-    return { catalog, journal, keys, clock, chance, sha256: hashSha256 };
+    return { catalog, journal, keys, clock, lockTime: createLockTime(clock), chance, sha256: hashSha256 };
   }
 
   /** A new process on the same stores. */
