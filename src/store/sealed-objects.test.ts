@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { AccountId, BucketName, ObjectKey, Region } from '../event/types.ts';
 import { createManualClock, createSeededChance } from './memory/clock.ts';
 import { createMemoryObjects } from './memory/objects.ts';
-import type { DataKey, Objects } from './objects.ts';
+import { type DataKey, ObjectDamaged, type Objects } from './objects.ts';
 import { sealObjects } from './sealed-objects.ts';
 
 const BUCKET = 'sealed' as BucketName;
@@ -107,6 +107,15 @@ describe('a conditional put of the same bytes', () => {
         const { etag } = (await inner.head(BUCKET, KEY))!;
         expect(await objects.put(BUCKET, KEY, body, { ...repeated, ifNoneMatch: true })).toMatchObject({ etag, sizeBytes: body.length });
       }
+  });
+
+  test('is damaged where the object there is: what cannot be read any more is not taken for put', async () => {
+    await objects.put(BUCKET, KEY, body, { dataKey: kms });
+    const get: Objects['get'] = async () => {
+      throw new ObjectDamaged(BUCKET, KEY, 'its file is shorter');
+    };
+    const damaged = sealObjects({ ...inner, get }, { contentKey: new Uint8Array(32), chance: createSeededChance('again') });
+    await expect(damaged.put(BUCKET, KEY, body, { dataKey: kms, ifNoneMatch: true })).rejects.toThrow(ObjectDamaged);
   });
 
   test('is refused for other bytes and for other metadata', async () => {
