@@ -35,7 +35,7 @@ const IAM = [
     'ListVirtualMFADevices',
   ],
   ...['Create', 'Get', 'Delete'].map((verb) => `${verb}OpenIDConnectProvider`),
-  'ListOpenIDConnectProviders',
+  ...['ListOpenIDConnectProviders', 'ListInstanceProfilesForRole'],
 ];
 const STS = ['GetCallerIdentity', 'AssumeRole', 'AssumeRoleWithWebIdentity', 'GetSessionToken'];
 

@@ -77,6 +77,18 @@ describe('topics', () => {
     expect((await attributes())['Policy']).toBe(first);
   });
 
+  test('what no topic here does can be switched off, and not on', async () => {
+    await send('CreateTopic', { Name: 'deliveries' });
+    const set = (AttributeName: string, AttributeValue: string) =>
+      decide('SetTopicAttributes', { TopicArn: ARN, AttributeName, AttributeValue });
+    await set('LambdaSuccessFeedbackSampleRate', '0');
+    await set('HTTPFailureFeedbackRoleArn', '');
+    await set('FifoTopic', 'false');
+    await expect(set('LambdaSuccessFeedbackSampleRate', '5')).rejects.toMatchObject({ code: 'InvalidParameter' });
+    await expect(set('HTTPFailureFeedbackRoleArn', 'arn:aws:iam::123837392027:role/x')).rejects.toMatchObject({ code: 'InvalidParameter' });
+    await expect(set('FifoTopic', 'true')).rejects.toMatchObject({ code: 'InvalidParameter' });
+  });
+
   test('a deleted topic is gone, and deleting it again is fine', async () => {
     await send('CreateTopic', { Name: 'deliveries' });
     await send('DeleteTopic', { TopicArn: ARN });

@@ -64,8 +64,19 @@ export function readAttribute(name: string, value: string): TopicAttributes {
         throw invalid(`DisplayName has ${value.length} characters; at most ${DISPLAY_NAME_LENGTH_MAX}`);
       return { displayName: value };
     default:
+      if (isOff(name, value)) return {};
       throw unsupported(name.slice(0, 100));
   }
+}
+
+/** Whether an attribute is set to what every topic here has: Terraform sets all of them. */
+function isOff(name: string, value: string): boolean {
+  const ofDelivery = /^(?:Application|Firehose|HTTP|Lambda|SQS)(?:(?:Success|Failure)FeedbackRoleArn|(SuccessFeedbackSampleRate))$/.exec(
+    name,
+  );
+  if (ofDelivery !== null) return value === '' || (ofDelivery[1] !== undefined && value === '0');
+  if (name === 'FifoTopic' || name === 'ContentBasedDeduplication') return value === 'false';
+  return (name === 'KmsMasterKeyId' || name === 'DeliveryPolicy') && value === '';
 }
 
 export function invalid(reason: string): ApiError {

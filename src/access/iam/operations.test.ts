@@ -145,6 +145,12 @@ describe('iamOperations', () => {
     expect(await askedOf(`Get${kind}`)).toBeUndefined();
   });
 
+  test('a role is in no instance profile, since none can be made', async () => {
+    const rig = await openWithEntities();
+    expect(await rig.send('ListInstanceProfilesForRole', { RoleName: 'one' })).toEqual({ InstanceProfiles: [], IsTruncated: false });
+    expect(await rig.refusal('ListInstanceProfilesForRole', { RoleName: 'none' })).toBe('NoSuchEntity');
+  });
+
   test('a policy has five versions, and the default one stays', async () => {
     const rig = await IdentityRig.open();
     const PolicyArn = await policyArn(rig);

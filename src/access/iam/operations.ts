@@ -38,7 +38,7 @@ import {
   listVirtualMfaDevices,
 } from './mfa-devices.ts';
 import { createOidcProvider, deleteOidcProvider, getOidcProvider, listOidcProviders } from './oidc-providers.ts';
-import { createRole, deleteRole, getRole, listRoles, updateAssumeRolePolicy, updateRole } from './roles.ts';
+import { createRole, deleteRole, getRole, listInstanceProfilesForRole, listRoles, updateAssumeRolePolicy, updateRole } from './roles.ts';
 import { listEntityTags, tagEntity, untagEntity } from './tags.ts';
 import { createUser, deleteUser, getUser, listUsers, updateUser } from './users.ts';
 
@@ -76,6 +76,7 @@ export function iamOperations(deps: IamDeps): readonly Operation[] {
     createRole,
     getRole,
     listRoles,
+    listInstanceProfilesForRole,
     updateRole,
     updateAssumeRolePolicy,
     deleteRole,

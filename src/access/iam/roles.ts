@@ -160,3 +160,18 @@ export function deleteRole(deps: IamDeps): IamOperation<{ readonly RoleName: str
     },
   };
 }
+
+/** None: instance profiles cannot be made here. Terraform asks before it deletes a role. */
+export function listInstanceProfilesForRole(deps: IamDeps): IamOperation<{ readonly RoleName: string } & PageInput> {
+  const action = 'ListInstanceProfilesForRole';
+  return {
+    name: action,
+    isReadOnly: true,
+    access: (call, { RoleName: name }) => entityAccess(deps, call, { action, kind: 'Role', name }),
+    decide: async ({ account }, input) => {
+      await deps.identities.need('Role', account, input.RoleName);
+      const { items, more } = pageOf([], input, String);
+      return { output: { InstanceProfiles: items, ...more } };
+    },
+  };
+}
