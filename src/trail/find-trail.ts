@@ -59,14 +59,24 @@ export function matchTrail<T extends { readonly value: Trail }>(
   return chosen.find(({ value }) => value.homeRegion === call.region) ?? chosen[0];
 }
 
+/** The ARN that is given, or that a trail of the name has or would have where the call is. */
+export function referenceArn(reference: TrailReference, { account, region }: Pick<Call, 'account' | 'region'>): string {
+  return reference.kind === 'arn' ? reference.arn : trailArn({ account, homeRegion: region, name: reference.name });
+}
+
 /**
- * The trail that the caller names, to be read.
+ * The trail that the caller names, to be read. A refusal says what was given, or the ARN that it means.
  * @throws ApiError TrailNotFoundException, CloudTrailARNInvalidException, InvalidTrailNameException
  */
-export async function findTrail(catalog: Pick<Catalog, 'get' | 'list'>, call: Call, nameOrArn: string): Promise<CatalogDocument<Trail>> {
+export async function findTrail(
+  catalog: Pick<Catalog, 'get' | 'list'>,
+  call: Call,
+  nameOrArn: string,
+  refuseAs: 'given' | 'arn' = 'given',
+): Promise<CatalogDocument<Trail>> {
   const reference = parseTrailReference(nameOrArn);
   const found = matchTrail(await seenTrails(catalog, call.account), reference, call);
-  if (found === undefined) throw unknownTrail(call, nameOrArn);
+  if (found === undefined) throw unknownTrail(call, refuseAs === 'arn' ? referenceArn(reference, call) : nameOrArn);
   return found;
 }
 

@@ -2,7 +2,7 @@
  * `GetTrailStatus`: whether the trail logs, and how its deliveries go.
  *
  * The six legacy members are texts, empty where nothing happened; the service still returns them. Times without an event
- * behind them are left out.
+ * behind them are left out. The refusal of an unknown name says the ARN that it means, as the service's does.
  * Source: cloudtrail.md §7.5.
  */
 import type { Operation } from '../api/operation.ts';
@@ -42,7 +42,7 @@ export function getTrailStatus(deps: Pick<OperationDeps, 'catalog'>): Operation<
     isReadOnly: true,
     access: (call, input) => trailAccess(deps.catalog, call, { action: 'cloudtrail:GetTrailStatus', nameOrArn: input.Name }),
     decide: async (call, input) => {
-      const { value: trail } = await findTrail(deps.catalog, call, input.Name ?? '');
+      const { value: trail } = await findTrail(deps.catalog, call, input.Name ?? '', 'arn');
       const state = await deps.catalog.get<TrailState>(stateKey(trail));
       const logs = await deps.catalog.get<LogsState>(logsStateKey(trail));
       // What an earlier trail of the name left is none of this one's.

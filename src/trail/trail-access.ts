@@ -9,7 +9,7 @@ import type { AccessRequest } from '../api/access.ts';
 import type { Call } from '../api/operation.ts';
 import { resourceTagContext } from '../api/tags.ts';
 import type { Catalog } from '../store/catalog.ts';
-import { matchTrail, seenTrails } from './find-trail.ts';
+import { matchTrail, referenceArn, seenTrails } from './find-trail.ts';
 import { trailArn } from './trail.ts';
 import { parseTrailReference } from './trail-name.ts';
 import { tagsOf } from './trail-tags.ts';
@@ -26,7 +26,5 @@ export async function trailAccess(
     const context = resourceTagContext(await tagsOf(catalog, found.value));
     return [{ action, resource: trailArn(found.value), context }];
   }
-  const resource =
-    reference.kind === 'arn' ? reference.arn : trailArn({ account: call.account, homeRegion: call.region, name: reference.name });
-  return [{ action, resource }];
+  return [{ action, resource: referenceArn(reference, call) }];
 }
