@@ -44,6 +44,7 @@ import { createTrailKeys } from '../kms/create-trail-keys.ts';
 import { type ExpireDeps, expireObjects } from '../lifecycle/expire-objects.ts';
 import { Directory } from '../organizations/directory.ts';
 import { builtInTopics } from '../sns/built-in-topics.ts';
+import { Deliveries } from '../sns/deliveries.ts';
 import type { Follower } from '../store/follower.ts';
 import { joinDamage } from '../store/join-damage.ts';
 import type { JournalDamage } from '../store/journal.ts';
@@ -72,6 +73,7 @@ import { scrubJournal } from './scrub-journal.ts';
 import { hashSha256 } from './sha256.ts';
 import { snsService } from './sns-service.ts';
 import type { Stores } from './stores.ts';
+import { subscriptionPages } from './subscription-pages.ts';
 
 /** Number of the first account where nobody chooses one. */
 const FIRST_ACCOUNT = '000000000000' as AccountId;
@@ -103,6 +105,8 @@ export interface ServerOptions {
   readonly metricsAccess?: MetricsAccess;
   /** Every request is the root of the first account, and none is asked who it is. For tests, on loopback alone. */
   readonly isOpen?: boolean;
+  /** Where subscribers of topics reach this server: `https://HOST`. Known when it serves. */
+  readonly url: () => string;
   /** Time that signatures are held against: the machine's, also when the clock is set by a file. */
   readonly signatureTimeMs: () => number;
   readonly log: ServerLog;
@@ -125,7 +129,7 @@ export interface SnowtrailServer {
   applyDeclared(declared: Declared, keepUserKey: (key: NewUserKey) => Promise<void>): Promise<void>;
   /** Runs every follower but the trails, and checks the books, until `signal` aborts; resolves when none is at work any more. */
   runFollowers(signal: AbortSignal): Promise<void>;
-  /** Delivers for the trails until `signal` aborts. */
+  /** Delivers for the trails, and to the subscribers of topics, until `signal` aborts. */
   runTrails(signal: AbortSignal): Promise<void>;
   /** Looks for damage of the journal, for objects that buckets lost, and for those that are to expire, until `signal` aborts. */
   runScrub(signal: AbortSignal): Promise<void>;
@@ -190,13 +194,26 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const history = await openHistoryFollower({ index: historyIndex, journal, catalog: ofFollowers, clock, sha256 });
   const counter = await EventCounter.open({ catalog: ofFollowers, journal, clock });
   const kms = { catalog, journal, keys, clock, lockTime: createLockTime(clock), chance, sha256 };
+  const tokenKey = await keys.derive('sns-subscriptions');
+  const deliveries = await Deliveries.open({
+    catalog,
+    clock,
+    chance,
+    tokenKey,
+    outbound: stores.subscribers,
+    queues: stores.queues,
+    url: options.url,
+    report: ({ kind, subscription, error }) =>
+      log[kind === 'halted' ? 'error' : 'warn'](`subscription ${subscription}: ${messageOf(error)}`, { kind }),
+  });
+  const sns = { catalog, journal, clock, chance, sha256, tokenKey, deliveries, hasQueues: stores.queues !== undefined };
   const trails = await createTrails({
     catalog,
     journal,
     objects,
     ...(options.foreignBuckets === undefined ? {} : { foreignBuckets: options.foreignBuckets }),
     logGroups: stores.logGroups,
-    topics: routeTopics(builtInTopics({ catalog }), stores.foreignTopics),
+    topics: routeTopics(builtInTopics(sns), stores.foreignTopics),
     keys,
     trailKeys: createTrailKeys(kms),
     clock,
@@ -325,7 +342,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     encodeOutput: (operation, output) => encodeOutput(operation, output as ModelObject),
   };
   const services = new Map<string, Service>([
-    ['sns', snsService({ catalog, journal, sha256 })],
+    ['sns', snsService(sns)],
     [
       'cloudtrail',
       {
@@ -392,16 +409,19 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     objects,
     services,
     streams: new Map([['POST /v1/events', bulkRoute(intake)]]),
-    pages: createPages({
-      journal,
-      counter,
-      historyIndex,
-      books,
-      followers: counted,
-      followerStates,
-      logsFollowers: () => trails.logsFollowers(),
-      metricsAccess: options.metricsAccess ?? {},
-    }),
+    pages: new Map([
+      ...subscriptionPages(sns),
+      ...createPages({
+        journal,
+        counter,
+        historyIndex,
+        books,
+        followers: counted,
+        followerStates,
+        logsFollowers: () => trails.logsFollowers(),
+        metricsAccess: options.metricsAccess ?? {},
+      }),
+    ]),
     limits: DEFAULT_LIMITS,
     signatureTimeMs: options.signatureTimeMs,
     report,
@@ -424,7 +444,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
       await applyDeclared({ accounts, identities, directory, clock, administrator: account, makeCall, tell }, declared);
     },
     runTrails: async (signal) => {
-      if (readOnly === undefined) await trails.run(signal);
+      if (readOnly === undefined) await Promise.all([trails.run(signal), deliveries.run(signal)]);
     },
     runScrub: async (signal) => {
       await Promise.all([

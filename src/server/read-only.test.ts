@@ -53,6 +53,7 @@ async function openOlder() {
       treeHashes,
       historyIndex: index,
       outbound: createMemoryOutbound({ clock: rig.clock, handlers: new Map() }),
+      subscribers: createMemoryOutbound({ clock: rig.clock, handlers: new Map() }),
     },
     installationId: 'installation',
     firstAccount: ADMINISTRATOR,
@@ -61,6 +62,7 @@ async function openOlder() {
     digestIntervalMs: 60_000,
     gzip: gzipInline,
     keepKey: async () => expect.unreachable('no account is made'),
+    url: () => 'http://127.0.0.1:4620',
     signatureTimeMs: () => rig.clock.nowMs(),
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
   });

@@ -34,7 +34,7 @@ describe('readSettings', () => {
       digestInterval: 3_600_000,
       storage: { buckets: {} },
       identityProviders: { allow: [] },
-      delivery: {},
+      delivery: { subscribers: { allow: [] } },
       accounts: [],
       identities: {},
     });

@@ -125,6 +125,22 @@ const schema = z.strictObject({
       logs: foreignService.extend({ stsEndpoint: z.url().optional() }).optional(),
       /** SNS for topics that are none of this server's own. */
       sns: foreignService.optional(),
+      /** SQS for queues that are subscribed to topics of this server. Trusted: its credentials write to every queue whose policy lets SNS. */
+      sqs: foreignService.optional(),
+      subscribers: z
+        .strictObject({
+          /** Where subscribers reach this server, for the links in messages, such as `https://audit.example`; absent: where it listens. */
+          url: z
+            .url({ protocol: /^https?$/ })
+            .transform((text) => text.replace(/\/+$/, ''))
+            .optional(),
+          /**
+           * Hosts and address ranges, beside the public internet, that URLs may subscribe from. Trusted: too wide, and who may subscribe
+           * reaches what only this machine should.
+           */
+          allow: z.array(z.string().min(1)).default([]),
+        })
+        .prefault({}),
     })
     .prefault({}),
   ...declaredSections,

@@ -74,6 +74,7 @@ export async function startServer(settings: Settings, options: StartOptions = {}
   const { stores, installationId, failure, close } = await openStores(settings, (problem) => log.warn(problem.message), options.clock);
   const closing = new AbortController();
   try {
+    let url = '';
     const server = await createServer({
       stores,
       installationId,
@@ -90,11 +91,13 @@ export async function startServer(settings: Settings, options: StartOptions = {}
       metricsAccess: { token: settings.metricsToken, isOpen: isLoopback(settings.listen) },
       signatureTimeMs: () => Date.now(),
       isOpen: settings.noAuth === 'true',
+      url: () => settings.delivery.subscribers.url ?? url,
       log,
     });
     await server.applyDeclared(settings, (key) => keepUserKey(settings.dataDir, key));
     const handler = createHandler(server.ports);
     const http = await serve({ listen: settings.listen, handler, limits: server.ports.limits, report: server.ports.report });
+    url = http.url;
     await writeServerFile(settings, server.administrator, http.url);
     const followers = server.runFollowers(closing.signal);
     await options.prepare?.(server, http.url);

@@ -7,6 +7,7 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { BucketName, Region } from '../event/types.ts';
 import { createAwsLogGroups } from '../store/aws/log-groups.ts';
+import { createAwsQueues } from '../store/aws/queues.ts';
 import { createAwsTopics } from '../store/aws/topics.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { Chance, Clock } from '../store/clock.ts';
@@ -28,6 +29,7 @@ import type { LogGroups } from '../store/log-groups.ts';
 import { createOutbound } from '../store/net/outbound.ts';
 import type { Objects } from '../store/objects.ts';
 import type { Outbound } from '../store/outbound.ts';
+import type { Queues } from '../store/queues.ts';
 import { openForeignObjects } from '../store/s3/objects.ts';
 import { sealObjects } from '../store/sealed-objects.ts';
 import type { Topics } from '../store/topics.ts';
@@ -48,6 +50,10 @@ export interface Stores {
   readonly historyIndex: HistoryIndex;
   /** Reaches what others may name, such as identity providers. */
   readonly outbound: Outbound;
+  /** Reaches the URLs that subscribe to topics. */
+  readonly subscribers: Outbound;
+  /** Absent when no SQS is configured. */
+  readonly queues?: Queues | undefined;
   /** Absent when no CloudWatch Logs is configured. */
   readonly logGroups?: LogGroups | undefined;
   /** Topics at a foreign SNS; absent when none is configured. */
@@ -115,7 +121,20 @@ export async function openStores(
     await syncFolder(dirname(resolve(folder)));
     const { close: closeTargets, ...targets } = openTargets(settings, clock);
     const outbound = createOutbound({ clock, allow: settings.identityProviders.allow });
-    const stores: Stores = { clock, chance, journal, objects, catalog, keys, treeHashes, historyIndex, outbound, ...targets };
+    const subscribers = createOutbound({ clock, allow: settings.delivery.subscribers.allow });
+    const stores: Stores = {
+      clock,
+      chance,
+      journal,
+      objects,
+      catalog,
+      keys,
+      treeHashes,
+      historyIndex,
+      outbound,
+      subscribers,
+      ...targets,
+    };
     return {
       stores,
       installationId,
@@ -126,6 +145,7 @@ export async function openStores(
       close: async () => {
         await closeTargets();
         await outbound.close();
+        await subscribers.close();
         await journal.close();
         await historyIndex.close();
         await treeHashes.close();
@@ -141,16 +161,23 @@ export async function openStores(
 }
 
 /** The services of others that deliveries go to. Nothing is sent yet. */
-function openTargets(settings: Settings, clock: Clock): Pick<Stores, 'logGroups' | 'foreignTopics'> & { close(): Promise<void> } {
-  const { logs, sns } = settings.delivery;
+function openTargets(
+  settings: Settings,
+  clock: Clock,
+): Pick<Stores, 'logGroups' | 'foreignTopics' | 'queues'> & { close(): Promise<void> } {
+  const { logs, sns, sqs } = settings.delivery;
   // Only to where our operator said, wherever that is.
-  const hosts = [logs?.endpoint, logs?.stsEndpoint, sns?.endpoint].filter((url) => url !== undefined).map((url) => new URL(url).hostname);
+  const hosts = [logs?.endpoint, logs?.stsEndpoint, sns?.endpoint, sqs?.endpoint]
+    .filter((url) => url !== undefined)
+    .map((url) => new URL(url).hostname);
   const outbound = createOutbound({ clock, allow: hosts });
   const logGroups = logs && createAwsLogGroups({ ...logs, region: logs.region as Region | undefined, outbound, clock });
   const foreignTopics = sns && createAwsTopics({ ...sns, outbound });
+  const queues = sqs && createAwsQueues({ ...sqs, outbound });
   return {
     logGroups,
     foreignTopics,
+    queues,
     close: async () => {
       await outbound.close();
       await logGroups?.close();

@@ -3,9 +3,11 @@
  */
 import { ApiError } from '../api/api-error.ts';
 import type { Call, Operation } from '../api/operation.ts';
-import { changeTopic } from './change-topic.ts';
+import { changesOfEnd } from './end-subscription.ts';
 import { invalid, readAttributes, readTopicName } from './read-input.ts';
+import { changeTopic } from './record-change.ts';
 import type { SnsDeps, SnsInput } from './sns-deps.ts';
+import { type Subscription, subscriptionsKey } from './subscription.ts';
 import { defaultPolicy, TOPICS_MAX, type Topic, topicArn, topicKey, topicsKey } from './topic.ts';
 
 export function createTopic(deps: SnsDeps): Operation<SnsInput, { readonly TopicArn: string }> {
@@ -38,7 +40,15 @@ export function createTopic(deps: SnsDeps): Operation<SnsInput, { readonly Topic
         displayName: displayName ?? '',
         createdAtMs: call.receivedAtMs,
       };
-      return { ...recorded, apply: () => changeTopic(deps, { call, event: 'CreateTopic', after }) };
+      return {
+        ...recorded,
+        apply: async () => {
+          // Who subscribed while a topic of this name was being deleted does not come with the new one.
+          const left = await deps.catalog.list<Subscription>(subscriptionsKey(id));
+          const along = left.flatMap(({ value }) => changesOfEnd(deps, value));
+          await changeTopic(deps, { by: call, event: 'CreateTopic', after, along });
+        },
+      };
     },
   };
 }

@@ -1,11 +1,13 @@
 /**
- * `DeleteTopic`. One that is not there is fine. A trail that named it goes on, and its status says what it cannot tell.
+ * `DeleteTopic`, and its subscriptions with it. One that is not there is fine. A trail that named it goes on, and its status says what it cannot tell.
  */
 import type { Operation } from '../api/operation.ts';
-import { changeTopic } from './change-topic.ts';
+import { changesOfEnd } from './end-subscription.ts';
 import { topicAccess } from './find-topic.ts';
 import { readTopicId } from './read-input.ts';
+import { changeTopic } from './record-change.ts';
 import type { SnsDeps, SnsInput } from './sns-deps.ts';
+import { type Subscription, subscriptionsKey } from './subscription.ts';
 import { type Topic, topicArn, topicKey } from './topic.ts';
 
 export function deleteTopic(deps: SnsDeps): Operation<SnsInput, object> {
@@ -18,7 +20,14 @@ export function deleteTopic(deps: SnsDeps): Operation<SnsInput, object> {
       const before = await deps.catalog.get<Topic>(topicKey(id));
       const recorded = { output: {}, requestParameters: { topicArn: topicArn(id) }, responseElements: null };
       if (before === undefined) return recorded;
-      return { ...recorded, apply: () => changeTopic(deps, { call, event: 'DeleteTopic', before }) };
+      return {
+        ...recorded,
+        apply: async () => {
+          const subscriptions = await deps.catalog.list<Subscription>(subscriptionsKey(id));
+          const along = subscriptions.flatMap(({ value }) => changesOfEnd(deps, value));
+          await changeTopic(deps, { by: call, event: 'DeleteTopic', before, along });
+        },
+      };
     },
   };
 }

@@ -1,38 +1,23 @@
-import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { HOME, STRANGER, TRAIL_ACCOUNT, TrailRig } from '../../test/support/trail-rig.ts';
-import type { Call, Decision, Operation } from '../api/operation.ts';
+import { SnsRig } from '../../test/support/sns-rig.ts';
+import { HOME, STRANGER, TRAIL_ACCOUNT, type TrailRig } from '../../test/support/trail-rig.ts';
 import { builtInTopics } from './built-in-topics.ts';
-import { snsOperations } from './operations.ts';
-import type { SnsDeps, SnsInput } from './sns-deps.ts';
+import type { SnsInput } from './sns-deps.ts';
 import { TOPICS_MAX } from './topic.ts';
 
 const ARN = `arn:aws:sns:${HOME}:${TRAIL_ACCOUNT}:deliveries`;
 
+let sns: SnsRig;
 let rig: TrailRig;
-let deps: SnsDeps;
 
-beforeEach(() => {
-  rig = new TrailRig();
-  const sha256 = (bytes: Uint8Array) => new Uint8Array(createHash('sha256').update(bytes).digest());
-  deps = { catalog: rig.catalog, journal: rig.journal, sha256 };
+beforeEach(async () => {
+  sns = new SnsRig();
+  rig = sns.trail;
+  await sns.open({ isSending: false });
 });
 
-function operation(name: string): Operation<SnsInput, unknown> {
-  return snsOperations(deps).find((each) => each.name === name) as Operation<SnsInput, unknown>;
-}
-
-async function decide(name: string, input: SnsInput, call: Call = rig.call()): Promise<Decision<unknown>> {
-  return operation(name).decide(call, input);
-}
-
-/** Decides and carries out. */
-// biome-ignore lint/suspicious/noExplicitAny: answers are looked at by the test that knows the operation.
-async function send(name: string, input: SnsInput = {}, call?: Call): Promise<any> {
-  const decision = await decide(name, input, call);
-  await decision.apply?.();
-  return decision.output;
-}
+const decide: SnsRig['decide'] = (...of) => sns.decide(...of);
+const send: SnsRig['send'] = (...of) => sns.send(...of);
 
 const attributes = async (): Promise<Record<string, string>> => {
   const { Attributes } = await send('GetTopicAttributes', { TopicArn: ARN });
@@ -72,7 +57,7 @@ describe('topics', () => {
     const first = (await attributes())['Policy'];
     const policy = JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Deny', Principal: '*', Action: '*', Resource: '*' }] });
     await send('SetTopicAttributes', { TopicArn: ARN, AttributeName: 'Policy', AttributeValue: policy });
-    expect(await builtInTopics(deps).look(ARN)).toEqual({ kind: 'there', policy });
+    expect(await builtInTopics(sns.deps).look(ARN)).toEqual({ kind: 'there', policy });
     await send('SetTopicAttributes', { TopicArn: ARN, AttributeName: 'Policy', AttributeValue: '' });
     expect((await attributes())['Policy']).toBe(first);
   });
@@ -93,14 +78,14 @@ describe('topics', () => {
     await send('CreateTopic', { Name: 'deliveries' });
     await send('DeleteTopic', { TopicArn: ARN });
     await send('DeleteTopic', { TopicArn: ARN });
-    expect(await builtInTopics(deps).look(ARN)).toEqual({ kind: 'missing' });
+    expect(await builtInTopics(sns.deps).look(ARN)).toEqual({ kind: 'missing' });
     await expect(decide('GetTopicAttributes', { TopicArn: ARN })).rejects.toMatchObject({ code: 'NotFound', status: 404 });
-    await expect(builtInTopics(deps).publish(ARN, 'm')).rejects.toMatchObject({ reason: 'NotFound' });
+    await expect(builtInTopics(sns.deps).publish(ARN, 'm')).rejects.toMatchObject({ reason: 'NotFound' });
   });
 
   test('A12 what a caller must be allowed on a topic goes by its owner and its own policy; one that is not there has none', async () => {
     await send('CreateTopic', { Name: 'deliveries' });
-    const access = async (arn: string) => operation('GetTopicAttributes').access!(rig.call(STRANGER), { TopicArn: arn });
+    const access = async (arn: string) => sns.operation('GetTopicAttributes').access!(rig.call(STRANGER), { TopicArn: arn });
     expect(await access(ARN)).toEqual([
       { action: 'sns:GetTopicAttributes', resource: ARN, owner: TRAIL_ACCOUNT, resourcePolicy: (await attributes())['Policy'] },
     ]);

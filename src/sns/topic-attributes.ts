@@ -2,10 +2,11 @@
  * `GetTopicAttributes` and `SetTopicAttributes`.
  */
 import type { Operation } from '../api/operation.ts';
-import { changeTopic } from './change-topic.ts';
 import { findTopic, topicAccess } from './find-topic.ts';
 import { readAttribute } from './read-input.ts';
+import { changeTopic } from './record-change.ts';
 import type { SnsDeps, SnsInput } from './sns-deps.ts';
+import { liveSubscriptions } from './subscription.ts';
 import { defaultPolicy, topicArn } from './topic.ts';
 
 interface AttributesOutput {
@@ -19,13 +20,15 @@ export function getTopicAttributes(deps: SnsDeps): Operation<SnsInput, Attribute
     access: (_call, input) => topicAccess(deps, input, 'sns:GetTopicAttributes'),
     decide: async (_call, input) => {
       const { value: topic } = await findTopic(deps, input);
+      const subscriptions = await liveSubscriptions(deps.catalog, topic, deps.clock.nowMs());
+      const confirmed = subscriptions.filter(({ value }) => value.confirmed !== undefined).length;
       const attributes = {
         TopicArn: topicArn(topic),
         Owner: topic.account,
         Policy: topic.policy,
         DisplayName: topic.displayName,
-        SubscriptionsConfirmed: '0',
-        SubscriptionsPending: '0',
+        SubscriptionsConfirmed: String(confirmed),
+        SubscriptionsPending: String(subscriptions.length - confirmed),
         SubscriptionsDeleted: '0',
       };
       return {
@@ -50,7 +53,7 @@ export function setTopicAttributes(deps: SnsDeps): Operation<SnsInput, object> {
         output: {},
         requestParameters: { topicArn: topicArn(before.value), attributeName: name, attributeValue: value },
         responseElements: null,
-        apply: () => changeTopic(deps, { call, event: 'SetTopicAttributes', before, after: { ...before.value, ...change } }),
+        apply: () => changeTopic(deps, { by: call, event: 'SetTopicAttributes', before, after: { ...before.value, ...change } }),
       };
     },
   };

@@ -4,14 +4,20 @@
  * It goes into the journal before the change takes effect: a crash in between leaves a fact without effect, never an effect without
  * a fact. What the settings were stands in the record of the call; the hashes tie it to what was in force.
  */
-import type { Call } from '../api/operation.ts';
-import type { AccountId, Region } from '../event/types.ts';
+import type { AccountId, EpochMs, Region } from '../event/types.ts';
 import type { Sha256 } from '../tlog/hash.ts';
 import { toHex, utf8 } from '../tlog/text.ts';
 import type { Journal } from './journal.ts';
 
+/** Who changes it: a call; or `anonymous`, by a link that was sent. */
+export interface Changer {
+  readonly principal: { readonly arn: string };
+  readonly requestId: string;
+  readonly receivedAtMs: EpochMs;
+}
+
 export interface ConfigurationChange {
-  readonly call: Call;
+  readonly call: Changer;
   /** Name of the call. */
   readonly event: string;
   /** ARN of what is changed; account and Region are its own, whoever calls. */

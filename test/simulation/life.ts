@@ -95,6 +95,7 @@ export class Life {
         treeHashes: world.watched('treeHashes', world.treeHashes, isDead, ['size', 'durableSize']),
         historyIndex: world.watched('index', world.index, isDead, ['coveredTo', 'scopes']),
         outbound: createMemoryOutbound({ clock, handlers: new Map() }),
+        subscribers: createMemoryOutbound({ clock, handlers: new Map() }),
       },
       installationId: world.installationId,
       firstAccount: ADMINISTRATOR,
@@ -106,6 +107,7 @@ export class Life {
         if (this.#isDead) throw new LifeEnded('the process is gone');
         world.keptKeys.set(account, accessKeyId);
       },
+      url: () => 'http://127.0.0.1:4620',
       signatureTimeMs: () => clock.nowMs(),
       log: {
         info: (message) => this.#note('info', message),

@@ -72,6 +72,7 @@ export class WholeServer {
         treeHashes: createMemoryTreeHashes({ hashChildren: (left, right) => hashNode(hashSha256, left, right) }),
         historyIndex: createMemoryHistoryIndex(),
         outbound: createMemoryOutbound({ clock: rig.clock, handlers: new Map() }),
+        subscribers: createMemoryOutbound({ clock: rig.clock, handlers: new Map() }),
       },
       installationId: 'installation',
       firstAccount: ADMINISTRATOR,
@@ -80,6 +81,7 @@ export class WholeServer {
       digestIntervalMs: 60_000,
       gzip: gzipInline,
       keepKey: async () => undefined,
+      url: () => 'http://127.0.0.1:4620',
       signatureTimeMs: () => Date.now(),
       log: { info: () => undefined, warn: () => undefined, error: () => undefined },
     });

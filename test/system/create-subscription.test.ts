@@ -101,6 +101,7 @@ describe.skipIf(aws === undefined)('the subscription commands of the AWS CLI', (
     expect(Attributes).toMatchObject({ TopicArn: arn, Owner: ACCOUNT });
     expect(Attributes['Policy']).toContain('AWSCloudTrailSNSPolicy20131101');
     expect(await cli.refusal('sns', 'get-topic-attributes', '--topic-arn', `${arn}-3`)).toContain('(NotFound)');
-    expect(await cli.refusal('sns', 'subscribe', '--topic-arn', arn, '--protocol', 'sms')).toContain('UnsupportedOperation');
+    const sms = ['--protocol', 'sms', '--notification-endpoint', '+49123'];
+    expect(await cli.refusal('sns', 'subscribe', '--topic-arn', arn, ...sms)).toContain('(InvalidParameter)');
   });
 });

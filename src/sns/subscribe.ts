@@ -1,0 +1,136 @@
+/**
+ * `Subscribe`: a URL, which has to confirm, or a queue, whose own policy decides what it takes.
+ *
+ * One that is there already is answered as if it were made now; a URL that has not confirmed is asked again.
+ */
+import { ApiError } from '../api/api-error.ts';
+import type { Call, Operation } from '../api/operation.ts';
+import { readQueueArn } from '../store/queues.ts';
+import { changesOfEnd } from './end-subscription.ts';
+import { findTopic, topicAccess } from './find-topic.ts';
+import { invalid, readTopicId } from './read-input.ts';
+import { recordChange } from './record-change.ts';
+import type { SnsDeps, SnsInput } from './sns-deps.ts';
+import {
+  isOver,
+  liveSubscriptions,
+  ownedSubscriptionKey,
+  SUBSCRIPTIONS_MAX,
+  type Subscription,
+  subscriptionArn,
+  subscriptionId,
+  subscriptionKey,
+} from './subscription.ts';
+import { readSubscriptionAttributes, readTruth } from './subscription-attributes.ts';
+import { topicArn } from './topic.ts';
+
+const ENDPOINT_LENGTH_MAX = 2_048;
+const PENDING = 'pending confirmation';
+
+export function subscribe(deps: SnsDeps): Operation<SnsInput, { readonly SubscriptionArn: string }> {
+  return {
+    name: 'Subscribe',
+    isReadOnly: false,
+    access: async (_call, input) => {
+      const context = new Map([
+        ['sns:protocol', [input['Protocol'] ?? '']],
+        ['sns:endpoint', [input['Endpoint'] ?? '']],
+      ]);
+      return (await topicAccess(deps, input, 'sns:Subscribe')).map((request) => ({ ...request, context }));
+    },
+    decide: async (call, input) => {
+      const wanted = await readSubscription(deps, call, input);
+      const isArnWanted = readTruth('ReturnSubscriptionArn', input['ReturnSubscriptionArn'] ?? 'false');
+      const key = subscriptionKey(wanted);
+      const stored = await deps.catalog.get<Subscription>(key);
+      const existing = stored === undefined || isOver(stored.value, call.receivedAtMs) ? undefined : stored.value;
+      if (existing !== undefined && existing.isRaw !== wanted.isRaw)
+        throw invalid('Attributes Reason: Subscription already exists with different attributes');
+      const subscription = existing ?? wanted;
+      const said = subscription.confirmed === undefined && !isArnWanted ? PENDING : subscriptionArn(subscription);
+      const { protocol, endpoint, topic } = wanted;
+      const recorded = {
+        output: { SubscriptionArn: said },
+        requestParameters: { topicArn: topicArn(topic), protocol, endpoint },
+        responseElements: { subscriptionArn: said },
+      };
+      if (existing !== undefined) return { ...recorded, apply: () => askToConfirm(deps, call, existing) };
+      const others = await liveSubscriptions(deps.catalog, topic, call.receivedAtMs);
+      if (others.length >= SUBSCRIPTIONS_MAX)
+        throw new ApiError('SubscriptionLimitExceeded', `The topic has ${SUBSCRIPTIONS_MAX} subscriptions, as many as it may.`, {
+          status: 403,
+        });
+      return {
+        ...recorded,
+        apply: async () => {
+          await dropOver(deps, call, wanted);
+          await recordChange(deps, {
+            by: call,
+            event: 'Subscribe',
+            topic,
+            resource: subscriptionArn(wanted),
+            key,
+            before: stored,
+            after: wanted,
+            along: [{ key: ownedSubscriptionKey(wanted), value: {}, expected: 'any' }],
+          });
+          await askToConfirm(deps, call, wanted);
+        },
+      };
+    },
+  };
+}
+
+/** @throws ApiError InvalidParameter, NotFound */
+async function readSubscription(deps: SnsDeps, call: Call, input: SnsInput): Promise<Subscription> {
+  const topic = readTopicId(input);
+  const { protocol, endpoint } = readEndpoint(deps, input);
+  const { isRaw = false } = readSubscriptionAttributes(input);
+  const { value } = await findTopic(deps, input);
+  const id = subscriptionId(value, { owner: call.account, protocol, endpoint });
+  return {
+    topic,
+    id: id.id,
+    owner: call.account,
+    principal: call.principal.arn,
+    protocol,
+    endpoint,
+    isRaw,
+    createdAtMs: call.receivedAtMs,
+    ...(protocol === 'sqs' ? { confirmed: 'by-call' } : {}),
+  };
+}
+
+function readEndpoint({ hasQueues }: SnsDeps, input: SnsInput): Pick<Subscription, 'protocol' | 'endpoint'> {
+  const { Protocol: protocol = '', Endpoint: endpoint = '' } = input;
+  switch (protocol) {
+    case 'http':
+    case 'https': {
+      const isOne = endpoint.length <= ENDPOINT_LENGTH_MAX && endpoint.startsWith(`${protocol}://`) && URL.canParse(endpoint);
+      if (!isOne) throw invalid(`Endpoint must be a URL of at most ${ENDPOINT_LENGTH_MAX} characters that begins with ${protocol}://`);
+      const { username, password, hash } = new URL(endpoint);
+      if (username !== '' || password !== '' || hash !== '') throw invalid('Endpoint must have no user, password or fragment');
+      return { protocol, endpoint };
+    }
+    case 'sqs':
+      if (!hasQueues) throw invalid('Protocol sqs is not available: no SQS is configured here (`delivery.sqs`)');
+      if (readQueueArn(endpoint) === undefined) throw invalid('Endpoint must be the ARN of an SQS queue that is not FIFO');
+      return { protocol, endpoint };
+    default:
+      throw invalid(`Protocol \`${protocol.slice(0, 50)}\` is not supported by this installation; it has http, https and sqs`);
+  }
+}
+
+/** What nobody confirmed in time goes when others come. */
+async function dropOver(deps: SnsDeps, call: Call, { topic, id }: Subscription): Promise<void> {
+  const all = await deps.catalog.list<Subscription>(['sns-subscription', topic.account, topic.region, topic.name]);
+  const over = all.filter(({ value }) => value.id !== id && isOver(value, call.receivedAtMs));
+  if (over.length > 0) await deps.catalog.commit(over.flatMap(({ value }) => changesOfEnd(deps, value)));
+}
+
+/** Unless that message waits already. */
+async function askToConfirm({ deliveries, chance }: SnsDeps, call: Call, subscription: Subscription): Promise<void> {
+  if (subscription.confirmed !== undefined || deliveries.waiting(subscription) > 0) return;
+  const message = { kind: 'SubscriptionConfirmation', id: chance.uuid(), atMs: call.receivedAtMs, text: '' } as const;
+  await deliveries.enqueue([{ subscription, message }]);
+}
