@@ -185,6 +185,12 @@ test.skipIf(aws === undefined)(
     const { exitCode, text } = await runCli(['verify', 'winterday', '--data-dir', server.dataDir]);
     expect(text).toContain(forged);
     expect(exitCode).toBe(1);
+
+    // So is one that somebody takes away from a member.
+    for (const gone of [forged, key]) await answer(MANAGEMENT, 's3api', 'delete-object', '--bucket', BUCKET, '--key', gone);
+    const after = await runCli(['verify', 'winterday', '--data-dir', server.dataDir]);
+    expect(after.text).toContain(key);
+    expect(after.exitCode).toBe(1);
   },
 );
 
