@@ -9,6 +9,7 @@ import type { Call, Operation } from '../api/operation.ts';
 import { evaluatePolicy } from '../policy/evaluate-policy.ts';
 import { parsePolicy } from '../policy/parse-policy.ts';
 import type { KmsDeps } from './kms-deps.ts';
+import { type KmsKey, kmsKeyArn } from './kms-key.ts';
 import { changeKey, type KeyInput, NOT_PENDING, onKey } from './on-key.ts';
 
 const POLICY_NAME = 'default';
@@ -70,9 +71,22 @@ export function putKeyPolicy(
       requireDefault(input);
       const policy = input.Policy ?? '';
       requireKeyPolicy(call, policy, input.BypassPolicyLockoutSafetyCheck ?? false);
-      return { output: {}, apply: () => changeKey(deps, call, 'PutKeyPolicy', key, { ...key.value, policy }) };
+      return {
+        output: {},
+        ...narrowing(key.value, policy),
+        apply: () => changeKey(deps, call, 'PutKeyPolicy', key, { ...key.value, policy }),
+      };
     },
   });
+}
+
+/**
+ * A policy that lets trails in, replaced by another one: which of them the new one shuts out, its conditions alone could tell, so any
+ * change of it may need approval (A23).
+ */
+function narrowing(key: KmsKey, policy: string): { readonly narrows?: string } {
+  const isForTrails = key.policy.includes('cloudtrail.amazonaws.com') && key.policy !== policy;
+  return isForTrails ? { narrows: `the policy of the key ${kmsKeyArn(key)}, which lets trails in, is replaced` } : {};
 }
 
 export function listKeyPolicies(deps: KmsDeps): Operation<KeyInput, object> {

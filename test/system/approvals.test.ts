@@ -72,7 +72,7 @@ describe.skipIf(aws === undefined)('A19, A20: a trail under the two-person rule'
     ]);
   });
 
-  test('A22: may be widened by one person, and not narrowed, nor may its bucket', async () => {
+  test('A22, A23: may be widened by one person, and not narrowed, nor may its bucket or a key for trails', async () => {
     expect((await cloudtrail('start-logging', '--name', 'main')).code).toBe(0);
     expect((await cloudtrail('update-trail', '--name', 'main', '--is-multi-region-trail')).code).toBe(0);
     for (const [flag, what] of [
@@ -87,6 +87,23 @@ describe.skipIf(aws === undefined)('A19, A20: a trail under the two-person rule'
     expect((await s3api('get-bucket-policy')).code).toBe(0);
     const wider = JSON.stringify({ ...bucketPolicy(BUCKET, TENANT), Id: 'another' });
     expect((await s3api('put-bucket-policy', '--policy', wider)).code).toBe(0);
+    const kms = (...args: readonly string[]) => run(aws!, ['kms', ...args, '--output', 'text'], { env });
+    const open = JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [
+        { Sid: 'Own', Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${TENANT}:root` }, Action: 'kms:*', Resource: '*' },
+        {
+          Sid: 'Trails',
+          Effect: 'Allow',
+          Principal: { Service: 'cloudtrail.amazonaws.com' },
+          Action: 'kms:GenerateDataKey*',
+          Resource: '*',
+        },
+      ],
+    });
+    const key = (await kms('create-key', '--policy', open, '--query', 'KeyMetadata.KeyId')).stdout.trim();
+    const closed = ['put-key-policy', '--key-id', key, '--policy-name', 'default', '--policy', open.replace('cloudtrail.', 'other.')];
+    expect((await kms(...closed)).stderr).toMatch(/which lets trails in, is replaced\. Another person must approve it/);
     expect((await cloudtrail('delete-trail', '--name', 'main')).stderr).toMatch(/is deleted\. Another person must approve it/);
   });
 });
