@@ -8,6 +8,7 @@
  * One `Deliveries` owns all lines of an installation: what others write below `sns-message` it does not see.
  */
 import type { AccountId, EpochMs } from '../event/types.ts';
+import { backOffMs } from '../store/back-off.ts';
 import type { Catalog, CatalogChange, CatalogDocument, CatalogKey } from '../store/catalog.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import { isBug } from '../store/is-bug.ts';
@@ -51,8 +52,7 @@ export interface Parcel {
 const LINE_MAX = 1_000;
 const ACCOUNT_BYTES_MAX = 64 * 1024 * 1024;
 const LIFE_MS = { Notification: 24 * 3600 * 1000, SubscriptionConfirmation: 10 * 60 * 1000 } as const;
-const RETRY_MIN_MS = 1_000;
-const RETRY_MAX_MS = 5 * 60 * 1000;
+const RETRY = { minMs: 1_000, maxMs: 5 * 60 * 1000 } as const;
 /** Subscribers that are sent to at a time, in all and of one account's topics. */
 const SENDING_MAX = 32;
 const SENDING_ACCOUNT_MAX = 4;
@@ -209,8 +209,7 @@ export class Deliveries {
     const { clock, chance, report } = this.#deps;
     line.failures++;
     line.isHalted = isBug(error);
-    const longestMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(line.failures, 10));
-    line.retryAtMs = clock.monotonicMs() + RETRY_MIN_MS + Math.floor((longestMs - RETRY_MIN_MS) * chance.fraction());
+    line.retryAtMs = clock.monotonicMs() + backOffMs(RETRY, line.failures, chance);
     report({ kind: line.isHalted ? 'halted' : 'retry', subscription: subscriptionArn(line.id), error });
     // A catalog that fails as well is in the report of the next attempt.
     if (error instanceof NotSent) await this.#note(line.id, (status) => ({ ...status, error: error.reason })).catch(() => undefined);

@@ -16,6 +16,7 @@
  */
 import assert from 'node:assert/strict';
 import type { EpochMs } from '../event/types.ts';
+import { backOffMs } from '../store/back-off.ts';
 import type { HourCount } from '../store/follower.ts';
 import { isBug } from '../store/is-bug.ts';
 import { applyChange, beginTrail } from './apply-change.ts';
@@ -288,8 +289,7 @@ export class TrailFollower {
     const put = progress.alreadyPut.size;
     this.#fruitless = put > progress.putAtFailure ? 1 : this.#fruitless + 1;
     progress.putAtFailure = put;
-    const longestMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(this.#fruitless, 10));
-    const retryInMs = RETRY_MIN_MS + Math.floor((longestMs - RETRY_MIN_MS) * this.#deps.chance.fraction());
+    const retryInMs = backOffMs({ minMs: RETRY_MIN_MS, maxMs: RETRY_MAX_MS }, this.#fruitless, this.#deps.chance);
     this.#retryAtMs = this.#deps.clock.monotonicMs() + retryInMs;
     return retryInMs;
   }

@@ -18,11 +18,11 @@ import { hourOf } from '../../store/account-hour.ts';
 import type { CatalogChange } from '../../store/catalog.ts';
 import type { HourCount } from '../../store/follower.ts';
 import { HourTable } from '../../store/hour-table.ts';
-import { isBug } from '../../store/is-bug.ts';
 import type { JournalEntry } from '../../store/journal.ts';
 import { type LogGroups, LogGroupsError, type LogTarget } from '../../store/log-groups.ts';
 import type { CrewMember } from '../crew.ts';
 import type { TrailHealth } from '../follow-trail.ts';
+import { RETRY_MAX_MS, RetriedSteps } from '../retried-steps.ts';
 import { eventSelector, type SelectEvent } from '../select-event.ts';
 import { type TrailId, trailScope } from '../trail.ts';
 import type { TrailDeps } from '../trail-deps.ts';
@@ -49,8 +49,6 @@ const BATCH_ENTRIES = 20_000;
 const LANES = 4;
 /** Rest between two looks at the journal, for events to gather. */
 const GATHER_MS = 500;
-const RETRY_MIN_MS = 1_000;
-const RETRY_MAX_MS = 60_000;
 /** How long delivery goes on trying for a trail that is deleted, or has no log group any more. */
 const END_GRACE_MS = 10 * 60_000;
 /** Events from longer ago, and from further ahead, are not kept by the service. */
@@ -86,11 +84,6 @@ interface CallOutcome {
   readonly refused: RefusedCounts;
 }
 
-/** A wait was cut short: the process stops. */
-class Stopped extends Error {
-  override readonly name = 'Stopped';
-}
-
 export class LogsFollower implements CrewMember {
   readonly id: TrailId;
   readonly name: string;
@@ -106,23 +99,18 @@ export class LogsFollower implements CrewMember {
   #batch: Batch | undefined;
   /** Streams that are known to be there, by group. */
   readonly #streams = new Set<string>();
-  #failures = 0;
-  #failure: unknown;
-  #failingSinceMs = 0;
-  #retryAtMs = Number.NEGATIVE_INFINITY;
-  #isHalted = false;
-  readonly #stop = new AbortController();
-  readonly #stopped: Promise<never>;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #steps: RetriedSteps;
 
   constructor(deps: LogsDeps, id: TrailId) {
     this.#deps = deps;
     this.id = id;
     this.name = logsFollowerName(id);
-    this.#stopped = new Promise((_, reject) => {
-      this.#stop.signal.addEventListener('abort', () => reject(new Stopped('the process stops')), { once: true });
+    this.#steps = new RetriedSteps(deps, {
+      id,
+      name: this.name,
+      work: () => this.#step(),
+      afterFailure: (error) => this.#noteFailure(error),
     });
-    this.#stopped.catch(() => undefined);
   }
 
   cursor(): bigint {
@@ -151,14 +139,12 @@ export class LogsFollower implements CrewMember {
   }
 
   health(): TrailHealth {
-    if (this.#failures === 0) return { state: 'ok', failures: 0 };
-    const reason = this.#failure instanceof Error ? this.#failure.message : String(this.#failure);
-    return { state: this.#isHalted ? 'halted' : 'retrying', failures: this.#failures, reason };
+    return this.#steps.health();
   }
 
   dueInMs(): number {
-    if (this.#isHalted || this.isGone()) return RETRY_MAX_MS;
-    return this.#failures > 0 ? Math.max(1, this.#retryAtMs - this.#deps.clock.monotonicMs()) : GATHER_MS;
+    if (this.#steps.isHalted || this.isGone()) return RETRY_MAX_MS;
+    return this.#steps.retryInMs() ?? GATHER_MS;
   }
 
   async open(): Promise<void> {
@@ -174,32 +160,20 @@ export class LogsFollower implements CrewMember {
   }
 
   step(): Promise<boolean> {
-    const step = this.#turn.then(() => this.#step());
-    this.#turn = step;
-    return step;
+    return this.#steps.step();
   }
 
-  async flush(signal: AbortSignal): Promise<void> {
-    const failuresBefore = this.#failures;
-    this.#retryAtMs = Number.NEGATIVE_INFINITY;
-    while (!signal.aborted && this.#failures <= failuresBefore && (await this.step()));
+  flush(signal: AbortSignal): Promise<void> {
+    return this.#steps.flush(signal);
   }
 
   cutShort(): void {
-    this.#stop.abort();
+    this.#steps.cutShort();
   }
 
   async #step(): Promise<boolean> {
-    if (this.#isHalted || this.#stop.signal.aborted || this.#deps.clock.monotonicMs() < this.#retryAtMs) return false;
-    try {
-      if (!this.#isRead) await this.open();
-      const hasWorked = await this.#work();
-      this.#failures = 0;
-      return hasWorked;
-    } catch (error) {
-      if (!(error instanceof Stopped)) await this.#fail(error);
-      return false;
-    }
+    if (!this.#isRead) await this.open();
+    return this.#work();
   }
 
   async #work(): Promise<boolean> {
@@ -302,7 +276,7 @@ export class LogsFollower implements CrewMember {
       }
     });
     const ended = Promise.allSettled(lanes);
-    const outcomes = await Promise.race([ended, this.#stopped]);
+    const outcomes = await this.#steps.unlessStopped(ended);
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   }
@@ -312,10 +286,11 @@ export class LogsFollower implements CrewMember {
    * @returns `undefined` when the trail has no log group any more and the old one has refused for long enough.
    */
   #targetOf(plan: Extract<LogsPlan, { kind: 'deliver' }>, changes: readonly LogsChange[]): LogTarget | undefined {
-    if (this.#failures === 0) return plan.target;
+    const failingMs = this.#steps.failingForMs();
+    if (failingMs === undefined) return plan.target;
     const last = changes.findLast(({ becomes }) => becomes.kind !== 'rest')?.becomes;
     if (last?.kind === 'deliver') return last.target;
-    const isOver = last?.kind === 'end' && this.#deps.clock.monotonicMs() - this.#failingSinceMs > END_GRACE_MS;
+    const isOver = last?.kind === 'end' && failingMs > END_GRACE_MS;
     return isOver ? undefined : plan.target;
   }
 
@@ -422,18 +397,7 @@ export class LogsFollower implements CrewMember {
     return ['accounting', this.name, account, String(hour)];
   }
 
-  async #fail(error: unknown): Promise<void> {
-    const { clock, chance, report } = this.#deps;
-    if (this.#failures === 0) this.#failingSinceMs = clock.monotonicMs();
-    this.#failures++;
-    this.#failure = error;
-    this.#isHalted = isBug(error);
-    const trouble = { trail: this.name, account: this.id.account, region: this.id.homeRegion, error, failures: this.#failures };
-    if (this.#isHalted) return report?.({ ...trouble, kind: 'halted' });
-    const longestMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(this.#failures, 10));
-    const retryInMs = RETRY_MIN_MS + Math.floor((longestMs - RETRY_MIN_MS) * chance.fraction());
-    this.#retryAtMs = clock.monotonicMs() + retryInMs;
-    report?.({ ...trouble, kind: 'retry', retryInMs });
+  async #noteFailure(error: unknown): Promise<void> {
     // A catalog that failed is read again: whether a commit took effect is known only then.
     if (!(error instanceof LogGroupsError)) {
       this.#isRead = false;

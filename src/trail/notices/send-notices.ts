@@ -8,9 +8,9 @@
  * Specified in cloudtrail.md §7.5; reliability.md F25.
  */
 import type { CatalogChange, CatalogDocument } from '../../store/catalog.ts';
-import { isBug } from '../../store/is-bug.ts';
 import { type Topics, TopicsError } from '../../store/topics.ts';
 import type { CrewMember } from '../crew.ts';
+import { RETRY_MAX_MS, RetriedSteps } from '../retried-steps.ts';
 import { type Trail, type TrailId, trailKey } from '../trail.ts';
 import type { TrailDeps } from '../trail-deps.ts';
 import { faultOfTopic } from './check-topic.ts';
@@ -19,8 +19,6 @@ import { messagesOf, type Notice, type NoticeStatus, noticeStatusKey, noticesKey
 /** Notices that are sent in one go. */
 const ROUND = 50;
 const LIFE_MS = 24 * 3600 * 1000;
-const RETRY_MIN_MS = 1_000;
-const RETRY_MAX_MS = 60_000;
 
 export type NoticeDeps = Pick<TrailDeps, 'catalog' | 'clock' | 'chance' | 'report'> & { readonly topics: Topics };
 
@@ -28,19 +26,17 @@ export class NoticeSender implements CrewMember {
   readonly id: TrailId;
   readonly name: string;
   readonly #deps: NoticeDeps;
-  #failures = 0;
-  #retryAtMs = Number.NEGATIVE_INFINITY;
-  #isHalted = false;
-  readonly #stop = new AbortController();
-  readonly #stopped: Promise<'stopped'>;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #steps: RetriedSteps;
 
   constructor(deps: NoticeDeps, id: TrailId) {
     this.#deps = deps;
     this.id = id;
     this.name = `notices/${id.account}/${id.homeRegion}/${id.name}`;
-    this.#stopped = new Promise((resolve) => {
-      this.#stop.signal.addEventListener('abort', () => resolve('stopped'), { once: true });
+    this.#steps = new RetriedSteps(deps, {
+      id,
+      name: this.name,
+      work: () => this.#work(),
+      afterFailure: (error) => this.#noteFailure(error),
     });
   }
 
@@ -52,35 +48,19 @@ export class NoticeSender implements CrewMember {
   async open(): Promise<void> {}
 
   dueInMs(): number {
-    return this.#failures > 0 && !this.#isHalted ? Math.max(1, this.#retryAtMs - this.#deps.clock.monotonicMs()) : RETRY_MAX_MS;
+    return this.#steps.retryInMs() ?? RETRY_MAX_MS;
   }
 
   step(): Promise<boolean> {
-    const step = this.#turn.then(() => this.#step());
-    this.#turn = step;
-    return step;
+    return this.#steps.step();
   }
 
-  async flush(signal: AbortSignal): Promise<void> {
-    const failuresBefore = this.#failures;
-    this.#retryAtMs = Number.NEGATIVE_INFINITY;
-    while (!signal.aborted && this.#failures <= failuresBefore && (await this.step()));
+  flush(signal: AbortSignal): Promise<void> {
+    return this.#steps.flush(signal);
   }
 
   cutShort(): void {
-    this.#stop.abort();
-  }
-
-  async #step(): Promise<boolean> {
-    if (this.#isHalted || this.#stop.signal.aborted || this.#deps.clock.monotonicMs() < this.#retryAtMs) return false;
-    try {
-      const hasWorked = await this.#work();
-      this.#failures = 0;
-      return hasWorked;
-    } catch (error) {
-      await this.#fail(error);
-      return false;
-    }
+    this.#steps.cutShort();
   }
 
   async #work(): Promise<boolean> {
@@ -100,8 +80,7 @@ export class NoticeSender implements CrewMember {
     const fault = await faultOfTopic(topics, this.id, topicArn);
     if (fault !== undefined) throw new TopicsError('AuthorizationError', `\`${topicArn}\`: ${fault}`);
     for (const notice of waiting) {
-      for (const message of messagesOf(notice.value))
-        if ((await Promise.race([topics.publish(topicArn, message), this.#stopped])) === 'stopped') return false;
+      for (const message of messagesOf(notice.value)) await this.#steps.unlessStopped(topics.publish(topicArn, message));
       const nowMs = clock.nowMs();
       await this.#note(({ givenUp }) => ({ givenUp, succeededAtMs: nowMs, attemptedAtMs: nowMs }), [notice]);
     }
@@ -116,19 +95,10 @@ export class NoticeSender implements CrewMember {
     await catalog.commit([{ key, value: change(status), expected: 'any' }, ...done.map(taken)]);
   }
 
-  async #fail(error: unknown): Promise<void> {
-    const { clock, chance, report } = this.#deps;
-    this.#failures++;
-    this.#isHalted = isBug(error);
-    const trouble = { trail: this.name, account: this.id.account, region: this.id.homeRegion, error, failures: this.#failures };
-    if (this.#isHalted) return report?.({ ...trouble, kind: 'halted' });
-    const longestMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(this.#failures, 10));
-    const retryInMs = RETRY_MIN_MS + Math.floor((longestMs - RETRY_MIN_MS) * chance.fraction());
-    this.#retryAtMs = clock.monotonicMs() + retryInMs;
-    report?.({ ...trouble, kind: 'retry', retryInMs });
+  async #noteFailure(error: unknown): Promise<void> {
     if (!(error instanceof TopicsError)) return;
     // A catalog that fails as well is in the report of the next step.
-    await this.#note((status) => ({ ...status, attemptedAtMs: clock.nowMs(), error: error.reason }), []).catch(() => undefined);
+    await this.#note((status) => ({ ...status, attemptedAtMs: this.#deps.clock.nowMs(), error: error.reason }), []).catch(() => undefined);
   }
 }
 
