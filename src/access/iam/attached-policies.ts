@@ -9,8 +9,8 @@ import type { AccountId } from '../../event/types.ts';
 import { changed, type Identities, noSuchEntity } from '../identities.ts';
 import { type EntityDocuments, type EntityKind, KINDS, parseIamArn } from '../identity-documents.ts';
 import { policyGuard } from './check-policy.ts';
-import { boundaryContext, entityAccess, type IamDeps, type IamOperation, invalidInput, limitExceeded } from './iam-deps.ts';
-import { entityName, type NamedEntity } from './inline-policies.ts';
+import { boundaryContext, type IamDeps, type IamOperation, invalidInput, limitExceeded } from './iam-deps.ts';
+import { type NamedEntity, onEntity } from './on-entity.ts';
 import { type PageInput, pageOf } from './page.ts';
 
 const ATTACHED_MAX = 10;
@@ -19,16 +19,15 @@ type Found = Parameters<typeof changed<EntityDocuments[EntityKind]>>[0];
 
 type AttachInput = NamedEntity & { readonly PolicyArn: string };
 
+const policyContext = ({ PolicyArn }: AttachInput) => new Map([['iam:policyarn', [PolicyArn]]]);
+
 export function attachPolicy(deps: IamDeps, kind: EntityKind): IamOperation<AttachInput> {
-  const action = `Attach${kind}Policy`;
   const { identities } = deps;
-  return {
-    name: action,
+  return onEntity(deps, kind, {
+    name: `Attach${kind}Policy`,
     isReadOnly: false,
-    access: (call, input) => attachAccess(deps, call, { action, kind, input }),
-    decide: async ({ account }, input) => {
-      const found: Found = await identities.need(kind, account, entityName(kind, input));
-      const { PolicyArn } = input;
+    context: policyContext,
+    decide: async (found: Found, { PolicyArn }: AttachInput, account) => {
       requirePolicyArn(PolicyArn);
       const guards = await policyGuard(identities, account, PolicyArn);
       const { attached } = found.value;
@@ -36,19 +35,6 @@ export function attachPolicy(deps: IamDeps, kind: EntityKind): IamOperation<Atta
       if (attached.length >= ATTACHED_MAX) throw limitExceeded(`PoliciesPer${kind}`, ATTACHED_MAX);
       return { output: {}, apply: () => identities.commit([changed(found, { attached: [...attached, PolicyArn] }), ...guards]) };
     },
-  };
-}
-
-function attachAccess(
-  deps: IamDeps,
-  call: Parameters<typeof entityAccess>[1],
-  { action, kind, input }: { readonly action: string; readonly kind: EntityKind; readonly input: AttachInput },
-) {
-  return entityAccess(deps, call, {
-    action,
-    kind,
-    name: entityName(kind, input),
-    context: new Map([['iam:policyarn', [input.PolicyArn]]]),
   });
 }
 
@@ -57,39 +43,31 @@ function requirePolicyArn(arn: string): void {
 }
 
 export function detachPolicy(deps: IamDeps, kind: EntityKind): IamOperation<AttachInput> {
-  const action = `Detach${kind}Policy`;
-  const { identities } = deps;
-  return {
-    name: action,
+  return onEntity(deps, kind, {
+    name: `Detach${kind}Policy`,
     isReadOnly: false,
-    access: (call, input) => attachAccess(deps, call, { action, kind, input }),
-    decide: async ({ account }, input) => {
-      const found: Found = await identities.need(kind, account, entityName(kind, input));
-      const { PolicyArn } = input;
+    context: policyContext,
+    decide: (found: Found, { PolicyArn }: AttachInput) => {
       requirePolicyArn(PolicyArn);
       if (!found.value.attached.includes(PolicyArn)) throw noSuchEntity(`Policy ${PolicyArn} was not found.`);
       const attached = found.value.attached.filter((arn) => arn !== PolicyArn);
-      return { output: {}, apply: () => identities.commit([changed(found, { attached })]) };
+      return { output: {}, apply: () => deps.identities.commit([changed(found, { attached })]) };
     },
-  };
+  });
 }
 
-export function listAttachedPolicies(
-  deps: IamDeps,
-  kind: EntityKind,
-): IamOperation<NamedEntity & PageInput & { readonly PathPrefix?: string }> {
-  const action = `ListAttached${kind}Policies`;
-  return {
-    name: action,
+type ListAttachedInput = NamedEntity & PageInput & { readonly PathPrefix?: string };
+
+export function listAttachedPolicies(deps: IamDeps, kind: EntityKind): IamOperation<ListAttachedInput> {
+  return onEntity(deps, kind, {
+    name: `ListAttached${kind}Policies`,
     isReadOnly: true,
-    access: (call, input) => entityAccess(deps, call, { action, kind, name: entityName(kind, input) }),
-    decide: async ({ account }, input) => {
-      const { value } = await deps.identities.need(kind, account, entityName(kind, input));
+    decide: async ({ value }, input: ListAttachedInput, account) => {
       const policies = await underPath(deps.identities, account, { arns: value.attached, prefix: input.PathPrefix ?? '/' });
       const { items, more } = pageOf(policies, input, ({ PolicyArn }) => PolicyArn);
       return { output: { AttachedPolicies: items, ...more } };
     },
-  };
+  });
 }
 
 async function underPath(
@@ -103,22 +81,15 @@ async function underPath(
   );
 }
 
-export function putBoundary(deps: IamDeps, kind: 'User' | 'Role'): IamOperation<NamedEntity & { readonly PermissionsBoundary: string }> {
-  const action = `Put${kind}PermissionsBoundary`;
+type BoundaryInput = NamedEntity & { readonly PermissionsBoundary: string };
+
+export function putBoundary(deps: IamDeps, kind: 'User' | 'Role'): IamOperation<BoundaryInput> {
   const { identities } = deps;
-  return {
-    name: action,
+  return onEntity(deps, kind, {
+    name: `Put${kind}PermissionsBoundary`,
     isReadOnly: false,
-    access: (call, input) =>
-      entityAccess(deps, call, {
-        action,
-        kind,
-        name: entityName(kind, input),
-        context: new Map(boundaryContext(input.PermissionsBoundary)),
-      }),
-    decide: async ({ account }, input) => {
-      const found = await identities.need(kind, account, entityName(kind, input));
-      const boundary = input.PermissionsBoundary;
+    context: ({ PermissionsBoundary }: BoundaryInput) => new Map(boundaryContext(PermissionsBoundary)),
+    decide: async (found, { PermissionsBoundary: boundary }: BoundaryInput, account) => {
       requirePolicyArn(boundary);
       const guards = await policyGuard(identities, account, boundary);
       return {
@@ -126,25 +97,17 @@ export function putBoundary(deps: IamDeps, kind: 'User' | 'Role'): IamOperation<
         apply: () => identities.commit([{ key: found.key, value: { ...found.value, boundary }, expected: found.version }, ...guards]),
       };
     },
-  };
+  });
 }
 
 export function deleteBoundary(deps: IamDeps, kind: 'User' | 'Role'): IamOperation<NamedEntity> {
-  const action = `Delete${kind}PermissionsBoundary`;
-  const { identities } = deps;
-  return {
-    name: action,
+  return onEntity(deps, kind, {
+    name: `Delete${kind}PermissionsBoundary`,
     isReadOnly: false,
-    access: async (call, input) => {
-      const found = await identities.find(kind, call.account, entityName(kind, input));
-      const context = new Map(boundaryContext(found?.value.boundary));
-      return entityAccess(deps, call, { action, kind, name: entityName(kind, input), context });
-    },
-    decide: async ({ account }, input) => {
-      const found = await identities.need(kind, account, entityName(kind, input));
+    decide: (found) => {
       const { boundary, ...value } = found.value;
       if (boundary === undefined) throw noSuchEntity(`${KINDS[kind].noun} ${found.value.name} does not have permissions boundary.`);
-      return { output: {}, apply: () => identities.commit([{ key: found.key, value, expected: found.version }]) };
+      return { output: {}, apply: () => deps.identities.commit([{ key: found.key, value, expected: found.version }]) };
     },
-  };
+  });
 }

@@ -7,33 +7,18 @@ import { ApiError } from '../../api/api-error.ts';
 import { changed, type Identities, noSuchEntity } from '../identities.ts';
 import { type EntityDocuments, type EntityKind, KINDS } from '../identity-documents.ts';
 import { checkPolicy, policySize } from './check-policy.ts';
-import { entityAccess, type IamDeps, type IamOperation } from './iam-deps.ts';
+import type { IamDeps, IamOperation } from './iam-deps.ts';
+import { type NamedEntity, onEntity } from './on-entity.ts';
 import { encodeDocument } from './outputs.ts';
 import { type PageInput, pageOf } from './page.ts';
 
-/** Names of entities by the member of their kind. */
-export interface NamedEntity {
-  readonly UserName?: string;
-  readonly GroupName?: string;
-  readonly RoleName?: string;
-}
+type PolicyNamed = NamedEntity & { readonly PolicyName: string };
 
-/** The name of the entity that the operation is about; the model demands it. */
-export function entityName(kind: EntityKind, input: NamedEntity): string {
-  return input[KINDS[kind].nameMember]!;
-}
-
-export function putInlinePolicy(
-  deps: IamDeps,
-  kind: EntityKind,
-): IamOperation<NamedEntity & { readonly PolicyName: string; readonly PolicyDocument: string }> {
-  const action = `Put${kind}Policy`;
-  return {
-    name: action,
+export function putInlinePolicy(deps: IamDeps, kind: EntityKind): IamOperation<PolicyNamed & { readonly PolicyDocument: string }> {
+  return onEntity(deps, kind, {
+    name: `Put${kind}Policy`,
     isReadOnly: false,
-    access: (call, input) => entityAccess(deps, call, { action, kind, name: entityName(kind, input) }),
-    decide: async ({ account }, input) => {
-      const found = await deps.identities.need(kind, account, entityName(kind, input));
+    decide: (found, input: PolicyNamed & { readonly PolicyDocument: string }) => {
       const inline = { ...found.value.inline, [input.PolicyName]: checkPolicy(input.PolicyDocument, 'identity') };
       const { noun, inlineSizeMax } = KINDS[kind];
       const size = Object.values(inline).reduce((sum, text) => sum + policySize(text), 0);
@@ -43,7 +28,7 @@ export function putInlinePolicy(
         });
       return { output: {}, apply: () => commitInline(deps.identities, found, inline) };
     },
-  };
+  });
 }
 
 function commitInline(
@@ -58,47 +43,37 @@ function noSuchPolicy(kind: EntityKind, policy: string): ApiError {
   return noSuchEntity(`The ${KINDS[kind].noun} policy with name ${policy} cannot be found.`);
 }
 
-export function getInlinePolicy(deps: IamDeps, kind: EntityKind): IamOperation<NamedEntity & { readonly PolicyName: string }> {
-  const action = `Get${kind}Policy`;
-  return {
-    name: action,
+export function getInlinePolicy(deps: IamDeps, kind: EntityKind): IamOperation<PolicyNamed> {
+  return onEntity(deps, kind, {
+    name: `Get${kind}Policy`,
     isReadOnly: true,
-    access: (call, input) => entityAccess(deps, call, { action, kind, name: entityName(kind, input) }),
-    decide: async ({ account }, input) => {
-      const { value } = await deps.identities.need(kind, account, entityName(kind, input));
-      const { PolicyName } = input;
+    decide: ({ value }, { PolicyName }: PolicyNamed) => {
       const text = Object.hasOwn(value.inline, PolicyName) ? value.inline[PolicyName] : undefined;
       if (text === undefined) throw noSuchPolicy(kind, PolicyName);
       return { output: { [KINDS[kind].nameMember]: value.name, PolicyName, PolicyDocument: encodeDocument(text) } };
     },
-  };
+  });
 }
 
 export function listInlinePolicies(deps: IamDeps, kind: EntityKind): IamOperation<NamedEntity & PageInput> {
-  const action = `List${kind}Policies`;
-  return {
-    name: action,
+  return onEntity(deps, kind, {
+    name: `List${kind}Policies`,
     isReadOnly: true,
-    access: (call, input) => entityAccess(deps, call, { action, kind, name: entityName(kind, input) }),
-    decide: async ({ account }, input) => {
-      const { value } = await deps.identities.need(kind, account, entityName(kind, input));
+    decide: ({ value }, input: NamedEntity & PageInput) => {
       const { items, more } = pageOf(Object.keys(value.inline), input, (name) => name);
       return { output: { PolicyNames: items, ...more } };
     },
-  };
+  });
 }
 
-export function deleteInlinePolicy(deps: IamDeps, kind: EntityKind): IamOperation<NamedEntity & { readonly PolicyName: string }> {
-  const action = `Delete${kind}Policy`;
-  return {
-    name: action,
+export function deleteInlinePolicy(deps: IamDeps, kind: EntityKind): IamOperation<PolicyNamed> {
+  return onEntity(deps, kind, {
+    name: `Delete${kind}Policy`,
     isReadOnly: false,
-    access: (call, input) => entityAccess(deps, call, { action, kind, name: entityName(kind, input) }),
-    decide: async ({ account }, input) => {
-      const found = await deps.identities.need(kind, account, entityName(kind, input));
+    decide: (found, input: PolicyNamed) => {
       if (!Object.hasOwn(found.value.inline, input.PolicyName)) throw noSuchPolicy(kind, input.PolicyName);
       const { [input.PolicyName]: _, ...inline } = found.value.inline;
       return { output: {}, apply: () => commitInline(deps.identities, found, inline) };
     },
-  };
+  });
 }

@@ -3,53 +3,45 @@
  *
  * Source: IAM User Guide, "Tags for IAM resources".
  */
-import type { Tag } from '../identity-documents.ts';
-import { checkTags, entityAccess, type IamDeps, type IamOperation, requestTags } from './iam-deps.ts';
-import { entityName, type NamedEntity } from './inline-policies.ts';
+import type { Decision } from '../../api/operation.ts';
+import type { CatalogDocument } from '../../store/catalog.ts';
+import type { EntityDocuments, Tag } from '../identity-documents.ts';
+import { checkTags, type IamDeps, type IamOperation, requestTags } from './iam-deps.ts';
+import { type NamedEntity, onEntity } from './on-entity.ts';
 import { type PageInput, pageOf } from './page.ts';
 
 type TaggedKind = 'User' | 'Role';
 
-export function tagEntity(deps: IamDeps, kind: TaggedKind): IamOperation<NamedEntity & { readonly Tags: readonly Tag[] }> {
-  const action = `Tag${kind}`;
-  return {
-    name: action,
+type TagInput = NamedEntity & { readonly Tags: readonly Tag[] };
+type UntagInput = NamedEntity & { readonly TagKeys: readonly string[] };
+
+export function tagEntity(deps: IamDeps, kind: TaggedKind): IamOperation<TagInput> {
+  return onEntity(deps, kind, {
+    name: `Tag${kind}`,
     isReadOnly: false,
-    access: (call, input) => entityAccess(deps, call, { action, kind, name: entityName(kind, input), context: requestTags(input.Tags) }),
-    decide: async ({ account }, input) => {
-      const found = await deps.identities.need(kind, account, entityName(kind, input));
-      checkTags(input.Tags);
-      const tags = checkTags([
-        ...without(
-          found.value.tags,
-          input.Tags.map(({ Key }) => Key),
-        ),
-        ...input.Tags,
-      ]);
-      return {
-        output: {},
-        apply: () => deps.identities.commit([{ key: found.key, value: { ...found.value, tags }, expected: found.version }]),
-      };
+    context: ({ Tags }: TagInput) => requestTags(Tags),
+    decide: (found, { Tags }: TagInput) => {
+      checkTags(Tags);
+      const others = without(
+        found.value.tags,
+        Tags.map(({ Key }) => Key),
+      );
+      return saveTags(deps, found, checkTags([...others, ...Tags]));
     },
-  };
+  });
 }
 
-export function untagEntity(deps: IamDeps, kind: TaggedKind): IamOperation<NamedEntity & { readonly TagKeys: readonly string[] }> {
-  const action = `Untag${kind}`;
-  return {
-    name: action,
+export function untagEntity(deps: IamDeps, kind: TaggedKind): IamOperation<UntagInput> {
+  return onEntity(deps, kind, {
+    name: `Untag${kind}`,
     isReadOnly: false,
-    access: (call, input) =>
-      entityAccess(deps, call, { action, kind, name: entityName(kind, input), context: new Map([['aws:tagkeys', input.TagKeys]]) }),
-    decide: async ({ account }, input) => {
-      const found = await deps.identities.need(kind, account, entityName(kind, input));
-      const tags = without(found.value.tags, input.TagKeys);
-      return {
-        output: {},
-        apply: () => deps.identities.commit([{ key: found.key, value: { ...found.value, tags }, expected: found.version }]),
-      };
-    },
-  };
+    context: ({ TagKeys }: UntagInput) => new Map([['aws:tagkeys', TagKeys]]),
+    decide: (found, { TagKeys }: UntagInput) => saveTags(deps, found, without(found.value.tags, TagKeys)),
+  });
+}
+
+function saveTags({ identities }: IamDeps, found: CatalogDocument<EntityDocuments[TaggedKind]>, tags: readonly Tag[]): Decision<object> {
+  return { output: {}, apply: () => identities.commit([{ key: found.key, value: { ...found.value, tags }, expected: found.version }]) };
 }
 
 function without(tags: readonly Tag[], keys: readonly string[]): readonly Tag[] {
@@ -58,15 +50,12 @@ function without(tags: readonly Tag[], keys: readonly string[]): readonly Tag[] 
 }
 
 export function listEntityTags(deps: IamDeps, kind: TaggedKind): IamOperation<NamedEntity & PageInput> {
-  const action = `List${kind}Tags`;
-  return {
-    name: action,
+  return onEntity(deps, kind, {
+    name: `List${kind}Tags`,
     isReadOnly: true,
-    access: (call, input) => entityAccess(deps, call, { action, kind, name: entityName(kind, input) }),
-    decide: async ({ account }, input) => {
-      const { value } = await deps.identities.need(kind, account, entityName(kind, input));
+    decide: ({ value }, input: NamedEntity & PageInput) => {
       const { items, more } = pageOf(value.tags, input, ({ Key }) => Key);
       return { output: { Tags: items, ...more } };
     },
-  };
+  });
 }
