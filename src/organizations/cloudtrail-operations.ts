@@ -7,7 +7,7 @@
 import { ApiError } from '../api/api-error.ts';
 import type { Call, Operation } from '../api/operation.ts';
 import type { AccountId } from '../event/types.ts';
-import { CLOUDTRAIL_PRINCIPAL, isDelegatedTo, type Membership, type Organization } from '../store/organization.ts';
+import { CLOUDTRAIL_PRINCIPAL, isDelegatedTo, type Membership, type Organization, requireCloudTrailAccess } from '../store/organization.ts';
 import { changing, type OrganizationsDeps } from './operation-kinds.ts';
 import type { Input } from './read-input.ts';
 import { DELEGATES_MAX, delegate, undelegate } from './service-operations.ts';
@@ -49,13 +49,7 @@ function requireManagement({ directory }: OrganizationsDeps, call: Call): Organi
   if (organization === undefined) throw new ApiError('OrganizationsNotInUseException', `Account ${call.account} is in no organization.`);
   if (organization.management !== call.account)
     throw new ApiError('NotOrganizationManagementAccountException', 'Only the management account of the organization may do this.');
-  if (organization.featureSet !== 'ALL')
-    throw new ApiError('OrganizationNotInAllFeaturesModeException', 'The organization does not have all features enabled.');
-  if (!organization.trustedServices.some(({ servicePrincipal }) => servicePrincipal === CLOUDTRAIL_PRINCIPAL))
-    throw new ApiError(
-      'CloudTrailAccessNotEnabledException',
-      `Trusted access for CloudTrail is not enabled: aws organizations enable-aws-service-access --service-principal ${CLOUDTRAIL_PRINCIPAL}.`,
-    );
+  requireCloudTrailAccess(organization);
   return organization;
 }
 

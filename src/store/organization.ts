@@ -5,6 +5,7 @@
  * belongs to one organization at most, so its membership lies under its own number.
  * Source: AWS Organizations API Reference; cloudtrail.md §7.7, §14.
  */
+import { ApiError } from '../api/api-error.ts';
 import type { AccountId, EpochMs } from '../event/types.ts';
 import type { Catalog, CatalogKey } from './catalog.ts';
 
@@ -71,4 +72,18 @@ export async function membersOf(catalog: Pick<Catalog, 'list'>, organizationId: 
 
 export function isDelegatedTo({ delegations }: Pick<Membership, 'delegations'>, servicePrincipal: string): boolean {
   return delegations.some((grant) => grant.servicePrincipal === servicePrincipal);
+}
+
+/**
+ * An organization whose trails we may make: it has all features, and trusts CloudTrail.
+ * @throws ApiError OrganizationNotInAllFeaturesModeException, CloudTrailAccessNotEnabledException
+ */
+export function requireCloudTrailAccess({ featureSet, trustedServices }: Organization): void {
+  if (featureSet !== 'ALL')
+    throw new ApiError('OrganizationNotInAllFeaturesModeException', 'The organization does not have all features enabled.');
+  if (!trustedServices.some(({ servicePrincipal }) => servicePrincipal === CLOUDTRAIL_PRINCIPAL))
+    throw new ApiError(
+      'CloudTrailAccessNotEnabledException',
+      `Trusted access for CloudTrail is not enabled: aws organizations enable-aws-service-access --service-principal ${CLOUDTRAIL_PRINCIPAL}.`,
+    );
 }

@@ -5,7 +5,7 @@
 import { ApiError } from '../api/api-error.ts';
 import type { Call } from '../api/operation.ts';
 import type { Catalog } from '../store/catalog.ts';
-import { CLOUDTRAIL_PRINCIPAL, isDelegatedTo, type Organization, organizationOf } from '../store/organization.ts';
+import { CLOUDTRAIL_PRINCIPAL, isDelegatedTo, type Organization, organizationOf, requireCloudTrailAccess } from '../store/organization.ts';
 
 /**
  * The organization whose trail the caller may create.
@@ -21,12 +21,6 @@ export async function requireOrganization(catalog: Pick<Catalog, 'get'>, call: C
       'NotOrganizationMasterAccountException',
       'Only the management account of the organization and its delegated administrators for CloudTrail can do this.',
     );
-  if (organization.featureSet !== 'ALL')
-    throw new ApiError('OrganizationNotInAllFeaturesModeException', 'The organization does not have all features enabled.');
-  if (!organization.trustedServices.some(({ servicePrincipal }) => servicePrincipal === CLOUDTRAIL_PRINCIPAL))
-    throw new ApiError(
-      'CloudTrailAccessNotEnabledException',
-      `Trusted access for CloudTrail is not enabled: aws organizations enable-aws-service-access --service-principal ${CLOUDTRAIL_PRINCIPAL}.`,
-    );
+  requireCloudTrailAccess(organization);
   return organization;
 }
