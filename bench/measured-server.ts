@@ -14,7 +14,7 @@ import { Client } from '../src/cli/client.ts';
 import { findServer } from '../src/cli/find-server.ts';
 import { type StartedServer, startServer } from '../test/support/start-server.ts';
 import { testDataFolder } from '../test/support/test-data.ts';
-import { bucketPolicy } from '../test/support/trail-rig.ts';
+import { putTrailBucket } from '../test/support/trail-bucket.ts';
 import { SyntheticEvents } from './synthetic-events.ts';
 
 /** The server's own account, unless a bench says otherwise. */
@@ -73,11 +73,7 @@ function profiler(): readonly string[] {
 }
 
 async function makeTrail(client: Client): Promise<void> {
-  const policy = Buffer.from(JSON.stringify(bucketPolicy(BUCKET, ACCOUNT)));
-  for (const [path, body] of [[`/${BUCKET}`], [`/${BUCKET}?policy=`, policy]] as const) {
-    const answer = await client.send('s3', 'PUT', path, body === undefined ? {} : { body });
-    if (answer.status >= 300) throw new Error(`putting \`${path}\` was refused: ${Buffer.from(answer.body).toString()}`);
-  }
+  await putTrailBucket(client, BUCKET, ACCOUNT);
   await client.cloudtrail('CreateTrail', { Name: 'bench', S3BucketName: BUCKET, IsMultiRegionTrail: true });
   await client.cloudtrail('StartLogging', { Name: 'bench' });
 }

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Client } from '../../src/cli/client.ts';
 import { findServer } from '../../src/cli/find-server.ts';
 import { type StartedServer, startServer } from '../support/start-server.ts';
-import { bucketPolicy } from '../support/trail-rig.ts';
+import { putTrailBucket } from '../support/trail-bucket.ts';
 
 const ACCOUNT = '111111111111';
 const REGION = 'us-east-1';
@@ -19,9 +19,7 @@ let client: Client;
 beforeAll(async () => {
   server = await startServer({ flags: ['--account-id', ACCOUNT, '--flush-interval', '200ms', '--digest-interval', '2s'] });
   client = new Client({ ...(await findServer({ dataDir: server.dataDir })), region: REGION });
-  const policy = new TextEncoder().encode(JSON.stringify(bucketPolicy(BUCKET, ACCOUNT)));
-  expect((await client.send('s3', 'PUT', `/${BUCKET}`, {})).status).toBe(200);
-  expect((await client.send('s3', 'PUT', `/${BUCKET}?policy=`, { body: policy })).status).toBe(204);
+  await putTrailBucket(client, BUCKET, ACCOUNT);
   await client.cloudtrail('CreateTrail', { Name: 'main', S3BucketName: BUCKET, EnableLogFileValidation: true });
   await client.cloudtrail('StartLogging', { Name: 'main' });
 });

@@ -12,7 +12,7 @@ import { findServer } from '../../src/cli/find-server.ts';
 import type { Json } from '../../src/event/types.ts';
 import { runCli } from '../support/run-cli.ts';
 import { type StartedServer, startServer } from '../support/start-server.ts';
-import { bucketPolicy } from '../support/trail-rig.ts';
+import { putTrailBucket } from '../support/trail-bucket.ts';
 
 const VICTIM = '222222222222';
 const STRANGER = '333333333333';
@@ -33,9 +33,7 @@ beforeAll(async () => {
     expect((await runCli(['accounts', 'create', account, '--data-dir', server.dataDir])).exitCode).toBe(0);
   victim = new Client({ ...(await findServer({ dataDir: server.dataDir, account: VICTIM })), region: REGION });
   stranger = new Client({ ...(await findServer({ dataDir: server.dataDir, account: STRANGER })), region: REGION });
-  const policy = new TextEncoder().encode(JSON.stringify(bucketPolicy(BUCKET, VICTIM)));
-  expect((await victim.send('s3', 'PUT', `/${BUCKET}`, {})).status).toBe(200);
-  expect((await victim.send('s3', 'PUT', `/${BUCKET}?policy=`, { body: policy })).status).toBe(204);
+  await putTrailBucket(victim, BUCKET, VICTIM);
   await victim.cloudtrail('CreateTrail', { Name: 'there-it-is', S3BucketName: BUCKET, IsMultiRegionTrail: true });
   await victim.cloudtrail('StartLogging', { Name: 'there-it-is' });
 });

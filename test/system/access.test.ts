@@ -8,6 +8,7 @@ import { findServer } from '../../src/cli/find-server.ts';
 import { clientEnvironment, findAwsCli, run } from '../support/clients.ts';
 import { runCli } from '../support/run-cli.ts';
 import { type StartedServer, startServer } from '../support/start-server.ts';
+import { putTrailBucket } from '../support/trail-bucket.ts';
 import { bucketPolicy } from '../support/trail-rig.ts';
 
 const ACCOUNT = '222222222222';
@@ -37,9 +38,7 @@ beforeAll(async () => {
   const access = await findServer({ dataDir: server.dataDir, account: ACCOUNT });
   root = clientEnvironment(server.url, access, REGION);
   const client = new Client({ ...access, region: REGION });
-  const policy = new TextEncoder().encode(JSON.stringify(bucketPolicy(BUCKET, ACCOUNT)));
-  expect((await client.send('s3', 'PUT', `/${BUCKET}`, {})).status).toBe(200);
-  expect((await client.send('s3', 'PUT', `/${BUCKET}?policy=`, { body: policy })).status).toBe(204);
+  await putTrailBucket(client, BUCKET, ACCOUNT);
   await client.cloudtrail('CreateTrail', { Name: 'main', S3BucketName: BUCKET });
   if (aws === undefined) return;
   expect((await as(root, 'iam', 'create-user', '--user-name', 'alice')).code).toBe(0);

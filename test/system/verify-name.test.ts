@@ -7,7 +7,7 @@ import { Client } from '../../src/cli/client.ts';
 import { findServer } from '../../src/cli/find-server.ts';
 import { runCli } from '../support/run-cli.ts';
 import { type StartedServer, startServer } from '../support/start-server.ts';
-import { bucketPolicy } from '../support/trail-rig.ts';
+import { putTrailBucket } from '../support/trail-bucket.ts';
 
 const ACCOUNT = '111111111111';
 const REGIONS = ['eu-west-1', 'us-east-1'] as const;
@@ -18,13 +18,8 @@ let server: StartedServer;
 beforeAll(async () => {
   server = await startServer({ flags: ['--account-id', ACCOUNT, '--flush-interval', '200ms', '--digest-interval', '1s'] });
   const access = await findServer({ dataDir: server.dataDir });
-  const policy = new TextEncoder().encode(JSON.stringify(bucketPolicy(BUCKET, ACCOUNT)));
   const client = new Client(access);
-  for (const [path, body] of [
-    [`/${BUCKET}`, undefined],
-    [`/${BUCKET}?policy=`, policy],
-  ] as const)
-    expect((await client.send('s3', 'PUT', path, body === undefined ? {} : { body })).status).toBeLessThan(300);
+  await putTrailBucket(client, BUCKET, ACCOUNT);
   for (const region of REGIONS) {
     const there = new Client({ ...access, region });
     await there.cloudtrail('CreateTrail', { Name: 'twin', S3BucketName: BUCKET, EnableLogFileValidation: true });
