@@ -121,10 +121,10 @@ function requests(call: AskingCall, bucket: Bucket | undefined, { key, versionId
   // Whose a foreign bucket is, nobody here knows: it belongs to those who configured it, and its service asks its policy itself.
   const owner = bucket === undefined || bucket.owner === undefined ? account : (bucket.owner as AccountId);
   const context = s3Context(call, versionId);
+  const isOpen = owner === account || !isRestricted(bucket);
   return actions.map((written) => {
     const action = (versionId === undefined ? undefined : OF_VERSIONS.get(written)) ?? written;
     const isOfPolicy = /^(?:Get|Put|Delete)BucketPolicy$/.test(action) && principal.type === 'Root' && owner === account;
-    const isOpen = owner === account || !isRestricted(bucket);
     const policy = isOfPolicy || bucket?.owner === undefined || !isOpen ? undefined : bucket.policy;
     return {
       action: `s3:${action}`,
