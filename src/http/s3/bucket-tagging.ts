@@ -13,14 +13,14 @@ const KEY_LENGTH_MAX = 128;
 const VALUE_LENGTH_MAX = 256;
 
 export async function getBucketTagging(call: S3Call): Promise<S3Decision> {
-  const { name, tags } = await call.openBucket();
+  const { name, tags } = await call.openBuiltInBucket();
   if (tags === undefined) throw s3Error('NoSuchTagSet', { details: { BucketName: name } });
   const Tag = tags.map(([Key, Value]) => ({ Key, Value }));
   return answerXml(xmlDocument('Tagging', { TagSet: { Tag } }, S3_NAMESPACE));
 }
 
 export async function putBucketTagging(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBucket();
+  const { name } = await call.openBuiltInBucket();
   const document = await receiveDocument(call);
   const tags = readTags(parseXml(document));
   return {
@@ -34,7 +34,7 @@ export async function putBucketTagging(call: S3Call): Promise<S3Decision> {
 }
 
 export async function deleteBucketTagging(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBucket();
+  const { name } = await call.openBuiltInBucket();
   return {
     apply: async () => {
       await call.objects.updateBucket(name, { tags: null });

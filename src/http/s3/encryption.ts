@@ -129,7 +129,7 @@ async function asS3<Result>(use: () => Promise<Result>): Promise<Result> {
 }
 
 export async function getBucketEncryption(call: S3Call): Promise<S3Decision> {
-  const { name, encryption } = await call.openBucket();
+  const { name, encryption } = await call.openBuiltInBucket();
   if (encryption === undefined) throw s3Error('ServerSideEncryptionConfigurationNotFoundError', { details: { BucketName: name } });
   const { algorithm, keyId, isBucketKey = false } = encryption;
   const Rule = {
@@ -140,7 +140,7 @@ export async function getBucketEncryption(call: S3Call): Promise<S3Decision> {
 }
 
 export async function putBucketEncryption(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBucket();
+  const { name } = await call.openBuiltInBucket();
   const document = await receiveDocument(call);
   const encryption = readConfiguration(parseXml(document));
   return {
@@ -156,7 +156,7 @@ export async function putBucketEncryption(call: S3Call): Promise<S3Decision> {
 }
 
 export async function deleteBucketEncryption(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBucket();
+  const { name } = await call.openBuiltInBucket();
   return {
     apply: async () => {
       await call.objects.updateBucket(name, { encryption: null });

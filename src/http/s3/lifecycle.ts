@@ -5,6 +5,7 @@
  * not have.
  * Source: S3 API Reference, PutBucketLifecycleConfiguration, GetBucketLifecycleConfiguration, DeleteBucketLifecycle.
  */
+import { createHash } from 'node:crypto';
 import type { LifecycleExpiration, LifecycleFilter, LifecycleRule } from '../../store/objects.ts';
 import { parseXml, type XmlElement, type XmlFields, xmlChild, xmlDocument, xmlExactText, xmlText } from '../xml.ts';
 import { s3Error } from './errors.ts';
@@ -20,16 +21,14 @@ const MINIMUM_SIZE_HEADER = 'x-amz-transition-default-minimum-object-size';
 const MINIMUM_SIZE = 'all_storage_classes_128K';
 
 export async function getBucketLifecycle(call: S3Call): Promise<S3Decision> {
-  const { name, lifecycle } = await call.openBucket();
+  const { name, lifecycle } = await call.openBuiltInBucket();
   if (lifecycle === undefined) throw s3Error('NoSuchLifecycleConfiguration', { details: { BucketName: name } });
   const text = xmlDocument('LifecycleConfiguration', { Rule: lifecycle.map(ruleFields) }, S3_NAMESPACE);
   return answerXml(text, { [MINIMUM_SIZE_HEADER]: MINIMUM_SIZE });
 }
 
 export async function putBucketLifecycle(call: S3Call): Promise<S3Decision> {
-  const { name, owner } = await call.openBucket();
-  if (owner === undefined)
-    throw s3Error('NotImplemented', { message: 'This bucket lies at another S3, which carries out its lifecycle rules: put them there.' });
+  const { name } = await call.openBuiltInBucket();
   const minimum = call.header(MINIMUM_SIZE_HEADER) ?? MINIMUM_SIZE;
   if (minimum !== MINIMUM_SIZE) throw s3Error('NotImplemented', { details: { Header: MINIMUM_SIZE_HEADER } });
   const document = await receiveDocument(call);
@@ -38,8 +37,7 @@ export async function putBucketLifecycle(call: S3Call): Promise<S3Decision> {
   if (root.name !== 'LifecycleConfiguration' || elements.length === 0 || elements.length !== root.children.length)
     throw s3Error('MalformedXML');
   if (elements.length > RULES_MAX) throw invalid(`The lifecycle configuration has more than ${RULES_MAX} rules`);
-  const newId = () => Buffer.from(call.request.chance.bytes(24)).toString('base64url');
-  const lifecycle = elements.map((element) => readRule(element, newId));
+  const lifecycle = elements.map(readRule);
   if (new Set(lifecycle.map(({ id }) => id)).size < lifecycle.length)
     throw invalid('Rule ID must be unique. Found same ID for more than one rule');
   return {
@@ -54,7 +52,7 @@ export async function putBucketLifecycle(call: S3Call): Promise<S3Decision> {
 }
 
 export async function deleteBucketLifecycle(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBucket();
+  const { name } = await call.openBuiltInBucket();
   return {
     apply: async () => {
       await call.objects.updateBucket(name, { lifecycle: null });
@@ -94,14 +92,14 @@ const TRANSITIONS = ['Transition', 'NoncurrentVersionTransition'];
 const MEMBERS = ['ID', 'Prefix', 'Filter', 'Status', 'Expiration', 'NoncurrentVersionExpiration', 'AbortIncompleteMultipartUpload'];
 
 /** @throws ApiError MalformedXML, InvalidArgument, InvalidRequest, NotImplemented */
-function readRule(element: XmlElement, newId: () => string): LifecycleRule {
+function readRule(element: XmlElement, index: number): LifecycleRule {
   if (element.children.some(({ name }) => TRANSITIONS.includes(name)))
     throw s3Error('NotImplemented', {
       message: 'This server has one storage class: transitions are not implemented. Keep colder copies in a bucket of a foreign S3.',
     });
   if (element.children.some(({ name }) => !MEMBERS.includes(name))) throw s3Error('MalformedXML');
-  const id = xmlExactText(element, 'ID') || newId();
-  if (id.length > ID_LENGTH_MAX) throw invalid(`ID length should not exceed allowed limit of ${ID_LENGTH_MAX}`);
+  const given = xmlExactText(element, 'ID') ?? '';
+  if (given.length > ID_LENGTH_MAX) throw invalid(`ID length should not exceed allowed limit of ${ID_LENGTH_MAX}`);
   const status = xmlText(element, 'Status');
   if (status !== 'Enabled' && status !== 'Disabled') throw s3Error('MalformedXML');
   const filter = readFilter(element);
@@ -113,14 +111,22 @@ function readRule(element: XmlElement, newId: () => string): LifecycleRule {
   const isSized = filter.sizeGreaterThan !== undefined || filter.sizeLessThan !== undefined;
   if (isSized && (abort !== undefined || expiration?.kind === 'delete-marker'))
     throw s3Error('InvalidRequest', { message: 'A rule about incomplete uploads or expired delete markers cannot be about sizes.' });
-  return {
-    id,
+  const rule = {
     isEnabled: status === 'Enabled',
     filter,
     ...(expiration && { expiration }),
     ...(noncurrent && { noncurrentExpiration: readNoncurrent(noncurrent) }),
     ...(abort && { abortDays: readDays(abort, 'DaysAfterInitiation') }),
   };
+  return { id: given === '' ? madeUpId(index, rule) : given, ...rule };
+}
+
+/** The same document gives the same ids, so that a call that waits for approval is known again. */
+function madeUpId(index: number, rule: Omit<LifecycleRule, 'id'>): string {
+  return createHash('sha256')
+    .update(JSON.stringify([index, rule]))
+    .digest('base64url')
+    .slice(0, 32);
 }
 
 function readFilter(rule: XmlElement): LifecycleFilter {

@@ -14,13 +14,13 @@ import { receiveDocument } from './receive-body.ts';
 import { answerXml, canonicalId, empty, S3_NAMESPACE, type S3Call, type S3Decision } from './s3-call.ts';
 
 export async function getBucketOwnershipControls(call: S3Call): Promise<S3Decision> {
-  const { name, ownership } = await call.openBucket();
+  const { name, ownership } = await call.openBuiltInBucket();
   if (ownership === undefined) throw s3Error('OwnershipControlsNotFoundError', { details: { BucketName: name } });
   return answerXml(xmlDocument('OwnershipControls', { Rule: [{ ObjectOwnership: ownership }] }, S3_NAMESPACE));
 }
 
 export async function putBucketOwnershipControls(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBucket();
+  const { name } = await call.openBuiltInBucket();
   const document = await receiveDocument(call);
   const root = parseXml(document);
   const rules = root.children.filter((child) => child.name === 'Rule');
@@ -37,7 +37,7 @@ export async function putBucketOwnershipControls(call: S3Call): Promise<S3Decisi
 }
 
 export async function deleteBucketOwnershipControls(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBucket();
+  const { name } = await call.openBuiltInBucket();
   return {
     apply: async () => {
       await call.objects.updateBucket(name, { ownership: null });

@@ -21,13 +21,13 @@ export const PUBLIC_ACCESS_BLOCKED: PublicAccessBlock = {
 };
 
 export async function getPublicAccessBlock(call: S3Call): Promise<S3Decision> {
-  const { name, publicAccessBlock } = await call.openBucket();
+  const { name, publicAccessBlock } = await call.openBuiltInBucket();
   if (publicAccessBlock === undefined) throw s3Error('NoSuchPublicAccessBlockConfiguration', { details: { BucketName: name } });
   return answerXml(xmlDocument('PublicAccessBlockConfiguration', membersOf(publicAccessBlock), S3_NAMESPACE));
 }
 
 export async function putPublicAccessBlock(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBucket();
+  const { name } = await call.openBuiltInBucket();
   const document = await receiveDocument(call);
   const root = parseXml(document);
   if (root.name !== 'PublicAccessBlockConfiguration') throw s3Error('MalformedXML');
@@ -48,7 +48,7 @@ export async function putPublicAccessBlock(call: S3Call): Promise<S3Decision> {
 }
 
 export async function deletePublicAccessBlock(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBucket();
+  const { name } = await call.openBuiltInBucket();
   return {
     apply: async () => {
       await call.objects.updateBucket(name, { publicAccessBlock: null });

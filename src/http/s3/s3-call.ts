@@ -187,6 +187,17 @@ export class S3Call {
   }
 
   /**
+   * As `openBucket`, for settings that this server alone keeps and obeys: of a bucket at another S3 it knows nothing of them.
+   * @throws ApiError as `openBucket`, and NotImplemented
+   */
+  async openBuiltInBucket(): Promise<Bucket> {
+    const bucket = await this.openBucket();
+    if (bucket.owner === undefined)
+      throw s3Error('NotImplemented', { message: 'This bucket lies at another S3, which keeps this setting and obeys it: ask there.' });
+    return bucket;
+  }
+
+  /**
    * Asks for each of the objects of one call.
    * @returns each with the call that its record is of, and the refusal, if it was refused.
    * @throws ApiError AccessDenied when all are refused.

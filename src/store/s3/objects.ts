@@ -15,6 +15,7 @@
  *
  * Answers are untrusted in so far as they may be wrong: the ETag must be the MD5 of what was sent (F22).
  */
+import assert from 'node:assert/strict';
 import { createHash, hash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type {
@@ -185,7 +186,8 @@ class ForeignObjects implements Objects {
   }
 
   async updateBucket(name: BucketName, change: BucketUpdate): Promise<void> {
-    const { policy, versioning, objectLock } = change;
+    const { policy, versioning, objectLock, ...others } = change;
+    assert(Object.keys(others).length === 0, `a foreign bucket takes no ${Object.keys(others).join(', ')} from here`);
     if (policy === null) await this.#send(new this.#sdk.DeleteBucketPolicyCommand({ Bucket: name }), name);
     else if (policy !== undefined) await this.#send(new this.#sdk.PutBucketPolicyCommand({ Bucket: name, Policy: policy }), name);
     if (versioning !== undefined)
