@@ -80,13 +80,9 @@ export function putKeyPolicy(
   });
 }
 
-/**
- * A policy that lets trails in, replaced by another one: which of them the new one shuts out, its conditions alone could tell, so any
- * change of it may need approval (A23).
- */
+/** Whom the new policy shuts out, such as a trail, its conditions alone could tell: any other policy may need approval (A23). */
 function narrowing(key: KmsKey, policy: string): { readonly narrows?: string } {
-  const isForTrails = key.policy.includes('cloudtrail.amazonaws.com') && key.policy !== policy;
-  return isForTrails ? { narrows: `the policy of the key ${kmsKeyArn(key)}, which lets trails in, is replaced` } : {};
+  return key.policy === policy ? {} : { narrows: `the policy of the key ${kmsKeyArn(key)}, which may let trails in, is replaced` };
 }
 
 export function listKeyPolicies(deps: KmsDeps): Operation<KeyInput, object> {

@@ -6,4 +6,4 @@ import type { BucketName } from '../event/types.ts';
 export type BucketChange =
   /** `null` removes it. */
   | { readonly kind: 'policy'; readonly bucket: BucketName; readonly policy: string | null }
-  | { readonly kind: 'removal' | 'versioning' | 'lifecycle'; readonly bucket: BucketName };
+  | { readonly kind: 'removal' | 'versioning' | 'lifecycle' | 'lock'; readonly bucket: BucketName };

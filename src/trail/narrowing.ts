@@ -9,14 +9,24 @@ import { type Trail, trailArn } from './trail.ts';
 export function narrowingOf(before: Trail, after: Trail): { readonly narrows?: string } {
   const losses = [
     before.s3BucketName !== after.s3BucketName && `delivers to the bucket ${after.s3BucketName} instead of ${before.s3BucketName}`,
+    before.s3KeyPrefix !== after.s3KeyPrefix && `delivers below ${placeOf(after)} instead of ${placeOf(before)}`,
     before.isMultiRegionTrail && !after.isMultiRegionTrail && `delivers its home Region ${after.homeRegion} alone`,
     before.includeGlobalServiceEvents && !after.includeGlobalServiceEvents && 'delivers no events of global services',
-    before.cloudWatchLogs !== undefined && after.cloudWatchLogs === undefined && 'delivers to no log group',
-    before.snsTopicArn !== undefined && after.snsTopicArn === undefined && 'tells no topic of its deliveries',
+    isReplaced(before.cloudWatchLogs?.logGroupArn, after.cloudWatchLogs?.logGroupArn) &&
+      `delivers to ${after.cloudWatchLogs?.logGroupArn ?? 'no log group'}`,
+    isReplaced(before.snsTopicArn, after.snsTopicArn) && `tells ${after.snsTopicArn ?? 'no topic'} of its deliveries`,
     before.organizationId !== undefined && after.organizationId !== before.organizationId && 'delivers for its own account alone',
     (before.recursiveLogging ?? true) && !(after.recursiveLogging ?? true) && 'delivers nothing of what deliveries themselves cause',
-    before.kmsKeyId !== undefined && after.kmsKeyId === undefined && 'encrypts its files with no key',
+    isReplaced(before.kmsKeyId, after.kmsKeyId) && `encrypts its files with ${after.kmsKeyId ?? 'no key'}`,
     before.logFileValidationEnabled && !after.logFileValidationEnabled && 'writes no digests',
   ].filter((loss) => loss !== false);
   return losses.length === 0 ? {} : { narrows: `the trail ${trailArn(before)} ${losses.join(', ')}` };
+}
+
+function isReplaced(before: string | undefined, after: string | undefined): boolean {
+  return before !== undefined && before !== after;
+}
+
+function placeOf({ s3KeyPrefix }: Trail): string {
+  return s3KeyPrefix === undefined ? 'no prefix' : `the prefix ${s3KeyPrefix}`;
 }

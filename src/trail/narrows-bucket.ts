@@ -29,6 +29,7 @@ const CLAUSES: Readonly<Record<BucketChange['kind'], string>> = {
   removal: 'it removes',
   versioning: 'versions are no longer kept in',
   lifecycle: 'objects are to expire in',
+  lock: 'objects are locked for a shorter time, or less strictly, in',
 };
 
 function isNarrowed(bucket: Parameters<typeof faultOfPolicy>[0], trail: Trail, change: BucketChange): boolean {

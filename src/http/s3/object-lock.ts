@@ -25,7 +25,7 @@ export async function getObjectLockConfiguration(call: S3Call): Promise<S3Decisi
 
 /** Object Lock once on stays on; a configuration without a rule takes the default away. */
 export async function putObjectLockConfiguration(call: S3Call): Promise<S3Decision> {
-  const { name, versioning } = await call.openBucket();
+  const { name, versioning, objectLock: before } = await call.openBucket();
   const document = await receiveDocument(call);
   const objectLock = readConfiguration(parseXml(document));
   if (versioning !== 'Enabled')
@@ -33,11 +33,20 @@ export async function putObjectLockConfiguration(call: S3Call): Promise<S3Decisi
   return {
     bytesIn: document.length,
     requestParameters: { ObjectLockConfiguration: { xmlns: S3_NAMESPACE, ...lockParameters(objectLock) } },
+    ...(isLoosened(before?.default, objectLock.default) && { bucketChange: { kind: 'lock', bucket: name } as const }),
     apply: async () => {
       await call.objects.updateBucket(name, { objectLock });
       return empty(200);
     },
   };
+}
+
+/** Whether new objects are locked for a shorter time than until now, or so that some may lift it. */
+function isLoosened(before: DefaultRetention | undefined, after: DefaultRetention | undefined): boolean {
+  if (before === undefined) return false;
+  if (after === undefined) return true;
+  const days = ({ days: given, years = 0 }: DefaultRetention) => given ?? years * 365;
+  return days(after) < days(before) || (before.mode === 'COMPLIANCE' && after.mode === 'GOVERNANCE');
 }
 
 function lockParameters({ default: found }: NonNullable<Bucket['objectLock']>) {
