@@ -1,5 +1,5 @@
 /**
- * Tags of CloudTrail's resources: their limits, and what adding and removing make of them.
+ * Tags of resources: their limits, and what adding and removing make of them.
  *
  * Source: CloudTrail API Reference, "AddTags"; cloudtrail.md §7.6; IAM User Guide, "Tags for AWS resources".
  */
@@ -18,15 +18,22 @@ export interface Tag {
  * @throws ApiError InvalidTagParameterException
  */
 export function requireTags(tags: readonly Tag[]): void {
+  const problem = findTagProblem(tags);
+  if (problem !== undefined) throw new ApiError('InvalidTagParameterException', `The tags are not valid: ${problem}.`);
+}
+
+/** What is wrong with keys and values, their lengths apart, which each service refuses in its own words. */
+export function findTagProblem(tags: readonly Tag[]): string | undefined {
   const seen = new Set<string>();
   for (const { Key, Value = '' } of tags) {
-    if (seen.has(Key)) throw invalid(`the key \`${Key}\` is given twice`);
+    if (seen.has(Key)) return `the key \`${Key}\` is given twice`;
     seen.add(Key);
-    if (/^aws:/i.test(Key)) throw invalid(`the key \`${Key}\` begins with \`aws:\`, which is reserved`);
+    if (/^aws:/i.test(Key)) return `the key \`${Key}\` begins with \`aws:\`, which is reserved`;
     for (const text of [Key, Value])
       if (!/^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u.test(text))
-        throw invalid(`\`${text}\` has a character other than letters, digits, spaces and _.:/=+-@`);
+        return `\`${text}\` has a character other than letters, digits, spaces and _.:/=+-@`;
   }
+  return undefined;
 }
 
 /**
@@ -56,8 +63,4 @@ export function requestTagContext(tags: readonly Tag[]): ReadonlyMap<string, rea
 /** Condition keys of a call on a resource that has tags. */
 export function resourceTagContext(tags: readonly Tag[]): ReadonlyMap<string, readonly string[]> {
   return new Map(tags.map(({ Key, Value = '' }) => [`aws:resourcetag/${Key.toLowerCase()}`, [Value]]));
-}
-
-function invalid(reason: string): ApiError {
-  return new ApiError('InvalidTagParameterException', `The tags are not valid: ${reason}.`);
 }

@@ -3,31 +3,43 @@
  */
 import { ApiError } from '../api/api-error.ts';
 import type { Call, Operation } from '../api/operation.ts';
+import { requestTagContext } from '../api/tags.ts';
 import { changesOfEnd } from './end-subscription.ts';
 import { invalid, readAttributes, readTopicName } from './read-input.ts';
 import { changeTopic } from './record-change.ts';
 import type { SnsDeps, SnsInput } from './sns-deps.ts';
 import { type Subscription, subscriptionsKey } from './subscription.ts';
 import { defaultPolicy, TOPICS_MAX, type Topic, topicArn, topicKey, topicsKey } from './topic.ts';
+import { areSame, readTags, tagsInRecord } from './topic-tags.ts';
 
 export function createTopic(deps: SnsDeps): Operation<SnsInput, { readonly TopicArn: string }> {
   const idOf = (call: Call, input: SnsInput) => ({ account: call.account, region: call.region, name: readTopicName(input) });
   return {
     name: 'CreateTopic',
     isReadOnly: false,
-    access: (call, input) => [{ action: 'sns:CreateTopic', resource: topicArn(idOf(call, input)) }],
+    access: (call, input) => {
+      const resource = topicArn(idOf(call, input));
+      const tags = readTags(input, { isNeeded: false });
+      const context = requestTagContext(tags);
+      return [
+        { action: 'sns:CreateTopic', resource, context },
+        ...(tags.length === 0 ? [] : [{ action: 'sns:TagResource', resource, context }]),
+      ];
+    },
     decide: async (call, input) => {
       const id = idOf(call, input);
       const { policy, displayName } = readAttributes(input);
+      const tags = readTags(input, { isNeeded: false });
       const recorded = {
         output: { TopicArn: topicArn(id) },
-        requestParameters: { name: id.name },
+        requestParameters: { name: id.name, ...(tags.length === 0 ? {} : { tags: tagsInRecord(tags) }) },
         responseElements: { topicArn: topicArn(id) },
       };
       const existing = (await deps.catalog.get<Topic>(topicKey(id)))?.value;
       if (existing !== undefined) {
         const differs = (policy ?? existing.policy) !== existing.policy || (displayName ?? existing.displayName) !== existing.displayName;
         if (differs) throw invalid('Attributes Reason: Topic already exists with different attributes');
+        if (tags.length > 0 && !areSame(tags, existing.tags)) throw invalid('Tags Reason: Topic already exists with different tags');
         return recorded;
       }
       if ((await deps.catalog.list(topicsKey(id), { limit: TOPICS_MAX })).length >= TOPICS_MAX)
@@ -38,6 +50,7 @@ export function createTopic(deps: SnsDeps): Operation<SnsInput, { readonly Topic
         ...id,
         policy: policy ?? defaultPolicy(id),
         displayName: displayName ?? '',
+        tags,
         createdAtMs: call.receivedAtMs,
       };
       return {

@@ -24,6 +24,18 @@ const attributes = async (): Promise<Record<string, string>> => {
   return Object.fromEntries((Attributes.entry as { key: string; value: string }[]).map(({ key, value }) => [key, value]));
 };
 
+const tagged = (tags: Record<string, string>): SnsInput =>
+  Object.fromEntries(
+    Object.entries(tags).flatMap(([key, value], at) => [
+      [`Tags.member.${at + 1}.Key`, key],
+      [`Tags.member.${at + 1}.Value`, value],
+    ]),
+  );
+const tags = async (): Promise<Record<string, string>> => {
+  const { Tags } = await send('ListTagsForResource', { ResourceArn: ARN });
+  return Object.fromEntries((Tags.member as { Key: string; Value: string }[]).map(({ Key, Value }) => [Key, Value]));
+};
+
 describe('topics', () => {
   test('a topic is made with the policy that the service gives, and is there for its account in its Region alone', async () => {
     expect(await send('CreateTopic', { Name: 'deliveries' })).toEqual({ TopicArn: ARN });
@@ -46,7 +58,10 @@ describe('topics', () => {
     [{ Name: 'deliveries.fifo' }],
     [{ Name: 'deliveries', 'Attributes.entry.1.key': 'KmsMasterKeyId', 'Attributes.entry.1.value': 'alias/x' }],
     [{ Name: 'deliveries', 'Attributes.entry.1.key': 'Policy', 'Attributes.entry.1.value': '{"Statement":' }],
-    [{ Name: 'deliveries', 'Tags.member.1.Key': 'team', 'Tags.member.1.Value': 'x' }],
+    [{ Name: 'deliveries', 'Tags.member.1.Key': 'aws:team', 'Tags.member.1.Value': 'x' }],
+    [{ Name: 'deliveries', 'Tags.member.1.Key': '', 'Tags.member.1.Value': 'x' }],
+    [{ Name: 'deliveries', 'Tags.member.1.Key': 'team', 'Tags.member.1.Value': 'x'.repeat(257) }],
+    [{ Name: 'deliveries', 'Tags.member.1.Key': 'team', 'Tags.member.2.Key': 'team' }],
     [{}],
   ])('CreateTopic refuses %j: what nothing stands behind is not kept', async (input) => {
     await expect(decide('CreateTopic', input)).rejects.toMatchObject({ code: 'InvalidParameter', status: 400 });
@@ -69,9 +84,61 @@ describe('topics', () => {
     await set('LambdaSuccessFeedbackSampleRate', '0');
     await set('HTTPFailureFeedbackRoleArn', '');
     await set('FifoTopic', 'false');
+    await set('TracingConfig', 'PassThrough');
+    await expect(set('TracingConfig', 'Active')).rejects.toMatchObject({ message: expect.stringContaining('TracingConfig') });
     await expect(set('LambdaSuccessFeedbackSampleRate', '5')).rejects.toMatchObject({ code: 'InvalidParameter' });
     await expect(set('HTTPFailureFeedbackRoleArn', 'arn:aws:iam::123837392027:role/x')).rejects.toMatchObject({ code: 'InvalidParameter' });
     await expect(set('FifoTopic', 'true')).rejects.toMatchObject({ code: 'InvalidParameter' });
+  });
+
+  test('tags are given with the topic or later, the last one counts, and they are taken away by their keys', async () => {
+    await send('CreateTopic', { Name: 'deliveries', ...tagged({ team: 'audit', env: 'test' }) });
+    await send('TagResource', { ResourceArn: ARN, ...tagged({ env: 'prod', cost: '' }) });
+    expect(await tags()).toEqual({ team: 'audit', env: 'prod', cost: '' });
+    await send('UntagResource', { ResourceArn: ARN, 'TagKeys.member.1': 'team', 'TagKeys.member.2': 'never' });
+    expect(await tags()).toEqual({ env: 'prod', cost: '' });
+    expect((await decide('TagResource', { ResourceArn: ARN, ...tagged({ a: 'b' }) })).requestParameters).toEqual({
+      resourceArn: ARN,
+      tags: [{ key: 'a', value: 'b' }],
+    });
+  });
+
+  test('making a topic again with the same tags is fine, and with other ones refused', async () => {
+    await send('CreateTopic', { Name: 'deliveries', ...tagged({ team: 'audit', env: 'test' }) });
+    expect(await send('CreateTopic', { Name: 'deliveries', ...tagged({ env: 'test', team: 'audit' }) })).toEqual({ TopicArn: ARN });
+    expect(await send('CreateTopic', { Name: 'deliveries' })).toEqual({ TopicArn: ARN });
+    const other = decide('CreateTopic', { Name: 'deliveries', ...tagged({ env: 'prod' }) });
+    await expect(other).rejects.toMatchObject({ code: 'InvalidParameter', message: expect.stringContaining('different tags') });
+  });
+
+  test('a topic has at most 50 tags, and what is no topic has none', async () => {
+    await send('CreateTopic', { Name: 'deliveries' });
+    const many = (from: number, count: number) =>
+      tagged(Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${from + at}`, 'v'])));
+    await send('TagResource', { ResourceArn: ARN, ...many(0, 50) });
+    for (const more of [many(50, 1), many(0, 51)])
+      await expect(decide('TagResource', { ResourceArn: ARN, ...more })).rejects.toMatchObject({ code: 'TagLimitExceeded', status: 400 });
+    await send('TagResource', { ResourceArn: ARN, ...many(49, 1) });
+    const missing = { ResourceArn: `${ARN}-2`, ...many(0, 1), 'TagKeys.member.1': 'k0' };
+    for (const name of ['TagResource', 'UntagResource', 'ListTagsForResource']) {
+      await expect(decide(name, missing), name).rejects.toMatchObject({ code: 'ResourceNotFound', status: 404 });
+      await expect(decide(name, { ...missing, ResourceArn: 'x' }), name).rejects.toMatchObject({ code: 'InvalidParameter' });
+    }
+    for (const name of ['TagResource', 'UntagResource'])
+      await expect(decide(name, { ResourceArn: ARN }), name).rejects.toMatchObject({ code: 'InvalidParameter' });
+  });
+
+  test('policies can go by the tags of a topic, and by those that a call gives', async () => {
+    await send('CreateTopic', { Name: 'deliveries', ...tagged({ Team: 'audit' }) });
+    const [request] = await sns.operation('TagResource').access!(rig.call(), { ResourceArn: ARN, ...tagged({ Env: 'test' }) });
+    expect(request).toMatchObject({ action: 'sns:TagResource', resource: ARN, owner: TRAIL_ACCOUNT });
+    expect(Object.fromEntries(request!.context!)).toEqual({
+      'aws:requesttag/env': ['test'],
+      'aws:tagkeys': ['Env'],
+      'aws:resourcetag/team': ['audit'],
+    });
+    const making = await sns.operation('CreateTopic').access!(rig.call(), { Name: 'deliveries', ...tagged({ Env: 'test' }) });
+    expect(making.map(({ action }) => action)).toEqual(['sns:CreateTopic', 'sns:TagResource']);
   });
 
   test('a deleted topic is gone, and deleting it again is fine', async () => {
@@ -87,9 +154,16 @@ describe('topics', () => {
     await send('CreateTopic', { Name: 'deliveries' });
     const access = async (arn: string) => sns.operation('GetTopicAttributes').access!(rig.call(STRANGER), { TopicArn: arn });
     expect(await access(ARN)).toEqual([
-      { action: 'sns:GetTopicAttributes', resource: ARN, owner: TRAIL_ACCOUNT, resourcePolicy: (await attributes())['Policy'] },
+      {
+        action: 'sns:GetTopicAttributes',
+        resource: ARN,
+        owner: TRAIL_ACCOUNT,
+        resourcePolicy: (await attributes())['Policy'],
+        context: new Map(),
+      },
     ]);
-    expect(await access(`${ARN}-2`)).toEqual([{ action: 'sns:GetTopicAttributes', resource: `${ARN}-2`, owner: TRAIL_ACCOUNT }]);
+    const missing = { action: 'sns:GetTopicAttributes', resource: `${ARN}-2`, owner: TRAIL_ACCOUNT, context: new Map() };
+    expect(await access(`${ARN}-2`)).toEqual([missing]);
   });
 
   test('are listed 100 a page, and an account has no more than it may', async () => {

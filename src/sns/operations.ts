@@ -13,6 +13,7 @@ import type { SnsDeps } from './sns-deps.ts';
 import { subscribe } from './subscribe.ts';
 import { getSubscriptionAttributes, setSubscriptionAttributes } from './subscription-attributes.ts';
 import { getTopicAttributes, setTopicAttributes } from './topic-attributes.ts';
+import { listTagsForResource, tagResource, untagResource } from './topic-tags.ts';
 
 export function snsOperations(deps: SnsDeps): readonly Operation[] {
   return [
@@ -29,16 +30,16 @@ export function snsOperations(deps: SnsDeps): readonly Operation[] {
     getSubscriptionAttributes(deps),
     setSubscriptionAttributes(deps),
     publish(deps),
+    tagResource(deps),
+    untagResource(deps),
+    listTagsForResource(deps),
   ] as readonly Operation[];
 }
 
 export const UNBUILT_SNS_OPERATIONS: ReadonlySet<string> = new Set([
   'AddPermission',
   'GetDataProtectionPolicy',
-  'ListTagsForResource',
   'PublishBatch',
   'PutDataProtectionPolicy',
   'RemovePermission',
-  'TagResource',
-  'UntagResource',
 ]);

@@ -10,7 +10,6 @@ import { readTopicArn } from '../store/topics.ts';
 import type { SnsInput } from './sns-deps.ts';
 import type { TopicId } from './topic.ts';
 
-const ATTRIBUTES_MAX = 20;
 const POLICY_LENGTH_MAX = 30_720;
 const DISPLAY_NAME_LENGTH_MAX = 100;
 
@@ -39,14 +38,21 @@ export function readTopicId(input: SnsInput): TopicId {
 /** The attributes of CreateTopic. @throws ApiError InvalidParameter */
 export function readAttributes(input: SnsInput): TopicAttributes {
   let attributes: TopicAttributes = {};
-  for (let number = 1; number <= ATTRIBUTES_MAX; number++) {
-    const name = input[`Attributes.entry.${number}.key`];
-    if (name === undefined) break;
-    attributes = { ...attributes, ...readAttribute(name, input[`Attributes.entry.${number}.value`] ?? '') };
-  }
-  for (const member of ['Tags.member.1.Key', 'DataProtectionPolicy', `Attributes.entry.${ATTRIBUTES_MAX + 1}.key`])
-    if (input[member] !== undefined) throw unsupported(member.split('.')[0]!);
+  for (const { key = '', value = '' } of readList(input, 'Attributes.entry')) attributes = { ...attributes, ...readAttribute(key, value) };
+  if (input['DataProtectionPolicy'] !== undefined) throw unsupported('DataProtectionPolicy');
   return attributes;
+}
+
+/** The members of a list or map, in the order of their numbers: `Tags.member` has `Key` and `Value`, that of texts only ''. */
+export function readList(input: SnsInput, name: string): readonly Readonly<Record<string, string>>[] {
+  const members = new Map<number, Record<string, string>>();
+  for (const [parameter, text] of Object.entries(input)) {
+    const match = /^\.(\d{1,4})(?:\.(\w+))?$/.exec(parameter.startsWith(name) ? parameter.slice(name.length) : '');
+    if (match === null) continue;
+    const number = Number(match[1]);
+    members.set(number, { ...members.get(number), [match[2] ?? '']: text });
+  }
+  return [...members].sort(([one], [other]) => one - other).map(([, member]) => member);
 }
 
 /** One attribute. @throws ApiError InvalidParameter */
@@ -76,7 +82,9 @@ function isOff(name: string, value: string): boolean {
   );
   if (ofDelivery !== null) return value === '' || (ofDelivery[1] !== undefined && value === '0');
   if (name === 'FifoTopic' || name === 'ContentBasedDeduplication') return value === 'false';
-  return (name === 'KmsMasterKeyId' || name === 'DeliveryPolicy') && value === '';
+  // The service's default: no trace of its own. No message of ours carries one.
+  if (name === 'TracingConfig') return value === '' || value === 'PassThrough';
+  return (name === 'KmsMasterKeyId' || name === 'DeliveryPolicy' || name === 'ArchivePolicy') && value === '';
 }
 
 export function invalid(reason: string): ApiError {

@@ -31,12 +31,12 @@ export function subscribe(deps: SnsDeps): Operation<SnsInput, { readonly Subscri
   return {
     name: 'Subscribe',
     isReadOnly: false,
-    access: async (_call, input) => {
+    access: (_call, input) => {
       const context = new Map([
         ['sns:protocol', [input['Protocol'] ?? '']],
         ['sns:endpoint', [input['Endpoint'] ?? '']],
       ]);
-      return (await topicAccess(deps, input, 'sns:Subscribe')).map((request) => ({ ...request, context }));
+      return topicAccess(deps, input, 'sns:Subscribe', context);
     },
     decide: async (call, input) => {
       const wanted = await readSubscription(deps, call, input);

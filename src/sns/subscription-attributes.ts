@@ -6,7 +6,7 @@
  */
 import type { Operation } from '../api/operation.ts';
 import { findSubscription, noSubscription } from './end-subscription.ts';
-import { invalid } from './read-input.ts';
+import { invalid, readList } from './read-input.ts';
 import { recordChange } from './record-change.ts';
 import type { SnsDeps, SnsInput } from './sns-deps.ts';
 import { type Subscription, subscriptionArn, subscriptionKey } from './subscription.ts';
@@ -67,9 +67,7 @@ export function setSubscriptionAttributes(deps: SnsDeps): Operation<SnsInput, ob
 /** The attributes of Subscribe. @throws ApiError InvalidParameter */
 export function readSubscriptionAttributes(input: SnsInput): Partial<Pick<Subscription, 'isRaw'>> {
   let attributes: Partial<Pick<Subscription, 'isRaw'>> = {};
-  for (const [member, name] of Object.entries(input))
-    if (/^Attributes\.entry\.\d+\.key$/.test(member))
-      attributes = { ...attributes, ...readAttribute(name, input[member.replace(/key$/, 'value')] ?? '') };
+  for (const { key = '', value = '' } of readList(input, 'Attributes.entry')) attributes = { ...attributes, ...readAttribute(key, value) };
   return attributes;
 }
 

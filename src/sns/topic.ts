@@ -3,6 +3,7 @@
  *
  * Source: SNS API Reference, "CreateTopic", "GetTopicAttributes"; SNS Developer Guide, "Access control".
  */
+import type { Tag } from '../api/tags.ts';
 import type { AccountId, EpochMs, Region } from '../event/types.ts';
 import type { CatalogKey } from '../store/catalog.ts';
 
@@ -17,6 +18,7 @@ export interface Topic extends TopicId {
   readonly policy: string;
   /** Empty where none was given. */
   readonly displayName: string;
+  readonly tags: readonly Tag[];
   readonly createdAtMs: EpochMs;
 }
 
