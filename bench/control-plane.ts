@@ -113,6 +113,7 @@ try {
     ['reads', 2_000],
     ['writes', 500],
   ] as const) {
+    if ((process.argv[3] ?? kind) !== kind) continue;
     const [own, other] = [await rate(ours, kind), await rate(theirs, kind)];
     console.log(
       `${kind}: ${Math.round(own)} calls/s with ${CLIENTS} clients (wanted ${wanted}), ${(own / other).toFixed(1)} x moto_server's ${Math.round(other)} (${loadText()})`,

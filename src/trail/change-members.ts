@@ -29,7 +29,7 @@ export interface MembersChange {
 }
 
 export async function changeMembers(deps: OperationDeps, change: MembersChange): Promise<void> {
-  await deps.inTurn(async () => {
+  await deps.turns.alone(async () => {
     const { call, event, members } = change;
     const trails = (await organizationTrails(deps.catalog, change.organization)).map(({ value }) => value);
     // Looked at before; one may have been made meanwhile.

@@ -3,7 +3,7 @@
  *
  * Order: look again whether the decision still holds → append the `configuration` fact → save settings and queue the
  * change for delivery in one commit. A crash after the fact leaves a fact without effect, never an effect without a
- * fact. Changes of one process come one after the other; the catalog's versions catch everything else.
+ * fact. Changes of one process have an order (`change-turns.ts`); the catalog's versions catch everything else.
  */
 import { ApiError } from '../api/api-error.ts';
 import type { Call } from '../api/operation.ts';
@@ -12,6 +12,7 @@ import type { AccountId } from '../event/types.ts';
 import { appendConfiguration } from '../store/append-configuration.ts';
 import { CatalogConflict, type CatalogDocument } from '../store/catalog.ts';
 import { membersOf } from '../store/organization.ts';
+import type { ChangeTurns } from './change-turns.ts';
 import { queueLogsChange } from './logs/logs-state.ts';
 import { selectionOf, type Trail, type TrailId, trailArn, trailKey } from './trail.ts';
 import type { TrailDeps } from './trail-deps.ts';
@@ -24,8 +25,8 @@ export interface OperationDeps
     TrailDeps,
     'catalog' | 'journal' | 'objects' | 'sha256' | 'digestIntervalMs' | 'foreignBuckets' | 'trailKeys' | 'logGroups' | 'topics'
   > {
-  /** Runs changes one after the other. */
-  readonly inTurn: <T>(change: () => Promise<T>) => Promise<T>;
+  /** In which order changes are carried out. */
+  readonly turns: ChangeTurns;
   /** Tells the trail's follower that there is a change. */
   readonly wake: (trail: TrailId) => void;
   /** Keeps followers from what comes into the journal from now on, until the function that it returns is called; see `held-journal.ts`. */
@@ -45,7 +46,7 @@ export interface ChangeRequest {
   readonly takesNoMore?: readonly string[];
   /** Of a trail that is made. */
   readonly tags?: readonly Tag[];
-  /** Throws when what was decided does not hold any more. */
+  /** Throws when what was decided, by looking at other trails as well, does not hold any more. */
   readonly recheck?: () => Promise<void>;
 }
 
@@ -53,7 +54,7 @@ export interface ChangeRequest {
 export async function changeTrail(deps: OperationDeps, request: ChangeRequest): Promise<void> {
   const { before, after } = request;
   const trail = (after ?? before?.value)!;
-  await deps.inTurn(async () => {
+  const carryOut = async () => {
     await request.recheck?.();
     const current = await deps.catalog.get<Trail>(trailKey(trail));
     if (current?.version !== before?.version) throw conflict(trail);
@@ -77,7 +78,8 @@ export async function changeTrail(deps: OperationDeps, request: ChangeRequest): 
     } finally {
       release();
     }
-  });
+  };
+  await (request.recheck === undefined ? deps.turns.ofTrail(trail, carryOut) : deps.turns.alone(carryOut));
   deps.wake(trail);
 }
 

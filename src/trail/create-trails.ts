@@ -10,6 +10,7 @@ import { type LogGroups, LogGroupsError } from '../store/log-groups.ts';
 import type { Organization } from '../store/organization.ts';
 import { changeMembers, type MembersChange } from './change-members.ts';
 import type { OperationDeps } from './change-trail.ts';
+import { ChangeTurns } from './change-turns.ts';
 import { createTrail } from './create-trail.ts';
 import { Crew } from './crew.ts';
 import { deleteTrail } from './delete-trail.ts';
@@ -36,6 +37,7 @@ import { stopLogging } from './stop-logging.ts';
 import { addTags, listTags, removeTags } from './tags.ts';
 import { type Trail, type TrailId, trailKey } from './trail.ts';
 import type { TrailDeps } from './trail-deps.ts';
+import type { TrailStep } from './trail-step.ts';
 import { updateTrail } from './update-trail.ts';
 
 const FLUSH_LIMIT_MS = 5_000;
@@ -111,7 +113,7 @@ export async function createTrails(deps: TrailDeps): Promise<Trails> {
     logs.wake(trail);
   };
   const followers = () => [...crew.followers(), ...logs.followers()];
-  const ofOperations: OperationDeps = { ...deps, inTurn: oneAfterTheOther(), wake, hold: () => held.hold() };
+  const ofOperations: OperationDeps = { ...deps, turns: new ChangeTurns(), wake, hold: () => held.hold() };
   return {
     operations: operations(ofOperations),
     changeMembers: (change) => changeMembers(ofOperations, change),
@@ -199,7 +201,8 @@ function notConfigured(): LogGroupsError {
   return new LogGroupsError('NotConfigured', 'no CloudWatch Logs is configured: `delivery.logs` is missing');
 }
 
-function oneAfterTheOther(): OperationDeps['inTurn'] {
+/** Runs work in the order in which it was asked for, one at a time. */
+function oneAfterTheOther(): TrailStep['inTurn'] {
   let last: Promise<unknown> = Promise.resolve();
   return (change) => {
     const result = last.then(change);

@@ -9,12 +9,14 @@ import { withAppend } from '../store/with-append.ts';
 
 export class HeldJournal {
   readonly journal: Journal;
+  readonly #whole: Journal;
   /** The ends of the journal when the changes began that are under way. */
   readonly #ends = new Set<{ readonly end: bigint }>();
 
   constructor(journal: Journal) {
+    this.#whole = journal;
     const head = () => {
-      // The change that began first has the least end.
+      // The change that began first, of those under way, has the least end.
       const [first] = this.#ends;
       return first?.end ?? journal.head();
     };
@@ -23,7 +25,7 @@ export class HeldJournal {
 
   /** @returns what lets followers go on. */
   hold(): () => void {
-    const held = { end: this.journal.head() };
+    const held = { end: this.#whole.head() };
     this.#ends.add(held);
     return () => void this.#ends.delete(held);
   }

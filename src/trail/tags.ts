@@ -21,7 +21,7 @@ import { type TagDocument, tagKey, tagsOf } from './trail-tags.ts';
 /** Most resources of one `ListTags`. */
 const RESOURCES_MAX = 20;
 
-type TagDeps = Pick<OperationDeps, 'catalog' | 'journal' | 'sha256' | 'inTurn'>;
+type TagDeps = Pick<OperationDeps, 'catalog' | 'journal' | 'sha256' | 'turns'>;
 
 interface TagInput {
   readonly ResourceId?: string;
@@ -76,13 +76,13 @@ function changeTags(
   };
 }
 
-/** Changes of trails and of their tags come one after the other, so that no tags outlive their trail. */
+/** Changes of a trail and of its tags come one after the other, so that no tags outlive their trail. */
 async function saveTags(
   deps: TagDeps,
   { call, event, trail }: { readonly call: Call; readonly event: string; readonly trail: Trail },
   change: (tags: readonly Tag[]) => readonly Tag[],
 ): Promise<void> {
-  await deps.inTurn(async () => {
+  await deps.turns.ofTrail(trail, async () => {
     await findTagged(deps.catalog, call, trailArn(trail));
     const before: CatalogDocument<TagDocument> | undefined = await deps.catalog.get(tagKey(trail));
     const tags = change(before?.value.tags ?? []);

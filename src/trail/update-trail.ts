@@ -42,6 +42,8 @@ export function updateTrail(deps: OperationDeps): Operation<CreateTrailInput, Tr
         requireFreeName(draft, others);
       };
       await requirePlaceAndName();
+      const dependsOnOthers =
+        draft.isMultiRegionTrail !== before.value.isMultiRegionTrail || draft.organizationId !== before.value.organizationId;
       const isOtherFolder = draft.organizationId !== before.value.organizationId;
       const isMoved = input.S3BucketName !== undefined || input.S3KeyPrefix !== undefined || isOtherFolder;
       if (isMoved) {
@@ -61,7 +63,8 @@ export function updateTrail(deps: OperationDeps): Operation<CreateTrailInput, Tr
         ...narrowingOf(before.value, after),
         apply: async () => {
           if (isMoved) await putProbe(deps.objects, after);
-          await changeTrail(deps, { call, kind: 'update', event: 'UpdateTrail', before, after, recheck: requirePlaceAndName });
+          const change = { call, kind: 'update', event: 'UpdateTrail', before, after } as const;
+          await changeTrail(deps, dependsOnOthers ? { ...change, recheck: requirePlaceAndName } : change);
         },
       };
     },
