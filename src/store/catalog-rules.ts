@@ -53,3 +53,10 @@ export function encodeChanges(changes: readonly CatalogChange[]): readonly Encod
     return { key, keyBytes, text, expected };
   });
 }
+
+/** Makes a document one that several may hold: whoever tries to change it gets a TypeError. */
+export function freezeWhole(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  Object.freeze(value);
+  for (const member of Object.values(value)) freezeWhole(member);
+}

@@ -5,6 +5,8 @@
  * - `commit` applies all changes or none, and returns when they would survive a power cut.
  * - A change names the version that it replaces; when another came first, nothing is applied and it says so.
  * - `list` gives documents in the order of their keys, as one snapshot.
+ * - What is given cannot be changed by who gets it, for another may hold the same.
+ * - A commit that has returned is seen by every read that begins later.
  *
  * The tenant is in every key: `['trail', account, …]`. A key part is 1 to 512 bytes and holds no NUL.
  */

@@ -11,7 +11,7 @@ import type { Call } from '../api/operation.ts';
 import type { AccountId, Region } from '../event/types.ts';
 import type { Catalog, CatalogDocument } from '../store/catalog.ts';
 import { CLOUDTRAIL_PRINCIPAL, isDelegatedTo, type Membership, membershipKey, type Organization } from '../store/organization.ts';
-import { type Trail, trailArn } from './trail.ts';
+import { type Trail, trailArn, trailKey } from './trail.ts';
 import { parseTrailReference, type TrailReference } from './trail-name.ts';
 
 /** All trails of an account, by home Region and name. */
@@ -59,6 +59,22 @@ export function matchTrail<T extends { readonly value: Trail }>(
   return chosen.find(({ value }) => value.homeRegion === call.region) ?? chosen[0];
 }
 
+/** The trail that `reference` names for the caller, of those that it may read; `undefined` when there is none. */
+export async function findSeenTrail(
+  catalog: Pick<Catalog, 'get' | 'list'>,
+  call: Call,
+  reference: TrailReference,
+): Promise<CatalogDocument<Trail> | undefined> {
+  // Most calls name an own trail by its ARN or at its home: nothing comes before that one, so no other is looked at.
+  const { account, region } = call;
+  const isArn = reference.kind === 'arn';
+  if (!isArn || reference.account === account) {
+    const found = await catalog.get<Trail>(trailKey({ account, homeRegion: isArn ? reference.region : region, name: reference.name }));
+    if (found !== undefined && matchTrail([found], reference, call) !== undefined) return found;
+  }
+  return matchTrail(await seenTrails(catalog, account), reference, call);
+}
+
 /** The ARN that is given, or that a trail of the name has or would have where the call is. */
 export function referenceArn(reference: TrailReference, { account, region }: Pick<Call, 'account' | 'region'>): string {
   return reference.kind === 'arn' ? reference.arn : trailArn({ account, homeRegion: region, name: reference.name });
@@ -75,7 +91,7 @@ export async function findTrail(
   refuseAs: 'given' | 'arn' = 'given',
 ): Promise<CatalogDocument<Trail>> {
   const reference = parseTrailReference(nameOrArn);
-  const found = matchTrail(await seenTrails(catalog, call.account), reference, call);
+  const found = await findSeenTrail(catalog, call, reference);
   if (found === undefined) throw unknownTrail(call, refuseAs === 'arn' ? referenceArn(reference, call) : nameOrArn);
   return found;
 }

@@ -17,6 +17,7 @@
 import assert from 'node:assert/strict';
 import type { EpochMs } from '../event/types.ts';
 import { backOffMs } from '../store/back-off.ts';
+import type { CatalogKey } from '../store/catalog.ts';
 import type { HourCount } from '../store/follower.ts';
 import { isBug } from '../store/is-bug.ts';
 import { applyChange, beginTrail } from './apply-change.ts';
@@ -33,7 +34,7 @@ import { SavedTrail } from './saved-trail.ts';
 import { stateKeys } from './state-keys.ts';
 import { followerName, type TrailId } from './trail.ts';
 import { TRAIL_SETTINGS, type TrailDeps, type TrailSettings } from './trail-deps.ts';
-import { changesKey, type TrailChange, type TrailState } from './trail-state.ts';
+import { changeKey, changesKey, type TrailChange, type TrailState } from './trail-state.ts';
 import { kmsKeyOf, newProgress, type StepMemory, type TrailStep, targetOf } from './trail-step.ts';
 
 const RETRY_MIN_MS = 1_000;
@@ -62,6 +63,9 @@ export class TrailFollower {
   #saved: SavedTrail | undefined;
   /** A step failed since the catalog was read: the next one reads it again. */
   #mustRead = true;
+  #changes: TrailChange[] = [];
+  /** Key of the last change that was read; absent when none was. */
+  #changesReadTo: CatalogKey | undefined;
   readonly #memory: StepMemory = { files: undefined, progress: newProgress(-1) };
   /** Tries in a row that put nothing. */
   #fruitless = 0;
@@ -177,15 +181,31 @@ export class TrailFollower {
   }
 
   async #read(): Promise<SavedTrail> {
-    if (this.#saved === undefined || this.#mustRead) this.#saved = await SavedTrail.read(this.#deps.catalog, this.id);
+    if (this.#saved === undefined || this.#mustRead) {
+      this.#saved = await SavedTrail.read(this.#deps.catalog, this.id);
+      this.#changes = [];
+      this.#changesReadTo = undefined;
+    }
     this.#mustRead = false;
     return this.#saved;
   }
 
+  /** The changes that wait, the first first. Each is read once, however many wait. */
+  async #waitingChanges(): Promise<readonly TrailChange[]> {
+    const { catalog } = this.#deps;
+    const isDone = async ({ sequence }: TrailChange) => (await catalog.get(changeKey(this.id, sequence))) === undefined;
+    while (this.#changes[0] !== undefined && (await isDone(this.#changes[0]))) this.#changes.shift();
+    const after = this.#changesReadTo;
+    const added = await catalog.list<TrailChange>(changesKey(this.id), after === undefined ? {} : { after });
+    this.#changes.push(...added.map(({ value }) => value));
+    this.#changesReadTo = added.at(-1)?.key ?? after;
+    return this.#changes;
+  }
+
   /** One piece of work, in the order of urgency. False when nothing is due. */
   async #work(saved: SavedTrail): Promise<boolean> {
-    const { catalog, journal } = this.#deps;
-    const changes = (await catalog.list<TrailChange>(changesKey(this.id))).map(({ value }) => value);
+    const { journal } = this.#deps;
+    const changes = await this.#waitingChanges();
     const [change] = changes;
     const { state, pending } = saved;
     if (state === undefined || state.phase === 'deleted') {

@@ -9,7 +9,7 @@ import type { AccessRequest } from '../api/access.ts';
 import type { Call } from '../api/operation.ts';
 import { resourceTagContext } from '../api/tags.ts';
 import type { Catalog } from '../store/catalog.ts';
-import { matchTrail, referenceArn, seenTrails } from './find-trail.ts';
+import { findSeenTrail, referenceArn } from './find-trail.ts';
 import { trailArn } from './trail.ts';
 import { parseTrailReference } from './trail-name.ts';
 import { tagsOf } from './trail-tags.ts';
@@ -21,7 +21,7 @@ export async function trailAccess(
   { action, nameOrArn }: { readonly action: string; readonly nameOrArn: string | undefined },
 ): Promise<readonly AccessRequest[]> {
   const reference = parseTrailReference(nameOrArn ?? '');
-  const found = matchTrail(await seenTrails(catalog, call.account), reference, call);
+  const found = await findSeenTrail(catalog, call, reference);
   if (found !== undefined) {
     const context = resourceTagContext(await tagsOf(catalog, found.value));
     return [{ action, resource: trailArn(found.value), context }];

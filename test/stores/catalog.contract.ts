@@ -156,13 +156,46 @@ export function describeCatalog(name: string, open: () => Promise<CatalogRig>): 
       await writing;
     });
 
-    test('a value that was read or written belongs to the caller: changing it changes nothing', async () => {
+    test('no read gives an older state than one before it did, of the document and of the list that it is in', async () => {
+      const { catalog } = await open();
+      const key: CatalogKey = ['list', 'a'];
+      const rounds = 200;
+      let isDone = false;
+      const writing = (async () => {
+        for (let value = 1; value <= rounds; value++) {
+          await catalog.commit([{ key, value, expected: 'any' }]);
+          expect((await catalog.get(key))?.version).toBe(value);
+          expect((await catalog.list(['list']))[0]?.version).toBe(value);
+        }
+        isDone = true;
+      })();
+      let seen = 0;
+      while (!isDone) {
+        for (const read of [
+          async () => catalog.get<number>(key),
+          async () => (await catalog.list<number>(['list', 'a']))[0],
+          async () => (await catalog.list<number>(['list']))[0],
+        ]) {
+          const found = await read();
+          expect(found?.value ?? 0).toBe(found?.version ?? 0);
+          expect(found?.version ?? 0).toBeGreaterThanOrEqual(seen);
+          seen = found?.version ?? 0;
+        }
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await writing;
+      await catalog.commit([{ key, value: undefined, expected: rounds }]);
+      expect(await catalog.get(key)).toBeUndefined();
+      expect(await catalog.list(['list'])).toEqual([]);
+    });
+
+    test('a value that was written stays the writer’s to change, and one that was read cannot be changed', async () => {
       const { catalog } = await open();
       const value = { members: ['a'] };
       await catalog.commit([{ key: ['a'], value, expected: 0 }]);
       value.members.push('b');
-      const read = await catalog.get<{ members: string[] }>(['a']);
-      read?.value.members.push('c');
+      const reads = [await catalog.get<{ members: string[] }>(['a']), (await catalog.list<{ members: string[] }>(['a']))[0]];
+      for (const read of reads) expect(() => read!.value.members.push('c')).toThrow(TypeError);
       expect((await catalog.get(['a']))?.value).toEqual({ members: ['a'] });
     });
 
@@ -170,10 +203,13 @@ export function describeCatalog(name: string, open: () => Promise<CatalogRig>): 
       const { catalog } = await open();
       const good = { key: ['good'] as const, value: 1, expected: 0 };
       const long = 'x'.repeat(512);
+      await catalog.commit([{ key: ['a', 'b', 'c'], value: 1, expected: 0 }]);
+      expect(await catalog.get(['a', 'b', 'c'])).toBeDefined();
       const badKeys: CatalogKey[] = [[''], ['a', ''], ['a', 'b\0c'], ['a', `${long}x`], ['a', '\ud800'], [long, long, long, long]];
       for (const key of badKeys) {
         await expect(catalog.commit([good, { key, value: 1, expected: 0 }])).rejects.toThrow(RangeError);
         await expect(catalog.get(key)).rejects.toThrow(RangeError);
+        await expect(catalog.list(key)).rejects.toThrow(RangeError);
       }
       await expect(catalog.commit([good, { key: ['big'], value: 'x'.repeat(1024 * 1024), expected: 0 }])).rejects.toThrow(RangeError);
       await expect(catalog.commit([good, good])).rejects.toThrow(RangeError);

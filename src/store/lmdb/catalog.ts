@@ -2,11 +2,12 @@
  * The catalog on LMDB: one table of documents, `version NUL json` under the joined key.
  *
  * A commit is one durable transaction that checks every version first; commits that are asked for at once share a sync.
- * `list` reads one snapshot, at once and without waiting.
+ * `list` reads one snapshot, at once and without waiting. What was read is kept until a change of it begins (`kept-reads.ts`).
  */
 import { type Catalog, CatalogConflict, type CatalogDocument, type CatalogKey } from '../catalog.ts';
 import { decodeCatalogKey, encodeCatalogKey, encodeChanges } from '../catalog-rules.ts';
 import { DurableLmdb } from './durable-lmdb.ts';
+import { KeptReads } from './kept-reads.ts';
 
 export interface LmdbCatalogOptions {
   /** Made when it is missing. One process uses it at a time; the data directory's lock sees to that. */
@@ -27,29 +28,44 @@ export interface LmdbCatalog extends Catalog {
 export async function openLmdbCatalog(options: LmdbCatalogOptions): Promise<LmdbCatalog> {
   const lmdb = await DurableLmdb.open(options.folder);
   const documents = lmdb.table('documents');
+  const reads = new KeptReads();
+
+  function range(first: Buffer, { after, limit }: { readonly after?: CatalogKey; readonly limit?: number } = {}) {
+    // A key that goes on after the prefix has a NUL there; anything else that begins alike is greater than this end.
+    const end = Buffer.concat([first, Buffer.of(1)]);
+    // Nothing lies between a key and the same key with a NUL more.
+    const afterFirst = after && Buffer.concat([encodeCatalogKey(after), Buffer.of(0)]);
+    const start = afterFirst !== undefined && Buffer.compare(afterFirst, first) > 0 ? afterFirst : first;
+    const value: CatalogDocument<unknown>[] = [];
+    let bytes = 0;
+    for (const found of documents.getRange({ start, end, ...(limit === undefined ? {} : { limit }) })) {
+      bytes += found.key.length + found.value.length;
+      value.push(decode(decodeCatalogKey(found.key), found.value));
+    }
+    return { value, bytes };
+  }
 
   return {
     async get<T>(key: CatalogKey) {
-      const bytes = documents.get(encodeCatalogKey(key));
-      return bytes && (decode(key, bytes) as CatalogDocument<T>);
+      const keyBytes = encodeCatalogKey(key);
+      const read = () => {
+        const bytes = documents.get(keyBytes);
+        return { value: bytes && decode([...key], bytes), bytes: bytes?.length ?? 0 };
+      };
+      return reads.read({ kind: 'get', key }, read) as CatalogDocument<T> | undefined;
     },
 
-    async list<T>(prefix: CatalogKey, { after, limit }: { readonly after?: CatalogKey; readonly limit?: number } = {}) {
+    async list<T>(prefix: CatalogKey, options: { readonly after?: CatalogKey; readonly limit?: number } = {}) {
       const first = encodeCatalogKey(prefix);
-      // A key that goes on after the prefix has a NUL there; anything else that begins alike is greater than this end.
-      const end = Buffer.concat([first, Buffer.of(1)]);
-      // Nothing lies between a key and the same key with a NUL more.
-      const afterFirst = after && Buffer.concat([encodeCatalogKey(after), Buffer.of(0)]);
-      const start = afterFirst !== undefined && Buffer.compare(afterFirst, first) > 0 ? afterFirst : first;
-      const found: CatalogDocument<T>[] = [];
-      for (const { key, value } of documents.getRange({ start, end, ...(limit === undefined ? {} : { limit }) }))
-        found.push(decode(decodeCatalogKey(key), value) as CatalogDocument<T>);
-      return found;
+      const isPart = options.after !== undefined || options.limit !== undefined;
+      const found = isPart ? range(first, options).value : reads.read({ kind: 'list', key: prefix }, () => range(first));
+      return found as readonly CatalogDocument<T>[];
     },
 
     async commit(changes) {
       const encoded = encodeChanges(changes);
-      const conflict = await lmdb.transact(() => {
+      const ended = reads.change(changes.map(({ key }) => key));
+      const transaction = lmdb.transact(() => {
         const versions = encoded.map(({ keyBytes }) => versionOf(documents.get(keyBytes)));
         const at = encoded.findIndex(({ expected }, index) => expected !== 'any' && expected !== versions[index]);
         if (at >= 0) return encoded[at]!.key;
@@ -59,6 +75,7 @@ export async function openLmdbCatalog(options: LmdbCatalogOptions): Promise<Lmdb
         }
         return undefined;
       });
+      const conflict = await transaction.finally(ended);
       if (conflict !== undefined) throw new CatalogConflict(conflict);
     },
 

@@ -1,10 +1,10 @@
 /**
  * The catalog in memory: the reference for every other implementation, and what simulations run on.
  *
- * A document is kept as its JSON text, so that nobody who holds an earlier value can change what is stored.
+ * A document is kept as its JSON text, so that what was written stays its writer's; what is read is frozen.
  */
 import { type Catalog, CatalogConflict, type CatalogDocument, type CatalogKey } from '../catalog.ts';
-import { encodeCatalogKey, encodeChanges } from '../catalog-rules.ts';
+import { encodeCatalogKey, encodeChanges, freezeWhole } from '../catalog-rules.ts';
 
 interface Stored {
   readonly key: CatalogKey;
@@ -63,7 +63,9 @@ function nameOf(keyBytes: Buffer): string {
 }
 
 function documentOf({ key, text, version }: Stored): CatalogDocument<unknown> {
-  return { key, value: JSON.parse(text), version };
+  const document = { key, value: JSON.parse(text) as unknown, version };
+  freezeWhole(document);
+  return document;
 }
 
 /** Whether the key is the prefix itself, or goes on after it with further parts. */
