@@ -15,7 +15,7 @@ import { SelectableRecord } from '../selector/selectable-record.ts';
 import { eventOf } from '../store/event-of.ts';
 import type { JournalEntry } from '../store/journal.ts';
 import type { Sha256 } from '../tlog/hash.ts';
-import { type TrailScope, takesAccount } from './trail.ts';
+import { type TrailScope, type TrailSelection, takesAccount } from './trail.ts';
 
 /**
  * Services whose events belong to no Region and are recorded in us-east-1. STS is one at its global endpoint only, which
@@ -29,9 +29,17 @@ const utf8 = new TextDecoder();
 /** What was read of an entry's event, when the trail takes it; `undefined` when it counts as filtered. */
 export type SelectEvent = (entry: JournalEntry) => EventBrief | undefined;
 
-/** Compiles the scope once, for many entries. */
+/** Of the selections in use: each is compiled once, however many batches it decides on. */
+const compiled = new WeakMap<TrailSelection, ReturnType<typeof compileSelectors>>();
+
+function takesOf(selection: TrailSelection): ReturnType<typeof compileSelectors> {
+  const takes = compiled.get(selection) ?? compileSelectors(selection);
+  compiled.set(selection, takes);
+  return takes;
+}
+
 export function eventSelector(scope: TrailScope, sha256: Sha256): SelectEvent {
-  const takes = compileSelectors(scope.selection);
+  const takes = takesOf(scope.selection);
   const keepsDeliveries = scope.selection.recursiveLogging ?? true;
   return (entry) => {
     if (entry.kind !== 'event' || entry.source === 'import' || entry.isConflicting || !takesAccount(scope, entry.account)) return undefined;
