@@ -18,7 +18,6 @@ import { FoundEvents } from '../src/history/found-events.ts';
 import type { HistoryDeps } from '../src/history/history-deps.ts';
 import { historyRow } from '../src/history/history-row.ts';
 import { LOOKUP_ATTRIBUTES, type LookupAttribute, type LookupEventsInput, lookupEvents } from '../src/history/lookup-events.ts';
-import { PageTokens } from '../src/history/page-token.ts';
 import { createSystemChance } from '../src/store/disk/chance.ts';
 import { createSystemClock } from '../src/store/disk/clock.ts';
 import { openDiskHistoryIndex } from '../src/store/disk/history-index/disk-history-index.ts';
@@ -26,6 +25,7 @@ import { openDiskJournal } from '../src/store/disk/journal/disk-journal.ts';
 import { eventOf } from '../src/store/event-of.ts';
 import type { HistoryQuery, HistoryRow, HistoryScope } from '../src/store/history-index.ts';
 import type { Journal, JournalEntry, NewEvent } from '../src/store/journal.ts';
+import { PageTokens } from '../src/store/page-tokens.ts';
 import { randomOf, SyntheticEvents } from './synthetic-events.ts';
 
 const EVENTS = Number(process.argv[2] ?? 1_000_000);

@@ -3,29 +3,26 @@
  */
 import type { ParseTools } from '../event/parse-event.ts';
 import type { AccountId } from '../event/types.ts';
-import type { Chance, Clock } from '../store/clock.ts';
+import type { Clock } from '../store/clock.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
 import type { Journal } from '../store/journal.ts';
-import type { Keys } from '../store/keys.ts';
+import type { PageTokens } from '../store/page-tokens.ts';
 import type { FoundEvents } from './found-events.ts';
 import type { HistoryFollower } from './index-events.ts';
-import type { PageTokens } from './page-token.ts';
 
 /** What `server/` gives. */
 export interface HistoryStores {
   readonly index: Pick<HistoryIndex, 'query' | 'coveredTo' | 'scopes'>;
   readonly journal: Pick<Journal, 'damage' | 'fetch' | 'find' | 'read' | 'head' | 'waitBeyond'>;
   readonly follower: Pick<HistoryFollower, 'catchingUp' | 'passedOver'>;
-  readonly keys: Pick<Keys, 'derive'>;
+  readonly tokens: PageTokens;
   readonly clock: Pick<Clock, 'nowMs' | 'sleep'>;
-  readonly chance: Pick<Chance, 'bytes'>;
   readonly sha256: ParseTools['sha256'];
   /** The accounts that exist, for an administrator's look at single events. */
   readonly accounts: () => Iterable<AccountId>;
 }
 
 /** What the operations share. */
-export interface HistoryDeps extends Omit<HistoryStores, 'keys' | 'chance'> {
-  readonly tokens: PageTokens;
+export interface HistoryDeps extends HistoryStores {
   readonly events: FoundEvents;
 }

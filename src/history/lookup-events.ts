@@ -15,7 +15,7 @@ import { findEvents } from './find-events.ts';
 import type { FoundEvent } from './found-events.ts';
 import type { HistoryDeps } from './history-deps.ts';
 import { HISTORY_MS } from './index-events.ts';
-import type { PagePlace } from './page-token.ts';
+import { type PagePlace, readPlace, writePlace } from './page-place.ts';
 import { historyDamaged } from './unreadable.ts';
 
 export interface LookupEventsInput {
@@ -71,7 +71,7 @@ export function lookupEvents(deps: HistoryDeps): Operation<LookupEventsInput, Lo
       const category = readCategory(input);
       const limit = readMaxResults(input);
       const { fromMs, toMs } = readWindow(input, deps.clock.nowMs());
-      const request = { operation: 'LookupEvents', parameters: parametersOf(input) };
+      const request = { operation: 'cloudtrail:LookupEvents', parameters: parametersOf(input) };
       const place = await readToken(deps, call, request, input.NextToken);
       const sequenceMax = place?.sequenceMax ?? deps.index.coveredTo();
       const page = await findEvents(deps, {
@@ -91,7 +91,7 @@ export function lookupEvents(deps: HistoryDeps): Operation<LookupEventsInput, Lo
             'leaves them out; an administrator puts the segment back from a backup: see `snowtrail doctor`',
         );
       }
-      const NextToken = page.next && (await deps.tokens.seal(call, request, { after: page.next, sequenceMax }));
+      const NextToken = page.next && (await deps.tokens.seal(call, request, writePlace({ after: page.next, sequenceMax })));
       return { output: { Events: page.events.map(lookedUp), ...(NextToken !== undefined && { NextToken }) } };
     },
   };
@@ -181,7 +181,7 @@ async function readToken(
 ): Promise<PagePlace | undefined> {
   if (token === undefined) return undefined;
   const place = await deps.tokens.open(call, request, token);
-  if (place !== undefined) return place;
+  if (place !== undefined) return readPlace(place);
   throw new ApiError('InvalidNextTokenException', 'The NextToken is not valid, or is used with other parameters than it was given for.');
 }
 

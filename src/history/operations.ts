@@ -6,16 +6,15 @@ import { FoundEvents } from './found-events.ts';
 import { getEvent } from './get-event.ts';
 import type { HistoryStores } from './history-deps.ts';
 import { lookupEvents } from './lookup-events.ts';
-import { PageTokens } from './page-token.ts';
 import { exportEvents, searchEvents, whoTouched } from './search-events.ts';
 import { tailEvents } from './tail-events.ts';
 
 /** Makes the operations over the given stores. */
-export function historyOperations({ keys, chance, ...stores }: HistoryStores): {
+export function historyOperations(stores: HistoryStores): {
   readonly cloudtrail: readonly Operation[];
   readonly snowtrail: readonly Operation[];
 } {
-  const deps = { ...stores, tokens: new PageTokens(keys, chance), events: new FoundEvents(stores.journal, stores) };
+  const deps = { ...stores, events: new FoundEvents(stores.journal, stores) };
   return {
     cloudtrail: [lookupEvents(deps)] as readonly Operation[],
     snowtrail: [searchEvents(deps), whoTouched(deps), exportEvents(deps), getEvent(deps), tailEvents(deps)] as readonly Operation[],

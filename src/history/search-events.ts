@@ -15,7 +15,7 @@ import { viewEvent } from './event-view.ts';
 import { findEvents } from './find-events.ts';
 import type { HistoryDeps } from './history-deps.ts';
 import { HISTORY_MS } from './index-events.ts';
-import type { PagePlace } from './page-token.ts';
+import { type PagePlace, readPlace, writePlace } from './page-place.ts';
 import { readCount, readSequence, readText, readWord } from './read-input.ts';
 import { type UnreadableView, viewUnreadable } from './unreadable.ts';
 
@@ -66,7 +66,7 @@ function search(deps: HistoryDeps, kind: SearchKind): Operation<JsonObject, Sear
       }
       const order = kind.order ?? readWord(input, 'Order', ['newest', 'oldest']) ?? 'newest';
       const limit = readCount(input, 'MaxResults', { min: 1, max: PAGE_MAX, fallback: kind.resultsDefault });
-      const { request, place } = await readPlace(deps, call, kind.name, input);
+      const { request, place } = await readToken(deps, call, kind.name, input);
       const sequenceMax = place?.sequenceMax ?? readSequence(input, 'ToSequence') ?? deps.index.coveredTo();
       const page = await findEvents(deps, {
         scopes: scopesOf(call, filter, deps.index.scopes()),
@@ -79,7 +79,7 @@ function search(deps: HistoryDeps, kind: SearchKind): Operation<JsonObject, Sear
         limit,
         matches: (found) => matchesFilter(filter, found),
       });
-      const NextToken = page.next && (await deps.tokens.seal(call, request, { after: page.next, sequenceMax }));
+      const NextToken = page.next && (await deps.tokens.seal(call, request, writePlace({ after: page.next, sequenceMax })));
       return {
         output: {
           Events: page.events.map(viewEvent),
@@ -93,16 +93,17 @@ function search(deps: HistoryDeps, kind: SearchKind): Operation<JsonObject, Sear
 }
 
 /** @throws ApiError `InvalidNextTokenException` */
-async function readPlace(deps: Pick<HistoryDeps, 'tokens'>, call: Call, operation: string, input: JsonObject) {
+async function readToken(deps: Pick<HistoryDeps, 'tokens'>, call: Call, operation: string, input: JsonObject) {
   const { Order, MaxResults, ToSequence } = input;
-  const request = { operation, parameters: { ...filterParameters(input), Order, MaxResults, ToSequence } };
+  const request = { operation: `snowtrail:${operation}`, parameters: { ...filterParameters(input), Order, MaxResults, ToSequence } };
   const token = readText(input, 'NextToken');
   let place: PagePlace | undefined;
   if (token !== undefined) {
-    place = await deps.tokens.open(call, request, token);
-    if (place === undefined) {
+    const text = await deps.tokens.open(call, request, token);
+    if (text === undefined) {
       throw new ApiError('InvalidNextTokenException', '`NextToken` is not valid, or was given for another request; begin again without it');
     }
+    place = readPlace(text);
   }
   return { request, place };
 }

@@ -9,7 +9,7 @@ import { keyRequest } from './key-access.ts';
 import type { KmsDeps } from './kms-deps.ts';
 import { aliasArn, aliasesKey, aliasKey, type KmsAlias, type KmsKey, keyResource, keyUsage } from './kms-key.ts';
 import { NOT_PENDING, recordOf, requireKey, requireKeyName } from './on-key.ts';
-import { type PageInput, pageOf } from './page.ts';
+import { listPage, type PageInput } from './page.ts';
 
 /** Most names of one account in one Region. */
 const ALIASES_MAX = 2_000;
@@ -111,7 +111,10 @@ export function listAliases(deps: KmsDeps): Operation<PageInput & { readonly Key
       const key = name && (await requireKey(deps, name)).value;
       const all = (await deps.catalog.list<KmsAlias>(aliasesKey(call))).map(({ value }) => value);
       const found = key === undefined ? all : all.filter(({ keyId }) => keyId === key.id);
-      const { items, ...page } = pageOf(found, (alias) => alias.name, input, 50);
+      const { items, ...page } = await listPage(deps, { call, operation: 'ListAliases', input }, found, {
+        nameOf: (alias) => alias.name,
+        sizeDefault: 50,
+      });
       return recordOf(input, true, { output: { Aliases: items.map(aliasOutput), ...page } });
     },
   };

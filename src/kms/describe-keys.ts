@@ -6,7 +6,7 @@ import { isDue } from './find-key.ts';
 import type { KmsDeps } from './kms-deps.ts';
 import { type KmsKey, keyMetadata, kmsKeyArn, kmsKeysKey } from './kms-key.ts';
 import { changeKey, type KeyInput, NOT_PENDING, onKey, recordOf } from './on-key.ts';
-import { type PageInput, pageOf } from './page.ts';
+import { listPage, type PageInput } from './page.ts';
 
 export function describeKey(deps: KmsDeps): Operation<KeyInput, object> {
   return onKey<KeyInput, object>(deps, {
@@ -23,7 +23,7 @@ export function listKeys(deps: KmsDeps): Operation<PageInput, object> {
     isReadOnly: true,
     decide: async (call, input) => {
       const found = (await deps.catalog.list<KmsKey>(kmsKeysKey(call))).map(({ value }) => value).filter((key) => !isDue(deps, key));
-      const { items, ...page } = pageOf(found, ({ id }) => id, input);
+      const { items, ...page } = await listPage(deps, { call, operation: 'ListKeys', input }, found, { nameOf: ({ id }) => id });
       return recordOf(input, true, { output: { Keys: items.map((key) => ({ KeyId: key.id, KeyArn: kmsKeyArn(key) })), ...page } });
     },
   };

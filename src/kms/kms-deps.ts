@@ -6,6 +6,7 @@ import type { Chance, Clock } from '../store/clock.ts';
 import type { Journal } from '../store/journal.ts';
 import type { Keys } from '../store/keys.ts';
 import type { LockTime } from '../store/object-lock.ts';
+import type { PageTokens } from '../store/page-tokens.ts';
 import type { Sha256 } from '../tlog/hash.ts';
 
 export interface KmsDeps {
@@ -17,4 +18,5 @@ export interface KmsDeps {
   readonly lockTime: Pick<LockTime, 'earliestMs'>;
   readonly chance: Pick<Chance, 'bytes' | 'uuid'>;
   readonly sha256: Sha256;
+  readonly tokens: PageTokens;
 }

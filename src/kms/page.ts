@@ -1,36 +1,41 @@
 /**
- * One page of a listing. The marker names the last item that was given, so that nothing is skipped or given twice when items come
- * and go meanwhile.
+ * Pages of KMS's lists: `Marker` and `Limit`.
  */
 import { ApiError } from '../api/api-error.ts';
+import type { Call } from '../api/operation.ts';
+import { type PageWords, pageOf } from '../store/page-of.ts';
+import type { KmsDeps } from './kms-deps.ts';
 
 export interface PageInput {
   readonly Limit?: number;
   readonly Marker?: string;
 }
 
-export interface Page<Item> {
+interface Page<Item> {
   readonly items: readonly Item[];
   readonly Truncated: boolean;
   readonly NextMarker?: string;
 }
 
+const WORDS: PageWords = {
+  service: 'kms',
+  token: 'Marker',
+  size: 'Limit',
+  invalidToken: () => new ApiError('InvalidMarkerException', 'Invalid marker'),
+};
+
 /**
  * @param nameOf What tells items apart; the page is in its order.
- * @param fallback Items of a page where the caller gives no limit.
+ * @param sizeDefault Items of a page where the caller gives no limit.
  * @throws ApiError InvalidMarkerException
  */
-export function pageOf<Item>(all: readonly Item[], nameOf: (item: Item) => string, input: PageInput, fallback = 100): Page<Item> {
-  const after = input.Marker === undefined ? undefined : readMarker(input.Marker);
-  const sorted = [...all].sort((one, other) => (nameOf(one) < nameOf(other) ? -1 : 1));
-  const rest = after === undefined ? sorted : sorted.filter((item) => nameOf(item) > after);
-  const items = rest.slice(0, input.Limit ?? fallback);
-  if (items.length === rest.length) return { items, Truncated: false };
-  return { items, Truncated: true, NextMarker: Buffer.from(`1 ${nameOf(items.at(-1)!)}`).toString('base64url') };
-}
-
-function readMarker(marker: string): string {
-  const text = Buffer.from(marker, 'base64url').toString();
-  if (!text.startsWith('1 ')) throw new ApiError('InvalidMarkerException', 'Invalid marker');
-  return text.slice(2);
+export async function listPage<Item>(
+  { tokens }: Pick<KmsDeps, 'tokens'>,
+  list: { readonly call: Call; readonly operation: string; readonly input: PageInput },
+  all: readonly Item[],
+  { nameOf, sizeDefault = 100 }: { readonly nameOf: (item: Item) => string; readonly sizeDefault?: number },
+): Promise<Page<Item>> {
+  const sizeMax = list.input.Limit ?? sizeDefault;
+  const { items, next } = await pageOf({ tokens, words: WORDS, ...list }, { all, nameOf, sizeMax });
+  return next === undefined ? { items, Truncated: false } : { items, Truncated: true, NextMarker: next };
 }

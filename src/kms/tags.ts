@@ -6,7 +6,7 @@ import type { Operation } from '../api/operation.ts';
 import type { KmsDeps } from './kms-deps.ts';
 import type { KeyTag } from './kms-key.ts';
 import { changeKey, type KeyInput, NOT_PENDING, onKey } from './on-key.ts';
-import { type PageInput, pageOf } from './page.ts';
+import { listPage, type PageInput } from './page.ts';
 
 const TAGS_MAX = 50;
 
@@ -46,8 +46,11 @@ export function listResourceTags(deps: KmsDeps): Operation<KeyInput & PageInput,
   return onKey<KeyInput & PageInput, object>(deps, {
     name: 'ListResourceTags',
     isReadOnly: true,
-    decide: async (_call, { value }, input) => {
-      const { items, ...page } = pageOf(value.tags, ({ key }) => key, input, TAGS_MAX);
+    decide: async (call, { value }, input) => {
+      const { items, ...page } = await listPage(deps, { call, operation: 'ListResourceTags', input }, value.tags, {
+        nameOf: ({ key }) => key,
+        sizeDefault: TAGS_MAX,
+      });
       return { output: { Tags: items.map(({ key, value: text }) => ({ TagKey: key, TagValue: text })), ...page } };
     },
   });

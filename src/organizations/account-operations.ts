@@ -9,8 +9,8 @@ import type { AccountId } from '../event/types.ts';
 import { type Membership, membershipKey, type Organization } from '../store/organization.ts';
 import type { Plan } from './directory.ts';
 import { type AccountRequest, arnOf, FULL_ACCESS, requestKey } from './documents.ts';
+import { listing } from './listing.ts';
 import { changing, managedBy, type OrganizationsDeps, placeOf, randomText, readableBy, reading, seconds } from './operation-kinds.ts';
-import { pageOf } from './page.ts';
 import { accountId, type Input, refuseTags, text } from './read-input.ts';
 import { accessDenied, constraint, invalidInput, refusal } from './refusals.ts';
 
@@ -19,10 +19,13 @@ export const ACCOUNTS_MAX = 10_000;
 
 export function accountOperations(deps: OrganizationsDeps): readonly Operation[] {
   return [
-    reading('ListAccounts', (call, input) => {
+    listing<Membership>(deps, 'ListAccounts', (call) => {
       const organization = readableBy(deps, call);
-      const { items, next } = pageOf(input, deps.directory.members(organization), ({ account }) => account);
-      return { Accounts: items.map((member) => accountOutput(organization, member)), ...next };
+      return {
+        all: deps.directory.members(organization),
+        idOf: ({ account }) => account,
+        answer: (items) => ({ Accounts: items.map((member) => accountOutput(organization, member)) }),
+      };
     }),
     reading('DescribeAccount', (call, input) => {
       const organization = readableBy(deps, call);
@@ -35,11 +38,13 @@ export function accountOperations(deps: OrganizationsDeps): readonly Operation[]
       if (request === undefined) throw refusal('CreateAccountStatusNotFoundException', `There is no request \`${id}\` for an account.`);
       return { CreateAccountStatus: requestOutput(request) };
     }),
-    reading('ListCreateAccountStatus', (call, input) => {
+    listing<AccountRequest>(deps, 'ListCreateAccountStatus', (call, input) => {
       const states = readStates(input);
-      const requests = deps.directory.requests(readableBy(deps, call)).filter(({ state }) => states?.includes(state) ?? true);
-      const { items, next } = pageOf(input, requests, ({ id }) => id);
-      return { CreateAccountStatuses: items.map(requestOutput), ...next };
+      return {
+        all: deps.directory.requests(readableBy(deps, call)).filter(({ state }) => states?.includes(state) ?? true),
+        idOf: ({ id }) => id,
+        answer: (items) => ({ CreateAccountStatuses: items.map(requestOutput) }),
+      };
     }),
     changing(
       deps,

@@ -9,8 +9,8 @@ import { type Membership, membershipKey, type Organization } from '../store/orga
 import { ACCOUNTS_MAX } from './account-operations.ts';
 import type { Plan } from './directory.ts';
 import { arnOf, FULL_ACCESS, type Handshake, handshakeKey } from './documents.ts';
+import { listing } from './listing.ts';
 import { changing, managedBy, type OrganizationsDeps, randomText, reading, seconds } from './operation-kinds.ts';
-import { pageOf } from './page.ts';
 import { type Input, optionalText, refuseTags, text } from './read-input.ts';
 import { handshakeConstraint, invalidInput, refusal } from './refusals.ts';
 
@@ -50,16 +50,16 @@ export function handshakeOperations(deps: OrganizationsDeps): readonly Operation
       const handshake = find(deps, call, text(input, 'HandshakeId'), ({ target, management }) => [target, management]);
       return { Handshake: outputOf(deps, handshake) };
     }),
-    reading('ListHandshakesForAccount', (call, input) =>
-      listOutput(
+    listing<Handshake>(deps, 'ListHandshakesForAccount', (call, input) =>
+      handshakeList(
         deps,
         input,
         directory.handshakes().filter(({ target }) => target === call.account),
       ),
     ),
-    reading('ListHandshakesForOrganization', (call, input) => {
+    listing<Handshake>(deps, 'ListHandshakesForOrganization', (call, input) => {
       const { id } = managedBy(deps, call);
-      return listOutput(
+      return handshakeList(
         deps,
         input,
         directory.handshakes().filter(({ organizationId }) => organizationId === id),
@@ -169,13 +169,16 @@ function stateOf({ clock }: OrganizationsDeps, { state, expiresAtMs }: Handshake
   return state === 'OPEN' && clock.nowMs() >= expiresAtMs ? 'EXPIRED' : state;
 }
 
-function listOutput(deps: OrganizationsDeps, input: Input, handshakes: readonly Handshake[]): object {
+function handshakeList(deps: OrganizationsDeps, input: Input, handshakes: readonly Handshake[]) {
   const filter = (input['Filter'] ?? {}) as Input;
   const isShown = filter['ActionType'] === undefined || filter['ActionType'] === 'INVITE';
   if (filter['ParentHandshakeId'] !== undefined)
     throw invalidInput('INVALID_PATTERN', 'Filter.ParentHandshakeId is for handshakes that are made of others: there are none.');
-  const { items, next } = pageOf(input, isShown ? handshakes : [], ({ id }) => id);
-  return { Handshakes: items.map((each) => outputOf(deps, each)), ...next };
+  return {
+    all: isShown ? handshakes : [],
+    idOf: ({ id }: Handshake) => id,
+    answer: (items: readonly Handshake[]) => ({ Handshakes: items.map((each) => outputOf(deps, each)) }),
+  };
 }
 
 function outputOf(deps: OrganizationsDeps, handshake: Handshake): object {

@@ -8,6 +8,7 @@ import { type Call, type Operation, REPEATS_MS } from '../api/operation.ts';
 import type { AccountId } from '../event/types.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import type { Membership, Organization } from '../store/organization.ts';
+import type { PageTokens } from '../store/page-tokens.ts';
 import type { Directory, Plan } from './directory.ts';
 import type { Input } from './read-input.ts';
 import { accessDenied, notInUse } from './refusals.ts';
@@ -24,6 +25,7 @@ export interface OrganizationsDeps {
   readonly directory: Directory;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly chance: Pick<Chance, 'bytes'>;
+  readonly tokens: PageTokens;
   readonly accounts: KnownAccounts;
   /** Whether the organization has trails of its own. */
   readonly hasTrails: (organization: Organization) => Promise<boolean>;

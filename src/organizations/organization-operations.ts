@@ -6,8 +6,8 @@
 import type { Operation } from '../api/operation.ts';
 import { membershipKey, type Organization, organizationKey } from '../store/organization.ts';
 import { arnOf, FULL_ACCESS } from './documents.ts';
+import { listing } from './listing.ts';
 import { changing, managedBy, type OrganizationsDeps, placeOf, randomText, readableBy, reading } from './operation-kinds.ts';
-import { pageOf } from './page.ts';
 import { word } from './read-input.ts';
 import { refusal } from './refusals.ts';
 
@@ -16,10 +16,11 @@ export function organizationOperations(deps: OrganizationsDeps): readonly Operat
     createOrganization(deps),
     reading('DescribeOrganization', (call) => ({ Organization: organizationOutput(placeOf(deps, call).organization) })),
     deleteOrganization(deps),
-    reading('ListRoots', (call, input) => {
-      const { items, next } = pageOf(input, [readableBy(deps, call)], ({ rootId }) => rootId);
-      return { Roots: items.map(rootOutput), ...next };
-    }),
+    listing<Organization>(deps, 'ListRoots', (call) => ({
+      all: [readableBy(deps, call)],
+      idOf: ({ rootId }) => rootId,
+      answer: (items) => ({ Roots: items.map(rootOutput) }),
+    })),
   ] as readonly Operation[];
 }
 

@@ -10,9 +10,9 @@ import type { CatalogKey } from '../store/catalog.ts';
 import { membershipKey, type Organization, organizationKey } from '../store/organization.ts';
 import type { Change, Plan } from './directory.ts';
 import { arnOf, type ControlPolicy, FULL_ACCESS, policyArn, policyKey, unitKey } from './documents.ts';
+import { listing } from './listing.ts';
 import { changing, managedBy, type OrganizationsDeps, randomText, readableBy, reading } from './operation-kinds.ts';
 import { rootOutput } from './organization-operations.ts';
-import { pageOf } from './page.ts';
 import { type Input, optionalText, refuseTags, text, word } from './read-input.ts';
 import { constraint, invalidInput, refusal } from './refusals.ts';
 
@@ -61,12 +61,10 @@ export function policyOperations(deps: OrganizationsDeps): readonly Operation[] 
         return { organization, changes: [{ key: policyKey(policy), value: undefined }], output: {} };
       };
     }),
-    reading('ListPolicies', (call, input) => {
+    listing<ControlPolicy>(deps, 'ListPolicies', (call, input) => {
       requireType(input, 'Filter');
       const organization = readableBy(deps, call);
-      const all = [directory.policy(organization, FULL_ACCESS.id)!, ...directory.policies(organization)];
-      const { items, next } = pageOf(input, all, ({ id }) => id);
-      return { Policies: items.map((policy) => summaryOutput(organization, policy)), ...next };
+      return policyList(organization, [directory.policy(organization, FULL_ACCESS.id)!, ...directory.policies(organization)]);
     }),
     changing(deps, 'AttachPolicy', (call, input) => {
       const [id, targetId] = [text(input, 'PolicyId'), text(input, 'TargetId')];
@@ -76,26 +74,39 @@ export function policyOperations(deps: OrganizationsDeps): readonly Operation[] 
       const [id, targetId] = [text(input, 'PolicyId'), text(input, 'TargetId')];
       return () => detach(deps, requireEnabled(managedBy(deps, call)), id, targetId);
     }),
-    reading('ListPoliciesForTarget', (call, input) => {
+    listing<ControlPolicy>(deps, 'ListPoliciesForTarget', (call, input) => {
       requireType(input, 'Filter');
       const organization = readableBy(deps, call);
       const target = requireTarget(deps, organization, text(input, 'TargetId'));
       const ids = organization.arePoliciesEnabled ? target.policies : [];
-      const policies = ids.map((id) => directory.policy(organization, id)!);
-      const { items, next } = pageOf(input, policies, ({ id }) => id);
-      return { Policies: items.map((policy) => summaryOutput(organization, policy)), ...next };
+      return policyList(
+        organization,
+        ids.map((id) => directory.policy(organization, id)!),
+      );
     }),
-    reading('ListTargetsForPolicy', (call, input) => {
+    listing<Target>(deps, 'ListTargetsForPolicy', (call, input) => {
       const organization = readableBy(deps, call);
       const { id } = requirePolicy(deps, organization, text(input, 'PolicyId'));
       const targets = organization.arePoliciesEnabled ? targetsOf(deps, organization).filter(({ policies }) => policies.includes(id)) : [];
-      const { items, next } = pageOf(input, targets, (target) => target.id);
-      const shown = items.map((target) => ({ TargetId: target.id, Arn: target.arn, Name: target.name, Type: target.type }));
-      return { Targets: shown, ...next };
+      return {
+        all: targets,
+        idOf: (target) => target.id,
+        answer: (items) => ({
+          Targets: items.map((target) => ({ TargetId: target.id, Arn: target.arn, Name: target.name, Type: target.type })),
+        }),
+      };
     }),
     switchType(deps, 'EnablePolicyType', true),
     switchType(deps, 'DisablePolicyType', false),
   ] as readonly Operation[];
+}
+
+function policyList(organization: Organization, all: readonly ControlPolicy[]) {
+  return {
+    all,
+    idOf: ({ id }: ControlPolicy) => id,
+    answer: (items: readonly ControlPolicy[]) => ({ Policies: items.map((policy) => summaryOutput(organization, policy)) }),
+  };
 }
 
 function createPolicy(deps: OrganizationsDeps) {

@@ -14,8 +14,8 @@ import {
 } from '../store/organization.ts';
 import { accountOutput, requireMember } from './account-operations.ts';
 import type { Plan } from './directory.ts';
-import { changing, managedBy, type OrganizationsDeps, placeOf, readableBy, reading, seconds } from './operation-kinds.ts';
-import { pageOf } from './page.ts';
+import { listing } from './listing.ts';
+import { changing, managedBy, type OrganizationsDeps, placeOf, readableBy, seconds } from './operation-kinds.ts';
 import { accountId, optionalText, text } from './read-input.ts';
 import { constraint, refusal } from './refusals.ts';
 
@@ -39,14 +39,16 @@ export function serviceOperations(deps: OrganizationsDeps): readonly Operation[]
       };
     }),
     disableServiceAccess(deps),
-    reading('ListAWSServiceAccessForOrganization', (call, input) => {
-      const { items, next } = pageOf(input, readableBy(deps, call).trustedServices, ({ servicePrincipal }) => servicePrincipal);
-      const shown = items.map(({ servicePrincipal, enabledAtMs }) => ({
-        ServicePrincipal: servicePrincipal,
-        DateEnabled: seconds(enabledAtMs),
-      }));
-      return { EnabledServicePrincipals: shown, ...next };
-    }),
+    listing<Organization['trustedServices'][number]>(deps, 'ListAWSServiceAccessForOrganization', (call) => ({
+      all: readableBy(deps, call).trustedServices,
+      idOf: ({ servicePrincipal }) => servicePrincipal,
+      answer: (items) => ({
+        EnabledServicePrincipals: items.map(({ servicePrincipal, enabledAtMs }) => ({
+          ServicePrincipal: servicePrincipal,
+          DateEnabled: seconds(enabledAtMs),
+        })),
+      }),
+    })),
     changing(deps, 'RegisterDelegatedAdministrator', (call, input) => {
       const [account, servicePrincipal] = [accountId(input), text(input, 'ServicePrincipal')];
       const nowMs = deps.clock.nowMs();
@@ -86,26 +88,25 @@ export function serviceOperations(deps: OrganizationsDeps): readonly Operation[]
         return undelegate(organization, member, servicePrincipal);
       };
     }),
-    reading('ListDelegatedAdministrators', (call, input) => {
+    listing<Membership>(deps, 'ListDelegatedAdministrators', (call, input) => {
       const servicePrincipal = optionalText(input, 'ServicePrincipal');
       const organization = readableBy(deps, call);
       const delegates = directory
         .members(organization)
         .filter((member) => (servicePrincipal === undefined ? member.delegations.length > 0 : isDelegatedTo(member, servicePrincipal)));
-      const { items, next } = pageOf(input, delegates, ({ account }) => account);
-      const shown = items.map((member) => ({
+      const enabledAtMs = (member: Membership) =>
+        Math.min(
+          ...member.delegations
+            .filter((grant) => grant.servicePrincipal === (servicePrincipal ?? grant.servicePrincipal))
+            .map((grant) => grant.enabledAtMs),
+        );
+      const shown = (member: Membership) => ({
         ...accountOutput(organization, member),
-        DelegationEnabledDate: seconds(
-          Math.min(
-            ...member.delegations
-              .filter((grant) => grant.servicePrincipal === (servicePrincipal ?? grant.servicePrincipal))
-              .map(({ enabledAtMs }) => enabledAtMs),
-          ),
-        ),
-      }));
-      return { DelegatedAdministrators: shown, ...next };
+        DelegationEnabledDate: seconds(enabledAtMs(member)),
+      });
+      return { all: delegates, idOf: ({ account }) => account, answer: (items) => ({ DelegatedAdministrators: items.map(shown) }) };
     }),
-    reading('ListDelegatedServicesForAccount', (call, input) => {
+    listing<Membership['delegations'][number]>(deps, 'ListDelegatedServicesForAccount', (call, input) => {
       const organization = readableBy(deps, call);
       const { delegations } = requireMember(deps, organization, accountId(input));
       if (delegations.length === 0)
@@ -113,12 +114,16 @@ export function serviceOperations(deps: OrganizationsDeps): readonly Operation[]
           'AccountNotRegisteredException',
           'The provided account is not a registered delegated administrator for your organization.',
         );
-      const { items, next } = pageOf(input, delegations, ({ servicePrincipal }) => servicePrincipal);
-      const shown = items.map(({ servicePrincipal, enabledAtMs }) => ({
-        ServicePrincipal: servicePrincipal,
-        DelegationEnabledDate: seconds(enabledAtMs),
-      }));
-      return { DelegatedServices: shown, ...next };
+      return {
+        all: delegations,
+        idOf: ({ servicePrincipal }) => servicePrincipal,
+        answer: (items) => ({
+          DelegatedServices: items.map(({ servicePrincipal, enabledAtMs }) => ({
+            ServicePrincipal: servicePrincipal,
+            DelegationEnabledDate: seconds(enabledAtMs),
+          })),
+        }),
+      };
     }),
   ] as readonly Operation[];
 }

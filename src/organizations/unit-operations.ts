@@ -2,11 +2,11 @@
  * Organizational units: a tree below the root that holds the accounts, so that policies bind many of them at once.
  */
 import type { Operation } from '../api/operation.ts';
-import { membershipKey, type Organization } from '../store/organization.ts';
+import { type Membership, membershipKey, type Organization } from '../store/organization.ts';
 import { accountOutput, requireMember } from './account-operations.ts';
 import { arnOf, FULL_ACCESS, type Unit, unitKey } from './documents.ts';
+import { listing } from './listing.ts';
 import { changing, managedBy, type OrganizationsDeps, randomText, readableBy, reading } from './operation-kinds.ts';
-import { pageOf } from './page.ts';
 import { accountId, optionalText, refuseTags, text, word } from './read-input.ts';
 import { constraint, refusal } from './refusals.ts';
 
@@ -34,25 +34,23 @@ export function unitOperations(deps: OrganizationsDeps): readonly Operation[] {
       };
     }),
     moveAccount(deps),
-    reading('ListOrganizationalUnitsForParent', (call, input) => {
+    listing<Unit>(deps, 'ListOrganizationalUnitsForParent', (call, input) => {
       const organization = readableBy(deps, call);
       const id = requireParent(deps, organization, text(input, 'ParentId'));
-      const { items, next } = pageOf(
-        input,
-        directory.units(organization).filter(({ parent }) => parent === id),
-        (unit) => unit.id,
-      );
-      return { OrganizationalUnits: items.map((unit) => unitOutput(organization, unit)), ...next };
+      return {
+        all: directory.units(organization).filter(({ parent }) => parent === id),
+        idOf: (unit) => unit.id,
+        answer: (items) => ({ OrganizationalUnits: items.map((unit) => unitOutput(organization, unit)) }),
+      };
     }),
-    reading('ListAccountsForParent', (call, input) => {
+    listing<Membership>(deps, 'ListAccountsForParent', (call, input) => {
       const organization = readableBy(deps, call);
       const id = requireParent(deps, organization, text(input, 'ParentId'));
-      const { items, next } = pageOf(
-        input,
-        directory.members(organization).filter(({ parent }) => parent === id),
-        ({ account }) => account,
-      );
-      return { Accounts: items.map((member) => accountOutput(organization, member)), ...next };
+      return {
+        all: directory.members(organization).filter(({ parent }) => parent === id),
+        idOf: ({ account }) => account,
+        answer: (items) => ({ Accounts: items.map((member) => accountOutput(organization, member)) }),
+      };
     }),
     reading('ListParents', (call, input) => {
       const organization = readableBy(deps, call);
@@ -62,7 +60,7 @@ export function unitOperations(deps: OrganizationsDeps): readonly Operation[] {
       const type = child.parent === organization.rootId ? 'ROOT' : 'ORGANIZATIONAL_UNIT';
       return { Parents: [{ Id: child.parent, Type: type }] };
     }),
-    reading('ListChildren', (call, input) => {
+    listing<string>(deps, 'ListChildren', (call, input) => {
       const organization = readableBy(deps, call);
       const id = requireParent(deps, organization, text(input, 'ParentId'));
       const type = word(input, 'ChildType', ['ACCOUNT', 'ORGANIZATIONAL_UNIT'] as const);
@@ -76,8 +74,11 @@ export function unitOperations(deps: OrganizationsDeps): readonly Operation[] {
               .units(organization)
               .filter(({ parent }) => parent === id)
               .map((unit) => unit.id);
-      const { items, next } = pageOf(input, ids, (child) => child);
-      return { Children: items.map((child) => ({ Id: child, Type: type })), ...next };
+      return {
+        all: ids,
+        idOf: (child) => child,
+        answer: (items) => ({ Children: items.map((child) => ({ Id: child, Type: type })) }),
+      };
     }),
   ] as readonly Operation[];
 }

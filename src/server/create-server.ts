@@ -49,6 +49,7 @@ import type { Follower } from '../store/follower.ts';
 import { joinDamage } from '../store/join-damage.ts';
 import type { JournalDamage } from '../store/journal.ts';
 import { createLockTime } from '../store/object-lock.ts';
+import { PageTokens } from '../store/page-tokens.ts';
 import { createTrails, type Trails } from '../trail/create-trails.ts';
 import { narrowsBucket } from '../trail/narrows-bucket.ts';
 import { applyDeclared } from './apply-declared.ts';
@@ -193,7 +194,8 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   if (readOnly === undefined) await stateKeys(keyStatements);
   const history = await openHistoryFollower({ index: historyIndex, journal, catalog: ofFollowers, clock, sha256 });
   const counter = await EventCounter.open({ catalog: ofFollowers, journal, clock });
-  const kms = { catalog, journal, keys, clock, lockTime: createLockTime(clock), chance, sha256 };
+  const tokens = new PageTokens(keys, chance);
+  const kms = { catalog, journal, keys, clock, lockTime: createLockTime(clock), chance, sha256, tokens };
   const tokenKey = await keys.derive('sns-subscriptions');
   const deliveries = await Deliveries.open({
     catalog,
@@ -206,7 +208,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     report: ({ kind, subscription, error }) =>
       log[kind === 'halted' ? 'error' : 'warn'](`subscription ${subscription}: ${messageOf(error)}`, { kind }),
   });
-  const sns = { catalog, journal, clock, chance, sha256, tokenKey, deliveries, hasQueues: stores.queues !== undefined };
+  const sns = { catalog, journal, clock, chance, sha256, tokens, tokenKey, deliveries, hasQueues: stores.queues !== undefined };
   const trails = await createTrails({
     catalog,
     journal,
@@ -285,9 +287,8 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     index: historyIndex,
     journal,
     follower: history,
-    keys,
+    tokens,
     clock,
-    chance,
     sha256,
     accounts: () => accounts.list().map((info) => info.account),
   });
@@ -295,6 +296,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const guard = guardNarrowing(approvals);
   const organizations = organizationsOf({
     directory,
+    tokens,
     accounts,
     trails,
     clock,
@@ -328,7 +330,17 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
       accounting,
     ),
   };
-  const access = { identities, accounts, keyUses, keys, clock, chance, outbound: stores.outbound, realTimeMs: options.signatureTimeMs };
+  const access = {
+    identities,
+    accounts,
+    keyUses,
+    keys,
+    clock,
+    chance,
+    tokens,
+    outbound: stores.outbound,
+    realTimeMs: options.signatureTimeMs,
+  };
   const cloudtrail = [
     evidence.cloudtrail,
     lookups.cloudtrail,

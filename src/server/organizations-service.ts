@@ -8,6 +8,7 @@ import type { Service } from '../http/ports.ts';
 import type { Directory } from '../organizations/directory.ts';
 import { organizationsOperations, UNBUILT } from '../organizations/operations.ts';
 import type { Chance, Clock } from '../store/clock.ts';
+import type { PageTokens } from '../store/page-tokens.ts';
 import type { Trails } from '../trail/create-trails.ts';
 
 /** Operations on organizations, by service. */
@@ -17,15 +18,17 @@ export function organizationsOf(parts: {
   readonly trails: Pick<Trails, 'hasOrganizationTrails'>;
   readonly clock: Clock;
   readonly chance: Chance;
+  readonly tokens: PageTokens;
   /** The account for whose organization the operator may have chosen an id. */
   readonly administrator: AccountId;
   readonly chosenId: string | undefined;
 }): ReturnType<typeof organizationsOperations> {
-  const { directory, accounts, trails, clock, chance, administrator, chosenId } = parts;
+  const { directory, accounts, trails, clock, chance, tokens, administrator, chosenId } = parts;
   return organizationsOperations({
     directory,
     clock,
     chance,
+    tokens,
     accounts: {
       exists: (account) => accounts.exists(account),
       nameOf: (account) => accounts.list().find((info) => info.account === account)?.name ?? account,

@@ -2,14 +2,12 @@
  * `ListSubscriptions`: the account's own in the Region; `ListSubscriptionsByTopic`: a topic's, whoever has them. 100 a page.
  */
 import type { Operation } from '../api/operation.ts';
-import type { CatalogKey } from '../store/catalog.ts';
+import type { CatalogDocument } from '../store/catalog.ts';
 import { findTopic, topicAccess } from './find-topic.ts';
-import { invalid } from './read-input.ts';
+import { listPage } from './page.ts';
 import type { SnsDeps, SnsInput } from './sns-deps.ts';
 import { isOver, ownedKey, type Subscription, subscriptionArn, subscriptionKey, subscriptionsKey } from './subscription.ts';
 import { topicArn } from './topic.ts';
-
-const PAGE = 100;
 
 interface ListOutput {
   readonly Subscriptions: { readonly member: readonly Record<string, string>[] };
@@ -20,9 +18,10 @@ export function listSubscriptions(deps: SnsDeps): Operation<SnsInput, ListOutput
   return {
     name: 'ListSubscriptions',
     isReadOnly: true,
-    decide: async ({ account, region }, input) => {
+    decide: async (call, input) => {
+      const { account, region } = call;
       const prefix = ownedKey({ owner: account, region });
-      const found = await deps.catalog.list(prefix, { ...afterToken(prefix, input), limit: PAGE });
+      const { found, next } = await listPage(deps, { call, operation: 'ListSubscriptions', input }, prefix);
       const all = await Promise.all(
         found.map(({ key }) => {
           const [topicAccount, name, id] = key.slice(prefix.length);
@@ -30,7 +29,7 @@ export function listSubscriptions(deps: SnsDeps): Operation<SnsInput, ListOutput
           return deps.catalog.get<Subscription>(subscriptionKey({ topic, id: id! }));
         }),
       );
-      return { output: page(deps, { prefix, keys: found.map(({ key }) => key), subscriptions: all.map((each) => each?.value) }) };
+      return { output: { Subscriptions: live(deps, all), ...next } };
     },
   };
 }
@@ -40,36 +39,19 @@ export function listSubscriptionsByTopic(deps: SnsDeps): Operation<SnsInput, Lis
     name: 'ListSubscriptionsByTopic',
     isReadOnly: true,
     access: (_call, input) => topicAccess(deps, input, 'sns:ListSubscriptionsByTopic'),
-    decide: async (_call, input) => {
+    decide: async (call, input) => {
       const { value: topic } = await findTopic(deps, input);
-      const prefix = subscriptionsKey(topic);
-      const found = await deps.catalog.list<Subscription>(prefix, { ...afterToken(prefix, input), limit: PAGE });
-      const output = page(deps, { prefix, keys: found.map(({ key }) => key), subscriptions: found.map(({ value }) => value) });
-      return { output, requestParameters: { topicArn: topicArn(topic) } };
+      const list = { call, operation: 'ListSubscriptionsByTopic', input };
+      const { found, next } = await listPage<Subscription>(deps, list, subscriptionsKey(topic));
+      return { output: { Subscriptions: live(deps, found), ...next }, requestParameters: { topicArn: topicArn(topic) } };
     },
   };
 }
 
-/** A token is the rest of the last key: below the prefix it names nothing but what the caller may list. */
-function afterToken(prefix: CatalogKey, { NextToken: token }: SnsInput): { readonly after?: CatalogKey } {
-  if (token === undefined) return {};
-  if (!/^[A-Za-z0-9_-]{1,256}(:[A-Za-z0-9_-]{1,256}){0,2}$/.test(token)) throw invalid('NextToken is not one of this operation');
-  return { after: [...prefix, ...token.split(':')] };
-}
-
-function page(
-  { clock }: SnsDeps,
-  {
-    prefix,
-    keys,
-    subscriptions,
-  }: { readonly prefix: CatalogKey; readonly keys: readonly CatalogKey[]; readonly subscriptions: readonly (Subscription | undefined)[] },
-): ListOutput {
-  const live = subscriptions.filter((each) => each !== undefined && !isOver(each, clock.nowMs())) as readonly Subscription[];
-  return {
-    Subscriptions: { member: live.map(shown) },
-    ...(keys.length < PAGE ? {} : { NextToken: keys.at(-1)!.slice(prefix.length).join(':') }),
-  };
+/** Those that are there and not over. */
+function live({ clock }: SnsDeps, found: readonly (CatalogDocument<Subscription> | undefined)[]): ListOutput['Subscriptions'] {
+  const nowMs = clock.nowMs();
+  return { member: found.flatMap((each) => (each === undefined || isOver(each.value, nowMs) ? [] : [shown(each.value)])) };
 }
 
 function shown(subscription: Subscription): Record<string, string> {

@@ -4,6 +4,7 @@
 import type { Catalog } from '../store/catalog.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import type { Journal } from '../store/journal.ts';
+import type { PageTokens } from '../store/page-tokens.ts';
 import type { Sha256 } from '../tlog/hash.ts';
 import type { Deliveries } from './deliveries.ts';
 
@@ -13,6 +14,7 @@ export interface SnsDeps {
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly chance: Pick<Chance, 'uuid'>;
   readonly sha256: Sha256;
+  readonly tokens: PageTokens;
   /** Makes the tokens of messages. Secret. */
   readonly tokenKey: Uint8Array;
   readonly deliveries: Deliveries;

@@ -13,6 +13,7 @@ import { createMemoryCatalog } from '../../src/store/memory/catalog.ts';
 import { createMemoryHistoryIndex } from '../../src/store/memory/history-index.ts';
 import { createMemoryJournal } from '../../src/store/memory/journal.ts';
 import { createMemoryKeys } from '../../src/store/memory/keys.ts';
+import { PageTokens } from '../../src/store/page-tokens.ts';
 import { readPast } from '../../src/store/read-past.ts';
 import { ManualClock, seededChance } from './manual-clock.ts';
 
@@ -64,7 +65,7 @@ export class HistoryRig {
 
   stores() {
     const { index, journal, follower, keys, clock, chance } = this;
-    return { index, journal, follower, keys, clock, chance, sha256, accounts: () => [ACCOUNT, OTHER_ACCOUNT] };
+    return { index, journal, follower, tokens: new PageTokens(keys, chance), clock, sha256, accounts: () => [ACCOUNT, OTHER_ACCOUNT] };
   }
 
   /** Appends records and lets history take them. @returns The sequences. */

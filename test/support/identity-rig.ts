@@ -11,6 +11,7 @@ import type { AccessRequest } from '../../src/api/access.ts';
 import type { Call, Decision, Principal } from '../../src/api/operation.ts';
 import type { AccountId } from '../../src/event/types.ts';
 import { createMemoryOutbound, type OutboundHandler } from '../../src/store/memory/outbound.ts';
+import { PageTokens } from '../../src/store/page-tokens.ts';
 import { callOf, IntakeRig, OWNER } from './intake-rig.ts';
 
 export interface Keys {
@@ -43,6 +44,7 @@ export class IdentityRig {
       chance,
       outbound: createMemoryOutbound({ clock, handlers: this.hosts }),
       realTimeMs: () => clock.nowMs(),
+      tokens: new PageTokens(keys, chance),
     };
     this.#operations = new Map([...iamOperations(deps), ...stsOperations(deps)].map((operation) => [operation.name, operation]));
   }

@@ -15,6 +15,7 @@ import { createManualClock, createSeededChance } from '../../src/store/memory/cl
 import { createMemoryJournal } from '../../src/store/memory/journal.ts';
 import { createMemoryKeys } from '../../src/store/memory/keys.ts';
 import { createLockTime } from '../../src/store/object-lock.ts';
+import { PageTokens } from '../../src/store/page-tokens.ts';
 
 export const KMS_ACCOUNT = '123837392027' as AccountId;
 export const KMS_STRANGER = '999999999999' as AccountId;
@@ -26,10 +27,12 @@ export class KmsRig {
   readonly clock = createManualClock({ startMs: Date.UTC(2026, 0, 2, 3, 4, 5) });
   readonly chance = createSeededChance('kms');
   readonly journal = createMemoryJournal({ clock: this.clock, chance: createSeededChance('journal') });
+  readonly #keys = createMemoryKeys({ clock: this.clock, chance: createSeededChance('keys'), origin: 'snowtrail/rig' });
   readonly deps: KmsDeps = {
     catalog: createMemoryCatalog(),
     journal: this.journal,
-    keys: createMemoryKeys({ clock: this.clock, chance: createSeededChance('keys'), origin: 'snowtrail/rig' }),
+    keys: this.#keys,
+    tokens: new PageTokens(this.#keys, createSeededChance('tokens')),
     clock: this.clock,
     lockTime: createLockTime(this.clock),
     chance: this.chance,

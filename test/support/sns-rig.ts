@@ -8,6 +8,7 @@ import { snsOperations } from '../../src/sns/operations.ts';
 import type { SnsDeps, SnsInput } from '../../src/sns/sns-deps.ts';
 import { createMemoryOutbound, type OutboundHandler } from '../../src/store/memory/outbound.ts';
 import type { OutboundRequest } from '../../src/store/outbound.ts';
+import { PageTokens } from '../../src/store/page-tokens.ts';
 import { type Queues, QueuesError } from '../../src/store/queues.ts';
 import { TrailRig } from './trail-rig.ts';
 
@@ -26,7 +27,7 @@ export class SnsRig {
 
   /** Opens the deliveries, or opens them anew as after a restart, and sends from now on. */
   async open({ isSending = true }: { readonly isSending?: boolean } = {}): Promise<void> {
-    const { catalog, journal, clock, chance } = this.trail;
+    const { catalog, journal, clock, chance, keys } = this.trail;
     await this.stop();
     this.#running = new AbortController();
     const tokenKey = new Uint8Array(32).fill(7);
@@ -41,7 +42,8 @@ export class SnsRig {
       report: (problem) => this.problems.push(problem),
     });
     const sha256 = (bytes: Uint8Array) => new Uint8Array(createHash('sha256').update(bytes).digest());
-    this.deps = { catalog, journal, clock, chance, sha256, tokenKey, deliveries, hasQueues: true };
+    const tokens = new PageTokens(keys, chance);
+    this.deps = { catalog, journal, clock, chance, sha256, tokens, tokenKey, deliveries, hasQueues: true };
     if (isSending) this.#ended = deliveries.run(this.#running.signal);
   }
 

@@ -24,6 +24,7 @@ import { createMemoryObjects } from '../../src/store/memory/objects.ts';
 import { createMemoryTopics } from '../../src/store/memory/topics.ts';
 import { createLockTime } from '../../src/store/object-lock.ts';
 import { type Objects, ObjectsError } from '../../src/store/objects.ts';
+import { PageTokens } from '../../src/store/page-tokens.ts';
 import { sealObjects } from '../../src/store/sealed-objects.ts';
 import { gzipInline } from '../../src/trail/compress.ts';
 import { createTrails, type Trails } from '../../src/trail/create-trails.ts';
@@ -99,7 +100,8 @@ export class TrailRig {
   /** What a KMS on the same stores works with. */
   get kms(): KmsDeps {
     const { catalog, journal, keys, clock, chance } = this;
-    return { catalog, journal, keys, clock, lockTime: createLockTime(clock), chance, sha256: hashSha256 };
+    const tokens = new PageTokens(keys, chance);
+    return { catalog, journal, keys, clock, lockTime: createLockTime(clock), chance, sha256: hashSha256, tokens };
   }
 
   /** A new process on the same stores. */

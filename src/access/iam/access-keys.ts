@@ -10,7 +10,7 @@ import { type Call, REPEATS_MS } from '../../api/operation.ts';
 import { changed, noSuchEntity } from '../identities.ts';
 import { keyUseKey } from '../key-uses.ts';
 import { entityAccess, type IamDeps, type IamOperation, limitExceeded, ownUserName } from './iam-deps.ts';
-import { type PageInput, pageOf } from './page.ts';
+import { listPage, type PageInput } from './page.ts';
 import { ownAccess } from './users.ts';
 
 const KEYS_PER_USER_MAX = 2;
@@ -73,7 +73,7 @@ export function listAccessKeys(deps: IamDeps): IamOperation<OwnInput & PageInput
         user === undefined
           ? await accounts.listKeys(account)
           : (await Promise.all(user.accessKeyIds.map((id) => accounts.findUserKey(account, id)))).filter((key) => key !== undefined);
-      const { items, more } = pageOf(keys, input, ({ accessKeyId }) => accessKeyId);
+      const { items, more } = await listPage(deps, { call, operation: 'ListAccessKeys', input }, keys, ({ accessKeyId }) => accessKeyId);
       const AccessKeyMetadata = items.map(({ accessKeyId, status, createdAtMs }) => ({
         ...(user === undefined ? {} : { UserName: user.name }),
         AccessKeyId: accessKeyId,

@@ -11,7 +11,7 @@ import { type EntityDocuments, type EntityKind, KINDS, parseIamArn } from '../id
 import { policyGuard } from './check-policy.ts';
 import { boundaryContext, type IamDeps, type IamOperation, invalidInput, limitExceeded } from './iam-deps.ts';
 import { type NamedEntity, onEntity } from './on-entity.ts';
-import { type PageInput, pageOf } from './page.ts';
+import { listPage, type PageInput } from './page.ts';
 
 const ATTACHED_MAX = 10;
 
@@ -27,7 +27,7 @@ export function attachPolicy(deps: IamDeps, kind: EntityKind): IamOperation<Atta
     name: `Attach${kind}Policy`,
     isReadOnly: false,
     context: policyContext,
-    decide: async (found: Found, { PolicyArn }: AttachInput, account) => {
+    decide: async (found: Found, { PolicyArn }: AttachInput, { account }) => {
       requirePolicyArn(PolicyArn);
       const guards = await policyGuard(identities, account, PolicyArn);
       const { attached } = found.value;
@@ -62,9 +62,10 @@ export function listAttachedPolicies(deps: IamDeps, kind: EntityKind): IamOperat
   return onEntity(deps, kind, {
     name: `ListAttached${kind}Policies`,
     isReadOnly: true,
-    decide: async ({ value }, input: ListAttachedInput, account) => {
-      const policies = await underPath(deps.identities, account, { arns: value.attached, prefix: input.PathPrefix ?? '/' });
-      const { items, more } = pageOf(policies, input, ({ PolicyArn }) => PolicyArn);
+    decide: async ({ value }, input: ListAttachedInput, call) => {
+      const policies = await underPath(deps.identities, call.account, { arns: value.attached, prefix: input.PathPrefix ?? '/' });
+      const list = { call, operation: `ListAttached${kind}Policies`, input };
+      const { items, more } = await listPage(deps, list, policies, ({ PolicyArn }) => PolicyArn);
       return { output: { AttachedPolicies: items, ...more } };
     },
   });
@@ -89,7 +90,7 @@ export function putBoundary(deps: IamDeps, kind: 'User' | 'Role'): IamOperation<
     name: `Put${kind}PermissionsBoundary`,
     isReadOnly: false,
     context: ({ PermissionsBoundary }: BoundaryInput) => new Map(boundaryContext(PermissionsBoundary)),
-    decide: async (found, { PermissionsBoundary: boundary }: BoundaryInput, account) => {
+    decide: async (found, { PermissionsBoundary: boundary }: BoundaryInput, { account }) => {
       requirePolicyArn(boundary);
       const guards = await policyGuard(identities, account, boundary);
       return {

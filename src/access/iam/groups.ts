@@ -9,8 +9,9 @@ import type { CatalogChange } from '../../store/catalog.ts';
 import { changed, unchanged } from '../identities.ts';
 import { entityArn, entityKey, type GroupDocument, type UserDocument } from '../identity-documents.ts';
 import { alreadyExists, deleteConflict, entityAccess, type IamDeps, type IamOperation, limitExceeded, newId } from './iam-deps.ts';
+import { type ListInput, listEntities } from './list-entities.ts';
 import { groupOutput, userOutput } from './outputs.ts';
-import { type PageInput, pageOf } from './page.ts';
+import { listPage, type PageInput } from './page.ts';
 
 const GROUPS_MAX = 300;
 const GROUPS_PER_USER_MAX = 10;
@@ -38,9 +39,10 @@ export function getGroup(deps: IamDeps): IamOperation<PageInput & { readonly Gro
     name: 'GetGroup',
     isReadOnly: true,
     access: (call, { GroupName }) => entityAccess(deps, call, { action: 'GetGroup', kind: 'Group', name: GroupName }),
-    decide: async ({ account }, input) => {
-      const { value } = await deps.identities.need('Group', account, input.GroupName);
-      const { items, more } = pageOf(await membersOf(deps, account, value.name), input, ({ name }) => name);
+    decide: async (call, input) => {
+      const { value } = await deps.identities.need('Group', call.account, input.GroupName);
+      const members = await membersOf(deps, call.account, value.name);
+      const { items, more } = await listPage(deps, { call, operation: 'GetGroup', input }, members, ({ name }) => name);
       return { output: { Group: groupOutput(value), Users: items.map((user) => userOutput(user)), ...more } };
     },
   };
@@ -50,17 +52,8 @@ async function membersOf({ identities }: IamDeps, account: AccountId, group: str
   return (await identities.list('User', account)).filter(({ groups }) => groups.includes(group));
 }
 
-export function listGroups({ identities }: IamDeps): IamOperation<PageInput & { readonly PathPrefix?: string }> {
-  return {
-    name: 'ListGroups',
-    isReadOnly: true,
-    access: (call, { PathPrefix = '/' }) => [{ action: 'iam:ListGroups', resource: `arn:aws:iam::${call.account}:group${PathPrefix}` }],
-    decide: async ({ account }, input) => {
-      const all = (await identities.list('Group', account)).filter(({ path }) => path.startsWith(input.PathPrefix ?? '/'));
-      const { items, more } = pageOf(all, input, ({ name }) => name);
-      return { output: { Groups: items.map(groupOutput), ...more } };
-    },
-  };
+export function listGroups(deps: IamDeps): IamOperation<ListInput> {
+  return listEntities(deps, 'Group', (groups) => ({ Groups: groups.map(groupOutput) }));
 }
 
 interface UpdateGroupInput {
@@ -170,10 +163,10 @@ export function listGroupsForUser(deps: IamDeps): IamOperation<PageInput & { rea
     name: 'ListGroupsForUser',
     isReadOnly: true,
     access: (call, { UserName }) => entityAccess(deps, call, { action: 'ListGroupsForUser', kind: 'User', name: UserName }),
-    decide: async ({ account }, input) => {
-      const { value } = await identities.need('User', account, input.UserName);
-      const groups = await Promise.all(value.groups.map((name) => identities.need('Group', account, name)));
-      const { items, more } = pageOf(groups, input, (group) => group.value.name);
+    decide: async (call, input) => {
+      const { value } = await identities.need('User', call.account, input.UserName);
+      const groups = await Promise.all(value.groups.map((name) => identities.need('Group', call.account, name)));
+      const { items, more } = await listPage(deps, { call, operation: 'ListGroupsForUser', input }, groups, (group) => group.value.name);
       return { output: { Groups: items.map((group) => groupOutput(group.value)), ...more } };
     },
   };

@@ -7,6 +7,7 @@ import type { Call, Operation } from '../../api/operation.ts';
 import type { EpochMs } from '../../event/types.ts';
 import type { Chance, Clock } from '../../store/clock.ts';
 import type { Keys } from '../../store/keys.ts';
+import type { PageTokens } from '../../store/page-tokens.ts';
 import type { Accounts } from '../accounts.ts';
 import type { Identities } from '../identities.ts';
 import { type EntityKind, entityArn, type Tag } from '../identity-documents.ts';
@@ -19,6 +20,7 @@ export interface IamDeps {
   readonly keys: Pick<Keys, 'wrap' | 'unwrap'>;
   readonly clock: Clock;
   readonly chance: Chance;
+  readonly tokens: PageTokens;
   /** The real time, which devices of users go by; `clock` may be set by hand. */
   readonly realTimeMs: () => EpochMs;
 }

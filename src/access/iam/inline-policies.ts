@@ -10,7 +10,7 @@ import { checkPolicy, policySize } from './check-policy.ts';
 import type { IamDeps, IamOperation } from './iam-deps.ts';
 import { type NamedEntity, onEntity } from './on-entity.ts';
 import { encodeDocument } from './outputs.ts';
-import { type PageInput, pageOf } from './page.ts';
+import { listPage, type PageInput } from './page.ts';
 
 type PolicyNamed = NamedEntity & { readonly PolicyName: string };
 
@@ -59,8 +59,9 @@ export function listInlinePolicies(deps: IamDeps, kind: EntityKind): IamOperatio
   return onEntity(deps, kind, {
     name: `List${kind}Policies`,
     isReadOnly: true,
-    decide: ({ value }, input: NamedEntity & PageInput) => {
-      const { items, more } = pageOf(Object.keys(value.inline), input, (name) => name);
+    decide: async ({ value }, input: NamedEntity & PageInput, call) => {
+      const list = { call, operation: `List${kind}Policies`, input };
+      const { items, more } = await listPage(deps, list, Object.keys(value.inline), (name) => name);
       return { output: { PolicyNames: items, ...more } };
     },
   });

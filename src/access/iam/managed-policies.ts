@@ -36,7 +36,7 @@ import {
   requestTags,
 } from './iam-deps.ts';
 import { type PolicyUse, policyOutput, versionOutput } from './outputs.ts';
-import { type PageInput, pageOf } from './page.ts';
+import { listPage, type PageInput } from './page.ts';
 
 const POLICIES_MAX = 1_500;
 const VERSIONS_MAX = 5;
@@ -134,12 +134,14 @@ interface ListPoliciesInput extends PageInput {
   readonly PolicyUsageFilter?: 'PermissionsPolicy' | 'PermissionsBoundary';
 }
 
-export function listPolicies({ identities }: IamDeps): IamOperation<ListPoliciesInput> {
+export function listPolicies(deps: IamDeps): IamOperation<ListPoliciesInput> {
   return {
     name: 'ListPolicies',
     isReadOnly: true,
     access: (call, { PathPrefix = '/' }) => [{ action: 'iam:ListPolicies', resource: `arn:aws:iam::${call.account}:policy${PathPrefix}` }],
-    decide: async ({ account }, input) => {
+    decide: async (call, input) => {
+      const { identities } = deps;
+      const { account } = call;
       const { Scope: scope = 'All', PathPrefix: prefix = '/', PolicyUsageFilter: filter } = input;
       const uses = await usesOf(identities, account);
       const all = [
@@ -150,7 +152,7 @@ export function listPolicies({ identities }: IamDeps): IamOperation<ListPolicies
         const isUsed = filter === 'PermissionsBoundary' ? use.boundaries > 0 : use.attachments > 0;
         return policy.path.startsWith(prefix) && (isUsed || (input.OnlyAttached !== true && filter === undefined));
       });
-      const { items, more } = pageOf(all, input, policyArn);
+      const { items, more } = await listPage(deps, { call, operation: 'ListPolicies', input }, all, policyArn);
       return { output: { Policies: items.map((policy) => policyOutput(policy, uses.of(policyArn(policy)))), ...more } };
     },
   };
@@ -195,14 +197,14 @@ interface ListEntitiesInput extends PageInput, PolicyInput {
   readonly PolicyUsageFilter?: 'PermissionsPolicy' | 'PermissionsBoundary';
 }
 
-export function listEntitiesForPolicy({ identities }: IamDeps): IamOperation<ListEntitiesInput> {
+export function listEntitiesForPolicy(deps: IamDeps): IamOperation<ListEntitiesInput> {
   return {
     name: 'ListEntitiesForPolicy',
     isReadOnly: true,
     access: access('ListEntitiesForPolicy'),
     decide: async (call, input) => {
-      await needPolicy(identities, call, input.PolicyArn);
-      const uses = await usesOf(identities, call.account);
+      await needPolicy(deps.identities, call, input.PolicyArn);
+      const uses = await usesOf(deps.identities, call.account);
       const filter = input.PolicyUsageFilter;
       const using = [
         ...(filter === 'PermissionsBoundary' ? [] : uses.attachedTo(input.PolicyArn)),
@@ -210,7 +212,8 @@ export function listEntitiesForPolicy({ identities }: IamDeps): IamOperation<Lis
       ].filter(
         ({ kind, path }) => path.startsWith(input.PathPrefix ?? '/') && (input.EntityFilter === undefined || input.EntityFilter === kind),
       );
-      const { items, more } = pageOf([...new Set(using)], input, ({ kind, name }) => `${kind}/${name}`);
+      const list = { call, operation: 'ListEntitiesForPolicy', input };
+      const { items, more } = await listPage(deps, list, [...new Set(using)], ({ kind, name }) => `${kind}/${name}`);
       const of = (wanted: EntityKind) => items.filter(({ kind }) => kind === wanted);
       return {
         output: {
@@ -283,16 +286,17 @@ export function getPolicyVersion({ identities }: IamDeps): IamOperation<VersionI
   };
 }
 
-export function listPolicyVersions({ identities }: IamDeps): IamOperation<PolicyInput & PageInput> {
+export function listPolicyVersions(deps: IamDeps): IamOperation<PolicyInput & PageInput> {
   return {
     name: 'ListPolicyVersions',
     isReadOnly: true,
     access: access('ListPolicyVersions'),
     decide: async (call, input) => {
-      const { value } = await needPolicy(identities, call, input.PolicyArn);
+      const { value } = await needPolicy(deps.identities, call, input.PolicyArn);
       // Newest first.
       const order = (id: string) => String(1_000_000_000 - Number(id.slice(1)));
-      const { items, more } = pageOf(value.versions, input, ({ id }) => order(id));
+      const list = { call, operation: 'ListPolicyVersions', input };
+      const { items, more } = await listPage(deps, list, value.versions, ({ id }) => order(id));
       return { output: { Versions: items.map((version) => versionOutput(value, version, false)), ...more } };
     },
   };

@@ -23,7 +23,7 @@ import {
   requestTags,
 } from './iam-deps.ts';
 import { userOutput } from './outputs.ts';
-import { type PageInput, pageOf } from './page.ts';
+import { listPage, type PageInput } from './page.ts';
 
 const DEVICES_PER_USER_MAX = 8;
 /** Not the service's: it bounds what lies in the catalog unused. */
@@ -170,7 +170,12 @@ export function listMfaDevices(deps: IamDeps): IamOperation<PageInput & { readon
     decide: async (call, input) => {
       const { value: user } = await identities.need('User', call.account, userNameOf(call, input));
       const devices = await Promise.all(user.mfaSerials.map((serial) => needDevice(deps, call.account, serial)));
-      const { items, more } = pageOf(devices, input, ({ value }) => value.serialNumber);
+      const { items, more } = await listPage(
+        deps,
+        { call, operation: 'ListMFADevices', input },
+        devices,
+        ({ value }) => value.serialNumber,
+      );
       return {
         output: {
           MFADevices: items.map(({ value }) => ({
@@ -185,16 +190,23 @@ export function listMfaDevices(deps: IamDeps): IamOperation<PageInput & { readon
   };
 }
 
-export function listVirtualMfaDevices({ identities }: IamDeps): IamOperation<PageInput & { readonly AssignmentStatus?: string }> {
+export function listVirtualMfaDevices(deps: IamDeps): IamOperation<PageInput & { readonly AssignmentStatus?: string }> {
   return {
     name: 'ListVirtualMFADevices',
     isReadOnly: true,
-    decide: async ({ account }, input) => {
+    decide: async (call, input) => {
+      const { identities } = deps;
+      const { account } = call;
       const { AssignmentStatus: status = 'Any' } = input;
       const all = (await identities.listDocuments<MfaDevice>(['mfa-device', account])).filter(
         ({ value }) => status === 'Any' || (value.userName !== undefined) === (status === 'Assigned'),
       );
-      const { items, more } = pageOf(all, input, ({ value }) => value.serialNumber);
+      const { items, more } = await listPage(
+        deps,
+        { call, operation: 'ListVirtualMFADevices', input },
+        all,
+        ({ value }) => value.serialNumber,
+      );
       const devices = items.map(async ({ value: { serialNumber, userName, enabledAtMs } }) => {
         if (userName === undefined) return { SerialNumber: serialNumber };
         const user = await identities.find('User', account, userName);

@@ -2,8 +2,7 @@
  * What operations on one user, group or role share: the input names it, the caller's right on it is asked for, it has to be there.
  */
 import type { AccessRequest } from '../../api/access.ts';
-import type { Decision } from '../../api/operation.ts';
-import type { AccountId } from '../../event/types.ts';
+import type { Call, Decision } from '../../api/operation.ts';
 import type { CatalogDocument } from '../../store/catalog.ts';
 import { type EntityDocuments, type EntityKind, KINDS } from '../identity-documents.ts';
 import { entityAccess, type IamDeps, type IamOperation } from './iam-deps.ts';
@@ -29,7 +28,7 @@ interface OnEntity<Kind extends EntityKind, Input> {
   readonly decide: (
     found: CatalogDocument<EntityDocuments[Kind]>,
     input: Input,
-    account: AccountId,
+    call: Call,
   ) => Decision<object> | Promise<Decision<object>>;
 }
 
@@ -46,6 +45,6 @@ export function onEntity<Kind extends EntityKind, Input extends NamedEntity>(
       const keys = context?.(input);
       return entityAccess(deps, call, { action, kind, name: entityName(kind, input), ...(keys === undefined ? {} : { context: keys }) });
     },
-    decide: async ({ account }, input) => decide(await deps.identities.need(kind, account, entityName(kind, input)), input, account),
+    decide: async (call, input) => decide(await deps.identities.need(kind, call.account, entityName(kind, input)), input, call),
   };
 }

@@ -18,8 +18,9 @@ import {
   newId,
   requestTags,
 } from './iam-deps.ts';
+import { type ListInput, listEntities } from './list-entities.ts';
 import { roleOutput } from './outputs.ts';
-import { type PageInput, pageOf } from './page.ts';
+import { listPage, type PageInput } from './page.ts';
 
 const ROLES_MAX = 1_000;
 const TRUST_POLICY_SIZE_MAX = 2_048;
@@ -93,17 +94,8 @@ export function getRole(deps: IamDeps): IamOperation<{ readonly RoleName: string
   };
 }
 
-export function listRoles({ identities }: IamDeps): IamOperation<PageInput & { readonly PathPrefix?: string }> {
-  return {
-    name: 'ListRoles',
-    isReadOnly: true,
-    access: (call, { PathPrefix = '/' }) => [{ action: 'iam:ListRoles', resource: `arn:aws:iam::${call.account}:role${PathPrefix}` }],
-    decide: async ({ account }, input) => {
-      const all = (await identities.list('Role', account)).filter(({ path }) => path.startsWith(input.PathPrefix ?? '/'));
-      const { items, more } = pageOf(all, input, ({ name }) => name);
-      return { output: { Roles: items.map((role) => roleOutput(role)), ...more } };
-    },
-  };
+export function listRoles(deps: IamDeps): IamOperation<ListInput> {
+  return listEntities(deps, 'Role', (roles) => ({ Roles: roles.map((role) => roleOutput(role)) }));
 }
 
 interface UpdateRoleInput {
@@ -168,9 +160,9 @@ export function listInstanceProfilesForRole(deps: IamDeps): IamOperation<{ reado
     name: action,
     isReadOnly: true,
     access: (call, { RoleName: name }) => entityAccess(deps, call, { action, kind: 'Role', name }),
-    decide: async ({ account }, input) => {
-      await deps.identities.need('Role', account, input.RoleName);
-      const { items, more } = pageOf([], input, String);
+    decide: async (call, input) => {
+      await deps.identities.need('Role', call.account, input.RoleName);
+      const { items, more } = await listPage(deps, { call, operation: action, input }, [], String);
       return { output: { InstanceProfiles: items, ...more } };
     },
   };

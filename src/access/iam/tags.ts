@@ -8,7 +8,7 @@ import type { CatalogDocument } from '../../store/catalog.ts';
 import type { EntityDocuments, Tag } from '../identity-documents.ts';
 import { checkTags, type IamDeps, type IamOperation, requestTags } from './iam-deps.ts';
 import { type NamedEntity, onEntity } from './on-entity.ts';
-import { type PageInput, pageOf } from './page.ts';
+import { listPage, type PageInput } from './page.ts';
 
 type TaggedKind = 'User' | 'Role';
 
@@ -53,8 +53,8 @@ export function listEntityTags(deps: IamDeps, kind: TaggedKind): IamOperation<Na
   return onEntity(deps, kind, {
     name: `List${kind}Tags`,
     isReadOnly: true,
-    decide: ({ value }, input: NamedEntity & PageInput) => {
-      const { items, more } = pageOf(value.tags, input, ({ Key }) => Key);
+    decide: async ({ value }, input: NamedEntity & PageInput, call) => {
+      const { items, more } = await listPage(deps, { call, operation: `List${kind}Tags`, input }, value.tags, ({ Key }) => Key);
       return { output: { Tags: items, ...more } };
     },
   });

@@ -22,8 +22,8 @@ import {
   ownUserName,
   requestTags,
 } from './iam-deps.ts';
+import { type ListInput, listEntities } from './list-entities.ts';
 import { userOutput } from './outputs.ts';
-import { type PageInput, pageOf } from './page.ts';
 
 const USERS_MAX = 5_000;
 
@@ -104,17 +104,8 @@ export async function ownAccess(
   return entityAccess(deps, call, { action, kind: 'User', name: name ?? ownUserName(call) });
 }
 
-export function listUsers({ identities }: IamDeps): IamOperation<PageInput & { readonly PathPrefix?: string }> {
-  return {
-    name: 'ListUsers',
-    isReadOnly: true,
-    access: (call, { PathPrefix = '/' }) => [{ action: 'iam:ListUsers', resource: `arn:aws:iam::${call.account}:user${PathPrefix}` }],
-    decide: async ({ account }, input) => {
-      const all = (await identities.list('User', account)).filter(({ path }) => path.startsWith(input.PathPrefix ?? '/'));
-      const { items, more } = pageOf(all, input, ({ name }) => name);
-      return { output: { Users: items.map((user) => userOutput(user)), ...more } };
-    },
-  };
+export function listUsers(deps: IamDeps): IamOperation<ListInput> {
+  return listEntities(deps, 'User', (users) => ({ Users: users.map((user) => userOutput(user)) }));
 }
 
 interface UpdateUserInput {

@@ -1,30 +1,21 @@
 /**
- * Page tokens: where the next page begins, sealed so that nobody can read, change or move it.
+ * Page tokens: where the next page of a list begins, sealed so that nobody can read, change or move it.
  *
- * A token is AES-256-GCM over the place in the order and the newest sequence at page 1, with the caller, the operation
- * and all other parameters as associated data: a token of another caller, another account or Region, another operation or
- * other filters doesn't open (A13). It names no run of the index, so merges and restarts don't break it; nothing about it
- * is stored.
+ * A token is AES-256-GCM over the place in the order, with the caller, the operation and all other parameters as associated data: a
+ * token of another caller, another account or Region, another operation or other filters doesn't open (A13). Restarts don't break it;
+ * nothing about it is stored.
  */
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import type { Call } from '../api/operation.ts';
 import type { JsonObject } from '../event/types.ts';
-import type { Chance } from '../store/clock.ts';
-import type { HistoryPosition } from '../store/history-index.ts';
-import type { Keys } from '../store/keys.ts';
-
-/** What a token says. */
-export interface PagePlace {
-  /** The last row that was looked at. */
-  readonly after: HistoryPosition;
-  /** Newest sequence when page 1 was made: what came in later doesn't slip into later pages. */
-  readonly sequenceMax: bigint;
-}
+import type { Chance } from './clock.ts';
+import type { Keys } from './keys.ts';
 
 /** What a token is bound to beside the caller. */
 export interface PageRequest {
+  /** Such as `kms:ListKeys`: services have operations of one name. */
   readonly operation: string;
-  /** Every parameter but the token itself, as JSON values. */
+  /** Every parameter but the token itself, and those that may change from page to page, as JSON values. */
   readonly parameters: JsonObject;
 }
 
@@ -41,22 +32,22 @@ export class PageTokens {
   constructor(keys: Pick<Keys, 'derive'>, chance: Pick<Chance, 'bytes'>) {
     let key: Promise<Uint8Array> | undefined;
     this.#key = () => {
-      key ??= keys.derive('history page tokens');
+      key ??= keys.derive('page tokens');
       return key;
     };
     this.#chance = chance;
   }
 
-  async seal(call: Call, request: PageRequest, place: PagePlace): Promise<string> {
+  /** @param place At most 700 bytes, or the token is too long to be taken back. */
+  async seal(call: Call, request: PageRequest, place: string): Promise<string> {
     const nonce = this.#chance.bytes(NONCE_BYTES);
     const cipher = createCipheriv('aes-256-gcm', await this.#key(), nonce);
     cipher.setAAD(bindingOf(call, request));
-    const text = [place.after.timeMs, place.after.sequence, place.sequenceMax].join(' ');
-    return Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString('base64url');
+    return Buffer.concat([nonce, cipher.update(place, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString('base64url');
   }
 
   /** The place of an untrusted token; `undefined` when it was not sealed for just this request. */
-  async open(call: Call, request: PageRequest, token: string): Promise<PagePlace | undefined> {
+  async open(call: Call, request: PageRequest, token: string): Promise<string | undefined> {
     if (token.length > TOKEN_LENGTH_MAX) return undefined;
     const bytes = Buffer.from(token, 'base64url');
     // Decoding forgives stray characters; only the text that was given out is taken.
@@ -64,14 +55,11 @@ export class PageTokens {
     const decipher = createDecipheriv('aes-256-gcm', await this.#key(), bytes.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
     decipher.setAAD(bindingOf(call, request));
     decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
-    let text: string;
     try {
-      text = Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]).toString('utf8');
+      return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]).toString('utf8');
     } catch {
       return undefined;
     }
-    const [timeMs, sequence, sequenceMax] = text.split(' ') as [string, string, string];
-    return { after: { timeMs: Number(timeMs), sequence: BigInt(sequence) }, sequenceMax: BigInt(sequenceMax) };
   }
 }
 
