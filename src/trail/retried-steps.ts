@@ -6,6 +6,7 @@
  */
 import { backOffMs } from '../store/back-off.ts';
 import { isBug } from '../store/is-bug.ts';
+import { Aborted, unlessAborted } from '../store/unless-aborted.ts';
 import type { TrailHealth } from './follow-trail.ts';
 import type { TrailId } from './trail.ts';
 import type { TrailDeps } from './trail-deps.ts';
@@ -13,11 +14,6 @@ import type { TrailDeps } from './trail-deps.ts';
 const RETRY = { minMs: 1_000, maxMs: 60_000 } as const;
 /** Longest wait for the next try. */
 export const RETRY_MAX_MS = RETRY.maxMs;
-
-/** A wait was cut short: the process stops. */
-class Stopped extends Error {
-  override readonly name = 'Stopped';
-}
 
 interface Work {
   readonly id: TrailId;
@@ -39,17 +35,12 @@ export class RetriedSteps {
   #retryAtMs = Number.NEGATIVE_INFINITY;
   #isHalted = false;
   readonly #stop = new AbortController();
-  readonly #stopped: Promise<never>;
   /** The step under way. */
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(deps: Pick<TrailDeps, 'clock' | 'chance' | 'report'>, work: Work) {
     this.#deps = deps;
     this.#work = work;
-    this.#stopped = new Promise((_, reject) => {
-      this.#stop.signal.addEventListener('abort', () => reject(new Stopped('the process stops')), { once: true });
-    });
-    this.#stopped.catch(() => undefined);
   }
 
   /** See `CrewMember`; so are `flush` and `cutShort`. */
@@ -69,9 +60,9 @@ export class RetriedSteps {
     this.#stop.abort();
   }
 
-  /** What `pending` gives; rejects when the process stops first, which ends the step and is no failure. */
+  /** What `pending` gives; rejects with Aborted when the process stops first, which ends the step and is no failure. */
   unlessStopped<T>(pending: Promise<T>): Promise<T> {
-    return Promise.race([pending, this.#stopped]);
+    return unlessAborted(this.#stop.signal, pending);
   }
 
   health(): TrailHealth {
@@ -102,7 +93,7 @@ export class RetriedSteps {
       this.#failures = 0;
       return hasWorked;
     } catch (error) {
-      if (!(error instanceof Stopped)) await this.#fail(error);
+      if (!(error instanceof Aborted)) await this.#fail(error);
       return false;
     }
   }

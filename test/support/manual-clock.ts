@@ -25,8 +25,12 @@ export class ManualClock implements Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       if (signal?.aborted) return resolve();
-      signal?.addEventListener('abort', () => resolve(), { once: true });
-      this.#sleepers.push({ untilMs: this.#monotonicMs + ms, wake: resolve });
+      const wake = () => {
+        signal?.removeEventListener('abort', wake);
+        resolve();
+      };
+      signal?.addEventListener('abort', wake, { once: true });
+      this.#sleepers.push({ untilMs: this.#monotonicMs + ms, wake });
       for (const told of this.#awaitingSleep.splice(0)) told();
     });
   }

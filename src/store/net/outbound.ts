@@ -8,6 +8,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Clock } from '../clock.ts';
 import { type Outbound, OutboundFailed, OutboundRefused, type OutboundRequest, type OutboundResponse } from '../outbound.ts';
+import { Aborted, unlessAborted } from '../unless-aborted.ts';
 import { type AddressGuard, AddressRefused, createAddressGuard, type GuardOptions } from './address-guard.ts';
 import { checkRequest } from './check-request.ts';
 import { fixedLookup } from './guarded-agents.ts';
@@ -26,16 +27,20 @@ export function createOutbound(options: OutboundOptions): Outbound {
       const url = checkRequest(request);
       if (closed.signal.aborted) throw new OutboundFailed('closed', 'the outbound client is closed');
       const done = new AbortController();
-      const ended = options.clock.sleep(request.timeoutMs, AbortSignal.any([done.signal, closed.signal])).then(() => {
-        const why = closed.signal.aborted ? 'closed' : 'timeout';
-        throw new OutboundFailed(why, `${request.method} ${url.origin} had no whole answer after ${request.timeoutMs} ms`);
+      const ended = options.clock.sleep(request.timeoutMs, done.signal).then(() => {
+        throw new OutboundFailed('timeout', `${request.method} ${url.origin} had no whole answer after ${request.timeoutMs} ms`);
       });
       const answered = resolveAndSend(guard, url, request, done.signal);
       // The one that loses the race ends by itself.
       answered.catch(() => undefined);
       ended.catch(() => undefined);
       try {
-        return await Promise.race([answered, ended]);
+        return await unlessAborted(closed.signal, Promise.race([answered, ended]));
+      } catch (error) {
+        if (!(error instanceof Aborted)) throw error;
+        throw new OutboundFailed('closed', `${request.method} ${url.origin} was cut short: the outbound client is closed`, {
+          cause: error,
+        });
       } finally {
         done.abort();
       }
