@@ -123,9 +123,9 @@ class Exchange {
       throw new ApiError('RequestHeaderSectionTooLarge', 'the request has too many headers', { status: 431 });
     const mayBePage = (method === 'GET' || method === 'HEAD') && !claimsSignature(headers, query);
     const page = mayBePage ? this.#ports.pages.get(path) : undefined;
-    if (page !== undefined) {
+    if (mayBePage && page !== undefined) {
       const { authorization } = this.#source.request.headers;
-      const { status, contentType, body, headers: more } = await page({ path, query, authorization });
+      const { status, contentType, body, headers: more } = await page({ method, path, query, authorization });
       return sendWhole(this.#source.response, this.#context, { status, headers: { 'content-type': contentType, ...more }, body });
     }
     if (this.#ports.trustedCaller === undefined && this.#context.family === 'query' && !claimsSignature(headers, query))

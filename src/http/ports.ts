@@ -77,6 +77,7 @@ export interface StreamRoute {
 
 /** A page that needs no signature, such as `/healthz`. */
 export type Page = (request: {
+  readonly method: 'GET' | 'HEAD';
   readonly path: string;
   readonly query: string;
   /** The header, such as `Bearer …`; never a signature. */

@@ -49,7 +49,7 @@ function xmlElement(name: string, value: XmlValue | readonly string[]): string {
  * Escapes text. Control characters, which XML 1.0 cannot hold, are written as references, as S3 does; clients that
  * meet such keys ask for `encoding-type=url`.
  */
-function escapeXml(text: string): string {
+export function escapeXml(text: string): string {
   return text.replace(
     /[&<>"'\u0000-\u001f\u007f\ufffe\uffff]/g,
     (character) => ESCAPES[character] ?? `&#x${character.charCodeAt(0).toString(16)};`,

@@ -45,6 +45,7 @@ import { type ExpireDeps, expireObjects } from '../lifecycle/expire-objects.ts';
 import { Directory } from '../organizations/directory.ts';
 import { builtInTopics } from '../sns/built-in-topics.ts';
 import { Deliveries } from '../sns/deliveries.ts';
+import type { SnsDeps } from '../sns/sns-deps.ts';
 import type { Follower } from '../store/follower.ts';
 import { joinDamage } from '../store/join-damage.ts';
 import type { JournalDamage } from '../store/journal.ts';
@@ -204,11 +205,23 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     tokenKey,
     outbound: stores.subscribers,
     queues: stores.queues,
+    mailer: stores.mailer,
     url: options.url,
     report: ({ kind, subscription, error }) =>
       log[kind === 'halted' ? 'error' : 'warn'](`subscription ${subscription}: ${messageOf(error)}`, { kind }),
   });
-  const sns = { catalog, journal, clock, chance, sha256, tokens, tokenKey, deliveries, hasQueues: stores.queues !== undefined };
+  const sns: SnsDeps = {
+    catalog,
+    journal,
+    clock,
+    chance,
+    sha256,
+    tokens,
+    tokenKey,
+    deliveries,
+    hasQueues: stores.queues !== undefined,
+    hasMailer: stores.mailer !== undefined,
+  };
   const trails = await createTrails({
     catalog,
     journal,

@@ -31,7 +31,7 @@ async function open(more: Partial<PageSources> & { delivered?: number; isChecked
     ...sources,
   });
   const get = async (path: string, authorization?: string): Promise<{ status: number; body: string }> => {
-    const { status, body } = await pages.get(path)!({ path, query: '', authorization });
+    const { status, body } = await pages.get(path)!({ method: 'GET', path, query: '', authorization });
     return { status, body: String(body) };
   };
   return { rig, get };

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -53,6 +53,42 @@ describe('readSettings', () => {
   test('the token of /metrics comes from the file or the environment, not from an argument that others can read', () => {
     expect(read('metricsToken: from-file-0123456789').metricsToken).toBe('from-file-0123456789');
     expect(read('', {}, { SNOWTRAIL_METRICS_TOKEN: 'from-environment-01' }).metricsToken).toBe('from-environment-01');
+  });
+
+  describe('the SMTP server of mail to subscribers', () => {
+    const smtp = (members: string, environment: NodeJS.ProcessEnv = {}) =>
+      read(`delivery: { smtp: { host: smtp.example.com, from: audit@example.com${members} } }`, {}, environment);
+    const secret = (text: string, mode = 0o600): string => {
+      const path = join(folder, `secret-${mode.toString(8)}`);
+      writeFileSync(path, text);
+      chmodSync(path, mode);
+      return path;
+    };
+
+    test('needs a host and an address, and encrypts where nobody says otherwise', () => {
+      expect(smtp('').delivery.smtp).toEqual({ host: 'smtp.example.com', from: 'audit@example.com', tls: 'starttls' });
+      expect(() => smtp(', tls: maybe')).toThrow(BadSetting);
+      expect(() => read('delivery: { smtp: { host: smtp.example.com, from: Audit <audit@example.com> } }')).toThrow(/delivery.smtp.from/);
+    });
+
+    test('its password comes from the environment or a file that only its owner reads', () => {
+      const environment = { SNOWTRAIL_SMTP_PASSWORD: 'from environment' };
+      expect(smtp(', user: audit', environment).smtpPassword).toBe('from environment');
+      const path = secret('from file\n');
+      expect(smtp(`, user: audit, passwordFile: ${path}`).smtpPassword).toBe('from file');
+      expect(() => smtp(`, user: audit, passwordFile: ${path}`, environment)).toThrow('leave one of them out');
+      expect(() => smtp(`, user: audit, passwordFile: ${secret('x', 0o640)}`)).toThrow('set its mode to 600');
+      expect(() => smtp(`, user: audit, passwordFile: ${secret('x\ny\n')}`)).toThrow('one line');
+      expect(() => smtp(`, user: audit, passwordFile: ${folder}/missing`)).toThrow('cannot be read');
+    });
+
+    test('a user and a password come together, and go over no open line', () => {
+      expect(() => smtp(', user: audit')).toThrow('needs a password');
+      expect(() => smtp('', { SNOWTRAIL_SMTP_PASSWORD: 'x' })).toThrow('a password needs a user');
+      expect(() => smtp(', user: audit, tls: none', { SNOWTRAIL_SMTP_PASSWORD: 'x' })).toThrow('for all to read');
+      const near = 'delivery: { smtp: { host: 127.0.0.1, from: audit@example.com, user: audit, tls: none } }';
+      expect(read(near, {}, { SNOWTRAIL_SMTP_PASSWORD: 'x' }).smtpPassword).toBe('x');
+    });
   });
 
   test('the file may be named by the environment', () => {

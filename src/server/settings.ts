@@ -6,11 +6,12 @@
  *
  * Source: experience.md §7.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { isAccountId, isRegion } from '../event/values.ts';
+import { isMailAddress } from '../store/mailer.ts';
 import { declaredSections } from './declared.ts';
 
 const duration = z.union([z.string(), z.number()]).transform((value, context) => {
@@ -92,6 +93,8 @@ const schema = z.strictObject({
     .string()
     .regex(/^[!-~]{16,512}$/, 'must be 16 to 512 printable characters without spaces')
     .optional(),
+  /** Password of `delivery.smtp.user`. No flag, for the same reason; `delivery.smtp.passwordFile` names a file instead. */
+  smtpPassword: z.string().min(1).max(1_000).optional(),
   /**
    * Changes that make the record smaller (stop or delete a trail, narrow its selectors, disable its key, …) wait: for a second
    * person, for a time, or both. Absent: they are carried out at once, recorded before they take effect.
@@ -127,6 +130,22 @@ const schema = z.strictObject({
       sns: foreignService.optional(),
       /** SQS for queues that are subscribed to topics of this server. Trusted: its credentials write to every queue whose policy lets SNS. */
       sqs: foreignService.optional(),
+      /** The server that mail to subscribers of topics goes by. Trusted: its address may be an inner one. */
+      smtp: z
+        .strictObject({
+          host: z.string().regex(/^[A-Za-z0-9.:-]{1,253}$/, 'must be a host name or an address'),
+          /** 587, 465 or 25, as `tls` says, when absent. */
+          port: z.int().min(1).max(65_535).optional(),
+          tls: z.enum(['starttls', 'implicit', 'none']).default('starttls'),
+          from: z.string().refine((text): boolean => isMailAddress(text), 'must be one mail address such as audit@example.com'),
+          /** How people read it. Absent: the bare address, or the name that a topic's owner gave it. */
+          fromName: z.string().min(1).max(100).optional(),
+          /** Who logs in, with `smtpPassword` or what is in `passwordFile`. Absent: nobody needs to. */
+          user: z.string().min(1).max(256).optional(),
+          /** A file that only our user can read, with the password alone. */
+          passwordFile: z.string().min(1).optional(),
+        })
+        .optional(),
       subscribers: z
         .strictObject({
           /** Where subscribers reach this server, for the links in messages, such as `https://audit.example`; absent: where it listens. */
@@ -179,7 +198,43 @@ export function readSettings(flags: SettingFlags, environment: NodeJS.ProcessEnv
   if (result.data.noAuth === 'true' && !isLoopback(result.data.listen)) {
     throw new BadSetting('--no-auth lets anybody in: it is refused unless `listen` is a loopback address such as 127.0.0.1:4620');
   }
-  return result.data;
+  const { smtp } = result.data.delivery;
+  return smtp === undefined ? result.data : { ...result.data, smtpPassword: readSmtpPassword(smtp, result.data.smtpPassword) };
+}
+
+/** The password of whoever logs in; `undefined` where nobody does. */
+function readSmtpPassword(
+  { host, tls, user, passwordFile }: NonNullable<Settings['delivery']['smtp']>,
+  given: string | undefined,
+): string | undefined {
+  if (given !== undefined && passwordFile !== undefined)
+    throw new BadSetting('`smtpPassword` and `delivery.smtp.passwordFile` both give the password: leave one of them out');
+  const password = passwordFile === undefined ? given : readSecretFile(passwordFile);
+  if ((user === undefined) !== (password === undefined))
+    throw new BadSetting(
+      '`delivery.smtp.user` needs a password, and a password needs a user: set both or none (`passwordFile`, SNOWTRAIL_SMTP_PASSWORD)',
+    );
+  if (password !== undefined && tls === 'none' && !isLoopback(`${host}:0`))
+    throw new BadSetting(
+      '`delivery.smtp.tls: none` would send the password for all to read: it is refused unless `host` is a loopback address',
+    );
+  return password;
+}
+
+/** What a file of one line holds. @throws BadSetting when it cannot be read, or by others as well */
+function readSecretFile(path: string): string {
+  let text: string;
+  let mode: number;
+  try {
+    mode = statSync(path).mode;
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new BadSetting(`the file \`${path}\` cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  if ((mode & 0o077) !== 0) throw new BadSetting(`the file \`${path}\` holds a secret that others can read: set its mode to 600`);
+  const secret = text.replace(/\r?\n$/, '');
+  if (secret === '' || /[\r\n]/.test(secret)) throw new BadSetting(`the file \`${path}\` must hold one line, the secret`);
+  return secret;
 }
 
 /** Of a name that is none, what is wrong with it. */
@@ -233,7 +288,18 @@ function refuseProto(name: unknown, value: unknown): unknown {
 
 /** The settings that may come from the environment: `SNOWTRAIL_` and the name in capitals. */
 function fromEnvironment(environment: NodeJS.ProcessEnv): Record<string, string> {
-  const names = ['dataDir', 'listen', 'accountId', 'organizationId', 'region', 'flushInterval', 'digestInterval', 'clock', 'metricsToken'];
+  const names = [
+    'dataDir',
+    'listen',
+    'accountId',
+    'organizationId',
+    'region',
+    'flushInterval',
+    'digestInterval',
+    'clock',
+    'metricsToken',
+    'smtpPassword',
+  ];
   const found = names.flatMap((name) => {
     const value = environment[`SNOWTRAIL_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`];
     return value === undefined ? [] : [[name, value] as const];

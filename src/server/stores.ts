@@ -26,7 +26,9 @@ import type { Journal } from '../store/journal.ts';
 import type { Keys } from '../store/keys.ts';
 import { openLmdbCatalog } from '../store/lmdb/catalog.ts';
 import type { LogGroups } from '../store/log-groups.ts';
+import type { Mailer } from '../store/mailer.ts';
 import { createOutbound } from '../store/net/outbound.ts';
+import { createSmtpMailer, type SmtpOptions } from '../store/net/smtp-mailer.ts';
 import type { Objects } from '../store/objects.ts';
 import type { Outbound } from '../store/outbound.ts';
 import type { Queues } from '../store/queues.ts';
@@ -54,6 +56,8 @@ export interface Stores {
   readonly subscribers: Outbound;
   /** Absent when no SQS is configured. */
   readonly queues?: Queues | undefined;
+  /** Absent when no SMTP server is configured. */
+  readonly mailer?: Mailer | undefined;
   /** Absent when no CloudWatch Logs is configured. */
   readonly logGroups?: LogGroups | undefined;
   /** Topics at a foreign SNS; absent when none is configured. */
@@ -164,8 +168,8 @@ export async function openStores(
 function openTargets(
   settings: Settings,
   clock: Clock,
-): Pick<Stores, 'logGroups' | 'foreignTopics' | 'queues'> & { close(): Promise<void> } {
-  const { logs, sns, sqs } = settings.delivery;
+): Pick<Stores, 'logGroups' | 'foreignTopics' | 'queues' | 'mailer'> & { close(): Promise<void> } {
+  const { logs, sns, sqs, smtp } = settings.delivery;
   // Only to where our operator said, wherever that is.
   const hosts = [logs?.endpoint, logs?.stsEndpoint, sns?.endpoint, sqs?.endpoint]
     .filter((url) => url !== undefined)
@@ -178,11 +182,17 @@ function openTargets(
     logGroups,
     foreignTopics,
     queues,
+    mailer: smtp && createSmtpMailer(smtpOptions(smtp, settings.smtpPassword)),
     close: async () => {
       await outbound.close();
       await logGroups?.close();
     },
   };
+}
+
+function smtpOptions({ user, ...smtp }: NonNullable<Settings['delivery']['smtp']>, password: string | undefined): SmtpOptions {
+  const port = smtp.port ?? { starttls: 587, implicit: 465, none: 25 }[smtp.tls];
+  return { ...smtp, port, ...(user === undefined || password === undefined ? {} : { credentials: { user, password } }) };
 }
 
 async function installationIdOf(catalog: Catalog, chance: Chance): Promise<string> {

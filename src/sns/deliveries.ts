@@ -3,7 +3,8 @@
  *
  * What waits is in the catalog, so that it outlives a restart; a message is taken away when its subscriber has it, so that a crash
  * between the two sends it twice. Order is not promised. A subscriber that does not answer delays no other: each has a line of its
- * own, few of one account are asked at a time, and what it has not taken for a day is given up and counted.
+ * own, few of one account are asked at a time, and what it has not taken for a day is given up and counted. A mailbox gets no more
+ * mails in an hour than it may: what comes beyond waits.
  *
  * One `Deliveries` owns all lines of an installation: what others write below `sns-message` it does not see.
  */
@@ -12,9 +13,10 @@ import { backOffMs } from '../store/back-off.ts';
 import type { Catalog, CatalogChange, CatalogDocument, CatalogKey } from '../store/catalog.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import { isBug } from '../store/is-bug.ts';
-import { NotSent, type SendDeps, sendMessage } from './send-message.ts';
-import { isOver, type Subscription, type SubscriptionId, subscriptionArn, subscriptionKey } from './subscription.ts';
-import { type WaitingMessage, writeMessage } from './subscription-message.ts';
+import { NotSent, type SendDeps, type Sending, sendMessage } from './send-message.ts';
+import { isMailed, isOver, type Subscription, type SubscriptionId, subscriptionArn, subscriptionKey } from './subscription.ts';
+import type { WaitingMessage } from './subscription-message.ts';
+import { type Topic, topicKey } from './topic.ts';
 
 export interface DeliveriesDeps extends SendDeps {
   readonly catalog: Pick<Catalog, 'get' | 'list' | 'commit'>;
@@ -27,9 +29,9 @@ export interface DeliveriesDeps extends SendDeps {
   readonly report: (problem: DeliveryProblem) => void;
 }
 
-/** A message was not taken; it is tried again, but where the line is `halted` by a bug. */
+/** A message was not taken; it is tried again, but where it is `given-up`, or the line is `halted` by a bug. */
 export interface DeliveryProblem {
-  readonly kind: 'retry' | 'halted';
+  readonly kind: 'retry' | 'given-up' | 'halted';
   readonly subscription: string;
   readonly error: unknown;
 }
@@ -40,6 +42,8 @@ export interface DeliveryStatus {
   readonly givenUp: number;
   /** Absent when the last attempt succeeded. */
   readonly error?: string;
+  /** Mails that were sent in the last hour in which there were any; the hour counts from 1970. */
+  readonly mails?: { readonly hour: number; readonly count: number };
 }
 
 /** The same message for several subscribers. */
@@ -48,10 +52,15 @@ export interface Parcel {
   readonly message: WaitingMessage;
 }
 
+const HOUR_MS = 3600 * 1000;
 /** Most messages that wait for one subscriber, and most bytes of what waits for those of one account's topics. */
 const LINE_MAX = 1_000;
 const ACCOUNT_BYTES_MAX = 64 * 1024 * 1024;
-const LIFE_MS = { Notification: 24 * 3600 * 1000, SubscriptionConfirmation: 10 * 60 * 1000 } as const;
+const LIFE_MS = 24 * HOUR_MS;
+/** A request to confirm that is sent to a URL: who asks again is asked again. */
+const CONFIRMATION_LIFE_MS = 10 * 60 * 1000;
+/** Most mails to one subscriber in an hour of the clock. */
+export const MAILS_MAX = 100;
 const RETRY = { minMs: 1_000, maxMs: 5 * 60 * 1000 } as const;
 /** Subscribers that are sent to at a time, in all and of one account's topics. */
 const SENDING_MAX = 32;
@@ -105,7 +114,7 @@ export class Deliveries {
     const queued: { readonly id: SubscriptionId; readonly key: CatalogKey; readonly sizeBytes: number }[] = [];
     for (const { subscription, message } of parcels) {
       if ((this.#lines.get(subscriptionArn(subscription))?.waiting.length ?? 0) >= LINE_MAX) {
-        await this.#note(subscription, ({ givenUp }) => ({ givenUp: givenUp + 1, error: 'TooManyWaiting' }));
+        await this.#note(subscription, (status) => ({ ...givenUp(status), error: 'TooManyWaiting' }));
         continue;
       }
       const key = messageKey(subscription, message);
@@ -182,27 +191,40 @@ export class Deliveries {
     const { clock } = this.#deps;
     try {
       const key = line.waiting[0]!.key;
-      const [subscription, waiting] = await Promise.all([
-        this.#deps.catalog.get<Subscription>(subscriptionKey(line.id)),
-        this.#deps.catalog.get<WaitingMessage>(key),
-      ]);
-      const nowMs = clock.nowMs();
-      if (waiting === undefined || !isWanted(subscription?.value, waiting.value, nowMs)) return await this.#take(line, key);
-      if (waiting.value.atMs < nowMs - LIFE_MS[waiting.value.kind]) {
-        await this.#note(line.id, (status) => ({ ...status, givenUp: status.givenUp + 1 }));
-        return await this.#take(line, key);
-      }
-      const at = { url: this.#deps.url(), tokenKey: this.#deps.tokenKey };
-      const sent = sendMessage(this.#deps, subscription!.value, writeMessage(subscription!.value, waiting.value, at));
+      const sending = await this.#read(line.id, key);
+      if (sending === undefined) return await this.#take(line, key);
+      const { subscription, message } = sending;
+      if (message.atMs < clock.nowMs() - lifeMs(subscription, message)) return await this.#take(line, key, givenUp);
+      if (isMailed(subscription) && (await this.#isMailedOut(line))) return;
       // Who does not answer does not keep the server from ending: it is sent to again after the next start.
-      sent.catch(() => undefined);
-      if ((await Promise.race([sent, aborted(signal)])) === 'aborted') return;
-      await this.#take(line, key);
-      if (line.failures > 0 || (await this.status(line.id)).error !== undefined) await this.#note(line.id, ({ givenUp }) => ({ givenUp }));
+      if (!(await isDone(sendMessage(this.#deps, sending), signal))) return;
+      await this.#take(line, key, isMailed(subscription) ? (status) => mailed(withoutError(status), clock.nowMs()) : withoutError);
       line.failures = 0;
     } catch (error) {
       await this.#fail(line, error);
     }
+  }
+
+  /** `undefined` where nobody wants the message any more. */
+  async #read(id: SubscriptionId, key: CatalogKey): Promise<Sending | undefined> {
+    const { catalog, clock, url, tokenKey } = this.#deps;
+    const [subscription, topic, message] = await Promise.all([
+      catalog.get<Subscription>(subscriptionKey(id)),
+      catalog.get<Topic>(topicKey(id.topic)),
+      catalog.get<WaitingMessage>(key),
+    ]);
+    if (message === undefined || topic === undefined || !isWanted(subscription?.value, message.value, clock.nowMs())) return undefined;
+    return { subscription: subscription!.value, topic: topic.value, message: message.value, at: { url: url(), tokenKey } };
+  }
+
+  /** Whether a mailbox has had all its mails of this hour. Its line rests until the next one then. */
+  async #isMailedOut(line: Line): Promise<boolean> {
+    const nowMs = this.#deps.clock.nowMs();
+    const { mails } = await this.status(line.id);
+    if (mails?.hour !== hourOf(nowMs) || mails.count < MAILS_MAX) return false;
+    line.retryAtMs = this.#deps.clock.monotonicMs() + HOUR_MS - (nowMs % HOUR_MS);
+    await this.#note(line.id, (status) => ({ ...status, error: 'Throttled' }));
+    return true;
   }
 
   async #fail(line: Line, error: unknown): Promise<void> {
@@ -210,14 +232,23 @@ export class Deliveries {
     line.failures++;
     line.isHalted = isBug(error);
     line.retryAtMs = clock.monotonicMs() + backOffMs(RETRY, line.failures, chance);
-    report({ kind: line.isHalted ? 'halted' : 'retry', subscription: subscriptionArn(line.id), error });
+    const isGivenUp = error instanceof NotSent && error.isFinal;
+    report({ kind: line.isHalted ? 'halted' : isGivenUp ? 'given-up' : 'retry', subscription: subscriptionArn(line.id), error });
+    if (!(error instanceof NotSent)) return;
+    const failed = (status: DeliveryStatus): DeliveryStatus => ({ ...status, error: error.reason });
+    const noted = isGivenUp ? this.#take(line, line.waiting[0]!.key, (status) => failed(givenUp(status))) : this.#note(line.id, failed);
     // A catalog that fails as well is in the report of the next attempt.
-    if (error instanceof NotSent) await this.#note(line.id, (status) => ({ ...status, error: error.reason })).catch(() => undefined);
+    await noted.catch(() => undefined);
   }
 
-  /** The message is done with. */
-  async #take(line: Line, key: CatalogKey): Promise<void> {
-    await this.#deps.catalog.commit([{ key, value: undefined, expected: 'any' }]);
+  /** The message is done with. @param change What it makes of the subscription's status, the same object for nothing. */
+  async #take(line: Line, key: CatalogKey, change: (status: DeliveryStatus) => DeliveryStatus = (status) => status): Promise<void> {
+    const status = await this.status(line.id);
+    const next = change(status);
+    await this.#deps.catalog.commit([
+      { key, value: undefined, expected: 'any' },
+      ...(next === status ? [] : [{ key: statusKey(line.id), value: next, expected: 'any' as const }]),
+    ]);
     const { sizeBytes } = line.waiting[0]!;
     line.waiting = line.waiting.slice(1);
     this.#count(line.id, -sizeBytes);
@@ -254,10 +285,36 @@ function isWanted(subscription: Subscription | undefined, { kind }: WaitingMessa
   return (subscription.confirmed === undefined) === (kind === 'SubscriptionConfirmation');
 }
 
-function aborted(signal: AbortSignal): Promise<'aborted'> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve('aborted');
-    signal.addEventListener('abort', () => resolve('aborted'), { once: true });
+/** How long a message may wait. Mail may take hours, and who asks for a request again is not to get two. */
+function lifeMs(subscription: Subscription, { kind }: WaitingMessage): number {
+  return kind === 'SubscriptionConfirmation' && !isMailed(subscription) ? CONFIRMATION_LIFE_MS : LIFE_MS;
+}
+
+function hourOf(nowMs: EpochMs): number {
+  return Math.floor(nowMs / HOUR_MS);
+}
+
+function givenUp(status: DeliveryStatus): DeliveryStatus {
+  return { ...status, givenUp: status.givenUp + 1 };
+}
+
+function withoutError(status: DeliveryStatus): DeliveryStatus {
+  const { error, ...others } = status;
+  return error === undefined ? status : others;
+}
+
+function mailed(status: DeliveryStatus, nowMs: EpochMs): DeliveryStatus {
+  const hour = hourOf(nowMs);
+  return { ...status, mails: { hour, count: status.mails?.hour === hour ? status.mails.count + 1 : 1 } };
+}
+
+/** False when `signal` aborts before the work is done. The signal lives as long as the server: nothing is left hanging on it. */
+function isDone(work: Promise<void>, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => resolve(false);
+    if (signal.aborted) giveUp();
+    signal.addEventListener('abort', giveUp, { once: true });
+    work.then(() => resolve(true), reject).finally(() => signal.removeEventListener('abort', giveUp));
   });
 }
 

@@ -22,12 +22,23 @@ export interface Change {
   readonly along?: readonly CatalogChange[];
 }
 
-export async function recordChange({ catalog, journal, sha256 }: SnsDeps, change: Change): Promise<void> {
+export async function recordChange(deps: SnsDeps, change: Change): Promise<void> {
+  const { journal, sha256 } = deps;
   const { by: call, event, topic, resource, key, before, after, along = [] } = change;
   const { account, region } = topic;
   await appendConfiguration({ journal, sha256 }, { call, event, resource, account, region, before: before?.value, after });
+  await commitChanges(deps, resource, [{ key, value: after, expected: before?.version ?? 0 }, ...along]);
+}
+
+/** @throws ApiError ConcurrentAccess */
+export async function commitChanges(
+  { catalog }: Pick<SnsDeps, 'catalog'>,
+  resource: string,
+  changes: readonly CatalogChange[],
+): Promise<void> {
+  if (changes.length === 0) return;
   try {
-    await catalog.commit([{ key, value: after, expected: before?.version ?? 0 }, ...along]);
+    await catalog.commit(changes);
   } catch (error) {
     if (!(error instanceof CatalogConflict)) throw error;
     throw new ApiError('ConcurrentAccess', `${resource} is being changed by another call; try again.`, { status: 400 });

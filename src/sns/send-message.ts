@@ -2,15 +2,18 @@
  * Sends one message to one subscriber.
  *
  * A URL is whatever a caller wrote: the guarded client decides whether it is reached (A80, A81), and of its answer nothing but the
- * status is told. A queue is written to with the credentials of our operator, so that its own policy must let the topic send.
+ * status is told. A queue is written to with the credentials of our operator, so that its own policy must let the topic send. Mail
+ * goes by the SMTP server of our operator, to whoever confirmed it.
  */
 import { evaluatePolicy } from '../policy/evaluate-policy.ts';
 import { parsePolicy } from '../policy/parse-policy.ts';
+import { type Mail, MailError, type Mailer } from '../store/mailer.ts';
 import { type Outbound, OutboundFailed, OutboundRefused } from '../store/outbound.ts';
 import { type Queues, QueuesError } from '../store/queues.ts';
 import type { Subscription } from './subscription.ts';
-import type { SentMessage } from './subscription-message.ts';
-import { topicArn } from './topic.ts';
+import { type LinkDeps, type SentMessage, type WaitingMessage, writeMessage } from './subscription-message.ts';
+import { type Topic, topicArn } from './topic.ts';
+import { writeMail } from './write-mail.ts';
 
 const TIMEOUT_MS = 15_000;
 const RESPONSE_BYTES_MAX = 64 * 1024;
@@ -19,22 +22,45 @@ export interface SendDeps {
   readonly outbound: Outbound;
   /** Absent when no SQS is configured. */
   readonly queues?: Queues | undefined;
+  /** Absent when no SMTP server is configured. */
+  readonly mailer?: Mailer | undefined;
+}
+
+/** A message for one subscriber. */
+export interface Sending {
+  readonly subscription: Subscription;
+  readonly topic: Topic;
+  readonly message: WaitingMessage;
+  readonly at: LinkDeps;
 }
 
 /** It was not taken, or nobody knows. `reason` is shown to whoever may read the subscription. */
 export class NotSent extends Error {
   override readonly name = 'NotSent';
   readonly reason: string;
+  /** This message will not be taken however often it is sent. */
+  readonly isFinal: boolean;
 
-  constructor(reason: string, message: string, options?: { readonly cause?: unknown }) {
-    super(message, options);
+  constructor(reason: string, message: string, { isFinal = false, cause }: { readonly isFinal?: boolean; readonly cause?: unknown } = {}) {
+    super(message, { cause });
     this.reason = reason;
+    this.isFinal = isFinal;
   }
 }
 
 /** @throws NotSent */
-export function sendMessage(deps: SendDeps, subscription: Subscription, message: SentMessage): Promise<void> {
-  return subscription.protocol === 'sqs' ? sendToQueue(deps, subscription, message) : sendToUrl(deps, subscription, message);
+export function sendMessage(deps: SendDeps, sending: Sending): Promise<void> {
+  const { subscription, topic, message, at } = sending;
+  switch (subscription.protocol) {
+    case 'http':
+    case 'https':
+      return sendToUrl(deps, subscription, writeMessage(subscription, message, at));
+    case 'sqs':
+      return sendToQueue(deps, subscription, writeMessage(subscription, message, at));
+    case 'email':
+    case 'email-json':
+      return sendByMail(deps, writeMail(subscription, message, { topic, at }));
+  }
 }
 
 async function sendToUrl({ outbound }: SendDeps, { endpoint }: Subscription, { headers, body }: SentMessage): Promise<void> {
@@ -71,6 +97,16 @@ async function sendToQueue({ queues }: SendDeps, subscription: Subscription, { b
     await queues.send(endpoint, body);
   } catch (cause) {
     if (cause instanceof QueuesError) throw new NotSent(cause.reason, cause.message, { cause });
+    throw cause;
+  }
+}
+
+async function sendByMail({ mailer }: SendDeps, mail: Mail): Promise<void> {
+  if (mailer === undefined) throw new NotSent('NotConfigured', 'no SMTP server is configured for mail; set `delivery.smtp`');
+  try {
+    await mailer.send(mail);
+  } catch (cause) {
+    if (cause instanceof MailError) throw new NotSent(cause.reason, cause.message, { isFinal: cause.isFinal, cause });
     throw cause;
   }
 }

@@ -20,6 +20,8 @@ export interface SnsDeps {
   readonly deliveries: Deliveries;
   /** Whether queues can be subscribed: an SQS is configured. */
   readonly hasQueues: boolean;
+  /** Whether mailboxes can be subscribed: an SMTP server is configured. */
+  readonly hasMailer: boolean;
 }
 
 /** Members of the input, as the query protocol has them: texts by name, such as `Attributes.entry.1.key`. Untrusted. */

@@ -1,17 +1,20 @@
 /**
- * `Subscribe`: a URL, which has to confirm, or a queue, whose own policy decides what it takes.
+ * `Subscribe`: a URL or a mailbox, which has to confirm, or a queue, whose own policy decides what it takes.
  *
- * One that is there already is answered as if it were made now; a URL that has not confirmed is asked again.
+ * One that is there already is answered as if it were made now; who has not confirmed is asked again.
  */
 import { ApiError } from '../api/api-error.ts';
 import type { Call, Operation } from '../api/operation.ts';
+import { isMailAddress } from '../store/mailer.ts';
 import { readQueueArn } from '../store/queues.ts';
 import { changesOfEnd } from './end-subscription.ts';
 import { findTopic, topicAccess } from './find-topic.ts';
+import { countRequest } from './mail-requests.ts';
 import { invalid, readTopicId } from './read-input.ts';
-import { recordChange } from './record-change.ts';
+import { commitChanges, recordChange } from './record-change.ts';
 import type { SnsDeps, SnsInput } from './sns-deps.ts';
 import {
+  isMailed,
   isOver,
   liveSubscriptions,
   ownedSubscriptionKey,
@@ -54,7 +57,19 @@ export function subscribe(deps: SnsDeps): Operation<SnsInput, { readonly Subscri
         requestParameters: { topicArn: topicArn(topic), protocol, endpoint },
         responseElements: { subscriptionArn: said },
       };
-      if (existing !== undefined) return { ...recorded, apply: () => askToConfirm(deps, call, existing) };
+      const isAsked = subscription.confirmed === undefined && deps.deliveries.waiting(subscription) === 0;
+      const ask = async () => (isAsked ? askToConfirm(deps, call, subscription) : undefined);
+      const { owner } = subscription;
+      const counted =
+        isAsked && isMailed(subscription) ? [await countRequest(deps, { owner, address: endpoint, nowMs: call.receivedAtMs })] : [];
+      if (existing !== undefined)
+        return {
+          ...recorded,
+          apply: async () => {
+            await commitChanges(deps, subscriptionArn(existing), counted);
+            await ask();
+          },
+        };
       const others = await liveSubscriptions(deps.catalog, topic, call.receivedAtMs);
       if (others.length >= SUBSCRIPTIONS_MAX)
         throw new ApiError('SubscriptionLimitExceeded', `The topic has ${SUBSCRIPTIONS_MAX} subscriptions, as many as it may.`, {
@@ -72,9 +87,9 @@ export function subscribe(deps: SnsDeps): Operation<SnsInput, { readonly Subscri
             key,
             before: stored,
             after: wanted,
-            along: [{ key: ownedSubscriptionKey(wanted), value: {}, expected: 'any' }],
+            along: [{ key: ownedSubscriptionKey(wanted), value: {}, expected: 'any' }, ...counted],
           });
-          await askToConfirm(deps, call, wanted);
+          await ask();
         },
       };
     },
@@ -85,7 +100,7 @@ export function subscribe(deps: SnsDeps): Operation<SnsInput, { readonly Subscri
 async function readSubscription(deps: SnsDeps, call: Call, input: SnsInput): Promise<Subscription> {
   const topic = readTopicId(input);
   const { protocol, endpoint } = readEndpoint(deps, input);
-  const { isRaw = false } = readSubscriptionAttributes(input);
+  const { isRaw = false } = readSubscriptionAttributes(input, protocol);
   const { value } = await findTopic(deps, input);
   const id = subscriptionId(value, { owner: call.account, protocol, endpoint });
   return {
@@ -101,7 +116,7 @@ async function readSubscription(deps: SnsDeps, call: Call, input: SnsInput): Pro
   };
 }
 
-function readEndpoint({ hasQueues }: SnsDeps, input: SnsInput): Pick<Subscription, 'protocol' | 'endpoint'> {
+function readEndpoint({ hasQueues, hasMailer }: SnsDeps, input: SnsInput): Pick<Subscription, 'protocol' | 'endpoint'> {
   const { Protocol: protocol = '', Endpoint: endpoint = '' } = input;
   switch (protocol) {
     case 'http':
@@ -116,8 +131,15 @@ function readEndpoint({ hasQueues }: SnsDeps, input: SnsInput): Pick<Subscriptio
       if (!hasQueues) throw invalid('Protocol sqs is not available: no SQS is configured here (`delivery.sqs`)');
       if (readQueueArn(endpoint) === undefined) throw invalid('Endpoint must be the ARN of an SQS queue that is not FIFO');
       return { protocol, endpoint };
+    case 'email':
+    case 'email-json':
+      if (!hasMailer) throw invalid(`Protocol ${protocol} is not available: no SMTP server is configured here (\`delivery.smtp\`)`);
+      if (!isMailAddress(endpoint)) throw invalid('Endpoint must be one mail address in ASCII, such as ann@example.com');
+      return { protocol, endpoint };
     default:
-      throw invalid(`Protocol \`${protocol.slice(0, 50)}\` is not supported by this installation; it has http, https and sqs`);
+      throw invalid(
+        `Protocol \`${protocol.slice(0, 50)}\` is not supported by this installation; it has http, https, sqs, email and email-json`,
+      );
   }
 }
 
@@ -128,9 +150,7 @@ async function dropOver(deps: SnsDeps, call: Call, { topic, id }: Subscription):
   if (over.length > 0) await deps.catalog.commit(over.flatMap(({ value }) => changesOfEnd(deps, value)));
 }
 
-/** Unless that message waits already. */
 async function askToConfirm({ deliveries, chance }: SnsDeps, call: Call, subscription: Subscription): Promise<void> {
-  if (subscription.confirmed !== undefined || deliveries.waiting(subscription) > 0) return;
   const message = { kind: 'SubscriptionConfirmation', id: chance.uuid(), atMs: call.receivedAtMs, text: '' } as const;
   await deliveries.enqueue([{ subscription, message }]);
 }

@@ -9,7 +9,7 @@ import { findSubscription, noSubscription } from './end-subscription.ts';
 import { invalid, readList } from './read-input.ts';
 import { recordChange } from './record-change.ts';
 import type { SnsDeps, SnsInput } from './sns-deps.ts';
-import { type Subscription, subscriptionArn, subscriptionKey } from './subscription.ts';
+import { isMailed, type Subscription, type SubscriptionProtocol, subscriptionArn, subscriptionKey } from './subscription.ts';
 import { topicArn } from './topic.ts';
 
 interface AttributesOutput {
@@ -43,7 +43,7 @@ export function setSubscriptionAttributes(deps: SnsDeps): Operation<SnsInput, ob
       // The topic's owner may read it and end it, not bend it.
       if (call.account !== owner) throw noSubscription();
       const { AttributeName: name = '', AttributeValue: value = '' } = input;
-      const change = readAttribute(name, value);
+      const change = readAttribute(before.value.protocol, name, value);
       const resource = subscriptionArn(before.value);
       return {
         output: {},
@@ -65,15 +65,20 @@ export function setSubscriptionAttributes(deps: SnsDeps): Operation<SnsInput, ob
 }
 
 /** The attributes of Subscribe. @throws ApiError InvalidParameter */
-export function readSubscriptionAttributes(input: SnsInput): Partial<Pick<Subscription, 'isRaw'>> {
+export function readSubscriptionAttributes(input: SnsInput, protocol: SubscriptionProtocol): Partial<Pick<Subscription, 'isRaw'>> {
   let attributes: Partial<Pick<Subscription, 'isRaw'>> = {};
-  for (const { key = '', value = '' } of readList(input, 'Attributes.entry')) attributes = { ...attributes, ...readAttribute(key, value) };
+  for (const { key = '', value = '' } of readList(input, 'Attributes.entry'))
+    attributes = { ...attributes, ...readAttribute(protocol, key, value) };
   return attributes;
 }
 
 /** An attribute that is kept and not obeyed would be a false promise. */
-function readAttribute(name: string, value: string): Pick<Subscription, 'isRaw'> {
-  if (name === 'RawMessageDelivery') return { isRaw: readTruth(name, value) };
+function readAttribute(protocol: SubscriptionProtocol, name: string, value: string): Pick<Subscription, 'isRaw'> {
+  if (name === 'RawMessageDelivery') {
+    const isRaw = readTruth(name, value);
+    if (isRaw && isMailed({ protocol })) throw invalid('Attributes Reason: RawMessageDelivery is not for mail');
+    return { isRaw };
+  }
   throw invalid(`AttributeName ${name.slice(0, 100)} is not supported by this installation; subscriptions have RawMessageDelivery`);
 }
 

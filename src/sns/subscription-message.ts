@@ -6,7 +6,7 @@
  * Source: SNS Developer Guide, "Parsing HTTP/HTTPS message formats", "Raw message delivery".
  */
 import type { EpochMs } from '../event/types.ts';
-import { makeToken, type Subscription, subscriptionArn } from './subscription.ts';
+import { makeToken, type Subscription, subscriptionArn, type TokenUse } from './subscription.ts';
 import { topicArn } from './topic.ts';
 
 /** A message that waits for a subscriber. */
@@ -29,28 +29,37 @@ export interface SentMessage {
 export const CONFIRM_PATH = '/sns/confirm-subscription';
 export const UNSUBSCRIBE_PATH = '/sns/unsubscribe';
 
-/** @param url Where this server is, as its subscribers see it: `https://HOST`. */
-export function writeMessage(
-  subscription: Subscription,
-  message: WaitingMessage,
-  at: { readonly url: string; readonly tokenKey: Uint8Array },
-): SentMessage {
+/** What the links of a message are made of. */
+export interface LinkDeps {
+  /** Where this server is, as its subscribers see it: `https://HOST`. */
+  readonly url: string;
+  /** Secret. */
+  readonly tokenKey: Uint8Array;
+}
+
+/** A link that lets whoever gets it confirm the subscription, or end it. */
+export function linkTo(path: string, use: TokenUse, subscription: Subscription, { url, tokenKey }: LinkDeps): string {
+  const Token = makeToken(tokenKey, use, subscription);
+  const named: Record<string, string> =
+    use === 'confirm' ? { TopicArn: topicArn(subscription.topic) } : { SubscriptionArn: subscriptionArn(subscription) };
+  return `${url}${path}?${new URLSearchParams({ ...named, Token })}`;
+}
+
+export function writeMessage(subscription: Subscription, message: WaitingMessage, at: LinkDeps): SentMessage {
   const { kind, id } = message;
   const { topic, isRaw } = subscription;
   const TopicArn = topicArn(topic);
   const Timestamp = new Date(message.atMs).toISOString();
   const headers = { 'x-amz-sns-message-type': kind, 'x-amz-sns-message-id': id, 'x-amz-sns-topic-arn': TopicArn };
-  const link = (path: string, members: Readonly<Record<string, string>>) => `${at.url}${path}?${new URLSearchParams(members)}`;
   if (kind === 'SubscriptionConfirmation') {
     const Token = makeToken(at.tokenKey, 'confirm', subscription);
     const Message = `You have chosen to subscribe to the topic ${TopicArn}.\nTo confirm the subscription, visit the SubscribeURL included in this message.`;
-    const SubscribeURL = link(CONFIRM_PATH, { TopicArn, Token });
+    const SubscribeURL = linkTo(CONFIRM_PATH, 'confirm', subscription, at);
     return { headers, body: JSON.stringify({ Type: kind, MessageId: id, Token, TopicArn, Message, SubscribeURL, Timestamp }, null, 2) };
   }
-  const SubscriptionArn = subscriptionArn(subscription);
-  const known = { ...headers, 'x-amz-sns-subscription-arn': SubscriptionArn };
+  const known = { ...headers, 'x-amz-sns-subscription-arn': subscriptionArn(subscription) };
   if (isRaw) return { headers: { ...known, 'x-amz-sns-rawdelivery': 'true' }, body: message.text };
-  const UnsubscribeURL = link(UNSUBSCRIBE_PATH, { SubscriptionArn, Token: makeToken(at.tokenKey, 'unsubscribe', subscription) });
+  const UnsubscribeURL = linkTo(UNSUBSCRIBE_PATH, 'unsubscribe', subscription, at);
   const Subject = message.subject;
   const body = {
     Type: kind,

@@ -10,7 +10,9 @@ import type { AccountId, EpochMs, Region } from '../event/types.ts';
 import type { Catalog, CatalogDocument, CatalogKey } from '../store/catalog.ts';
 import { type TopicId, topicArn } from './topic.ts';
 
-export type SubscriptionProtocol = 'http' | 'https' | 'sqs';
+export type SubscriptionProtocol = 'http' | 'https' | 'sqs' | MailProtocol;
+/** The text for people, or the whole message as JSON for a program that reads mail. */
+export type MailProtocol = 'email' | 'email-json';
 
 export interface SubscriptionId {
   readonly topic: TopicId;
@@ -23,7 +25,7 @@ export interface Subscription extends SubscriptionId {
   readonly owner: AccountId;
   readonly principal: string;
   readonly protocol: SubscriptionProtocol;
-  /** URL, or ARN of a queue. */
+  /** URL, ARN of a queue, or address of a mailbox. */
   readonly endpoint: string;
   readonly isRaw: boolean;
   readonly createdAtMs: EpochMs;
@@ -84,6 +86,11 @@ export async function liveSubscriptions(
   nowMs: EpochMs,
 ): Promise<readonly CatalogDocument<Subscription>[]> {
   return (await catalog.list<Subscription>(subscriptionsKey(topic))).filter(({ value }) => !isOver(value, nowMs));
+}
+
+/** Whether it gets mail. */
+export function isMailed({ protocol }: Pick<Subscription, 'protocol'>): boolean {
+  return protocol === 'email' || protocol === 'email-json';
 }
 
 /** Nobody has confirmed it in time. */

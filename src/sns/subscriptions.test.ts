@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { SnsRig } from '../../test/support/sns-rig.ts';
 import { HOME, STRANGER, TRAIL_ACCOUNT } from '../../test/support/trail-rig.ts';
@@ -158,7 +159,7 @@ describe('subscriptions of a topic', () => {
 
   test.each<readonly [SnsInput]>([
     [{ Protocol: 'sms', Endpoint: '+49123' }],
-    [{ Protocol: 'email', Endpoint: 'a@example.com' }],
+    [{ Protocol: 'email', Endpoint: 'https://hooks.example' }],
     [{ Protocol: 'https', Endpoint: 'http://hooks.example' }],
     [{ Protocol: 'https', Endpoint: 'https://user:secret@hooks.example' }],
     [{ Protocol: 'https', Endpoint: `https://hooks.example/${'x'.repeat(2_048)}` }],
@@ -251,6 +252,15 @@ describe('messages to subscribers', () => {
     await sns.pass(60_000);
     expect(queue.texts.map((text) => JSON.parse(text))).toMatchObject([{ Type: 'Notification', Message: 'a message' }]);
     expect(await attributes(SubscriptionArn)).not.toHaveProperty('LatestDeliveryError');
+  });
+
+  test('what was sent leaves nothing hanging on the signal that ends the server', async () => {
+    await subscribe();
+    const before = getEventListeners(sns.signal, 'abort').length;
+    for (let count = 0; count < 20; count++) await publish();
+    await sns.settle();
+    expect(sns.taken()).toHaveLength(20);
+    expect(getEventListeners(sns.signal, 'abort').length).toBeLessThanOrEqual(before);
   });
 
   test('F25 what was not taken waits over a restart, and delays no other', async () => {

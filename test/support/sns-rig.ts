@@ -6,6 +6,7 @@ import type { Call, Decision, Operation } from '../../src/api/operation.ts';
 import { Deliveries, type DeliveryProblem } from '../../src/sns/deliveries.ts';
 import { snsOperations } from '../../src/sns/operations.ts';
 import type { SnsDeps, SnsInput } from '../../src/sns/sns-deps.ts';
+import type { Mail, MailError, Mailer } from '../../src/store/mailer.ts';
 import { createMemoryOutbound, type OutboundHandler } from '../../src/store/memory/outbound.ts';
 import type { OutboundRequest } from '../../src/store/outbound.ts';
 import { PageTokens } from '../../src/store/page-tokens.ts';
@@ -21,6 +22,10 @@ export class SnsRig {
   readonly handlers = new Map<string, OutboundHandler>();
   readonly names = new Map<string, readonly string[]>();
   readonly problems: DeliveryProblem[] = [];
+  /** What was mailed. */
+  readonly mails: Mail[] = [];
+  /** Mail is refused with it while it is set. */
+  refusal: MailError | undefined;
   deps!: SnsDeps;
   #running = new AbortController();
   #ended: Promise<void> = Promise.resolve();
@@ -38,13 +43,19 @@ export class SnsRig {
       tokenKey,
       outbound: createMemoryOutbound({ clock, handlers: this.handlers, names: this.names }),
       queues: this.#queues(),
+      mailer: this.#mailer(),
       url: () => 'https://audit.example',
       report: (problem) => this.problems.push(problem),
     });
     const sha256 = (bytes: Uint8Array) => new Uint8Array(createHash('sha256').update(bytes).digest());
     const tokens = new PageTokens(keys, chance);
-    this.deps = { catalog, journal, clock, chance, sha256, tokens, tokenKey, deliveries, hasQueues: true };
+    this.deps = { catalog, journal, clock, chance, sha256, tokens, tokenKey, deliveries, hasQueues: true, hasMailer: true };
     if (isSending) this.#ended = deliveries.run(this.#running.signal);
+  }
+
+  /** Aborts when the sending is to end. */
+  get signal(): AbortSignal {
+    return this.#running.signal;
   }
 
   async stop(): Promise<void> {
@@ -96,6 +107,15 @@ export class SnsRig {
 
   async settle(): Promise<void> {
     for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  #mailer(): Mailer {
+    return {
+      send: async (mail) => {
+        if (this.refusal !== undefined) throw this.refusal;
+        this.mails.push(mail);
+      },
+    };
   }
 
   #queues(): Queues {
