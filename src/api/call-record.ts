@@ -22,8 +22,8 @@ export interface CallRecord {
   readonly responseElements: JsonObject | null;
   readonly additionalEventData?: JsonObject;
   readonly resources?: readonly (EventResource & { readonly account?: AccountId })[];
-  /** Another account that gets a copy of its own, which names the caller by its account alone. */
-  readonly copyTo?: AccountId;
+  /** Other accounts that get a copy of their own, which names the caller by its account alone. The caller's own is passed over. */
+  readonly copyTo?: readonly AccountId[];
   /** The service that made the call for the caller, such as `AWS Internal`. */
   readonly invokedBy?: string;
   readonly error?: { readonly code: string; readonly message: string };

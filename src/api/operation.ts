@@ -106,8 +106,10 @@ export interface Decision<Output> {
   readonly resources?: readonly (EventResource & { readonly account?: AccountId })[];
   /** `requestParameters` of the call's own event where it differs from the lower-camel input (secrets left out). */
   readonly requestParameters?: JsonObject | null;
-  /** An account beside the caller's that gets a copy of the event: the owner of the resource, such as of a role that was assumed. */
-  readonly copyTo?: AccountId;
+  /** What the call's own event shows beside input and output. Its owner's alone. */
+  readonly additionalEventData?: JsonObject;
+  /** Accounts beside the caller's that get a copy of the event: the owners of resources, such as of a role that was assumed. */
+  readonly copyTo?: readonly AccountId[];
   /** `responseElements` of the call's own event; absent means `null` for a read and the lower-camel output for a write. */
   readonly responseElements?: JsonObject | null;
 }

@@ -165,6 +165,7 @@ export async function runOperation(
         requestParameters: decision.requestParameters === undefined ? requestParameters : redact(decision.requestParameters),
         responseElements: redact(responseElements(service, { name, isReadOnly }, decision)),
         ...(decision.resources === undefined ? {} : { resources: decision.resources }),
+        ...(decision.additionalEventData === undefined ? {} : { additionalEventData: decision.additionalEventData }),
         ...(decision.copyTo === undefined ? {} : { copyTo: decision.copyTo }),
       };
       return {

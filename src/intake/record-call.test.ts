@@ -109,7 +109,7 @@ describe('createCallRecorder', () => {
   test('what uses a resource of another account is in both accounts, and that one learns no more than whose caller it was', async () => {
     const rig = await IntakeRig.open();
     const additionalEventData = { accessDecision: { policy: 'inline policy of the caller' } };
-    await createCallRecorder(rig.recorder)(callRecord({ copyTo: STRANGER, additionalEventData }));
+    await createCallRecorder(rig.recorder)(callRecord({ copyTo: [STRANGER], additionalEventData }));
     const entries = await rig.journal.read(0n, 100);
     const [own, copy] = entries.map(({ bytes }) => JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>);
     expect(entries).toMatchObject([{ account: OWNER }, { account: STRANGER }]);

@@ -73,15 +73,13 @@ interface Copy {
   readonly sharedEventId?: string;
 }
 
-/** The caller's copy, and that of another account whose resource was used (cloudtrail.md §1.2, `sharedEventID`). */
-function copiesOf({ call, copyTo }: CallRecord, chance: IntakeStores['chance'], nowMs: number): readonly Copy[] {
+/** The caller's copy, and those of other accounts whose resources were used (cloudtrail.md §1.2, `sharedEventID`). */
+function copiesOf({ call, copyTo = [] }: CallRecord, chance: IntakeStores['chance'], nowMs: number): readonly Copy[] {
   const own: Copy = { account: call.account, eventId: chance.uuid(), nowMs };
-  if (copyTo === undefined || copyTo === call.account) return [own];
+  const others = [...new Set(copyTo)].filter((account) => account !== call.account);
+  if (others.length === 0) return [own];
   const sharedEventId = chance.uuid();
-  return [
-    { ...own, sharedEventId },
-    { account: copyTo, eventId: chance.uuid(), nowMs, sharedEventId },
-  ];
+  return [{ ...own, sharedEventId }, ...others.map((account) => ({ account, eventId: chance.uuid(), nowMs, sharedEventId }))];
 }
 
 /** The bytes of the record, in the member order of delivered files. */

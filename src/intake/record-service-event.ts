@@ -16,6 +16,8 @@ export interface ServiceEvent {
   readonly eventSource: string;
   readonly eventName: string;
   readonly category: 'Management' | 'Data';
+  /** What stands where a caller's address and program would; the source when absent. */
+  readonly origin?: string;
   readonly details: JsonObject;
   readonly resources: readonly (EventResource & { readonly account?: AccountId })[];
 }
@@ -40,16 +42,17 @@ export function createServiceRecorder(stores: Omit<IntakeStores, 'accounts'>): R
   };
 }
 
-function encode({ account, region, eventSource, eventName, category, details, resources }: ServiceEvent, eventID: string, nowMs: number) {
+function encode(event: ServiceEvent, eventID: string, nowMs: number) {
+  const { account, region, eventSource, eventName, category, origin = eventSource, details, resources } = event;
   const json = {
     eventVersion: '1.10',
-    userIdentity: { accountId: account, invokedBy: eventSource },
+    userIdentity: { accountId: account, invokedBy: origin },
     eventTime: formatEventTime(nowMs),
     eventSource,
     eventName,
     awsRegion: region,
-    sourceIPAddress: eventSource,
-    userAgent: eventSource,
+    sourceIPAddress: origin,
+    userAgent: origin,
     requestParameters: null,
     responseElements: null,
     eventID,

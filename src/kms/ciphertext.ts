@@ -1,7 +1,8 @@
 /**
  * What KMS encrypts with a symmetric key: the blob that clients keep, and the encryption context that it is bound to.
  *
- * Blob: version 1 (1 byte), account (12 ASCII digits), key id (16 bytes), salt (16), nonce (12), AES-256-GCM ciphertext, tag (16).
+ * Blob: version 1 (1 byte), account (12 ASCII digits), key id (16 bytes), place of the material among those of the key (2), salt (16),
+ * nonce (12), AES-256-GCM ciphertext, tag (16).
  * Each blob has a key of its own, derived from the material and the salt, so no number of them wears the material out. All before
  * the ciphertext, and the context in its canonical form, are authenticated.
  * A blob is untrusted: whoever sends it may have made it.
@@ -17,7 +18,8 @@ export type EncryptionContext = Readonly<Record<string, string>>;
 const VERSION = 1;
 const ACCOUNT_END = 13;
 const ID_END = ACCOUNT_END + 16;
-const SALT_END = ID_END + 16;
+const MATERIAL_END = ID_END + 2;
+const SALT_END = MATERIAL_END + 16;
 const NONCE_END = SALT_END + 12;
 const TAG_BYTES = 16;
 
@@ -25,6 +27,8 @@ const TAG_BYTES = 16;
 export interface ReadBlob {
   readonly account: AccountId;
   readonly keyId: string;
+  /** Which of the key's materials it was made with, from 0. */
+  readonly materialIndex: number;
 }
 
 /** Account and key that a blob names; `undefined` for what is no blob of ours. */
@@ -33,18 +37,20 @@ export function readBlob(blob: Uint8Array): ReadBlob | undefined {
   const account = Buffer.from(blob.subarray(1, ACCOUNT_END)).toString('latin1');
   const hex = Buffer.from(blob.subarray(ACCOUNT_END, ID_END)).toString('hex');
   const keyId = hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
-  return isAccountId(account) ? { account, keyId } : undefined;
+  const materialIndex = Buffer.from(blob.subarray(ID_END, MATERIAL_END)).readUInt16BE();
+  return isAccountId(account) ? { account, keyId, materialIndex } : undefined;
 }
 
-/** Encrypts under the material of one key. */
+/** Encrypts under one material of a key. */
 export function sealBlob(
-  key: { readonly account: AccountId; readonly id: string; readonly material: Uint8Array },
+  key: { readonly account: AccountId; readonly id: string; readonly material: Uint8Array; readonly materialIndex: number },
   plaintext: Uint8Array,
   context: EncryptionContext,
   chance: Pick<Chance, 'bytes'>,
 ): Uint8Array {
   const id = Buffer.from(key.id.replaceAll('-', ''), 'hex');
-  const head = Buffer.concat([Uint8Array.of(VERSION), Buffer.from(key.account), id, chance.bytes(16), chance.bytes(12)]);
+  const index = Uint8Array.of(key.materialIndex >> 8, key.materialIndex & 255);
+  const head = Buffer.concat([Uint8Array.of(VERSION), Buffer.from(key.account), id, index, chance.bytes(16), chance.bytes(12)]);
   const cipher = createCipheriv('aes-256-gcm', blobKey(key.material, head), head.subarray(SALT_END, NONCE_END));
   cipher.setAAD(Buffer.concat([head, canonicalContext(context)]));
   return Buffer.concat([head, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
@@ -80,5 +86,5 @@ function lengthOf(text: Buffer): Buffer {
 }
 
 function blobKey(material: Uint8Array, head: Uint8Array): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', material, head.subarray(ID_END, SALT_END), 'snowtrail/kms/blob', 32));
+  return new Uint8Array(hkdfSync('sha256', material, head.subarray(MATERIAL_END, SALT_END), 'snowtrail/kms/blob', 32));
 }

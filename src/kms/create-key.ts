@@ -85,7 +85,7 @@ async function newKey(
 ): Promise<KmsKey> {
   const id = { account, region, id: deps.chance.uuid() };
   const material = await makeMaterial(deps, id, settings.spec);
-  return { ...id, createdAtMs: deps.clock.nowMs(), ...settings, state: 'Enabled', material };
+  return { ...id, createdAtMs: deps.clock.nowMs(), ...settings, state: 'Enabled', materials: [material] };
 }
 
 /** @throws ApiError ValidationException, UnsupportedOperationException */

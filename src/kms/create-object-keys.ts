@@ -11,7 +11,7 @@ import type { Region } from '../event/types.ts';
 import type { ObjectKeys, WantedKey } from '../store/object-keys.ts';
 import type { DataKey, Encryption } from '../store/objects.ts';
 import type { EncryptionContext } from './ciphertext.ts';
-import { decryptWith, encryptWith } from './encrypt-decrypt.ts';
+import { decryptWith, encryptWith, materialShown } from './encrypt-decrypt.ts';
 import { findKey, type KeyName, readKeyName } from './find-key.ts';
 import { keyRequest } from './key-access.ts';
 import type { KmsDeps } from './kms-deps.ts';
@@ -49,19 +49,24 @@ async function makeWithKms(deps: ObjectKeysDeps, call: Call, wanted: WantedKey):
   const { context, isBucketKey, region } = wanted;
   const name = readKeyName(wanted.keyId ?? '', { account: call.account, region });
   const shown = { keySpec: 'AES_256', encryptionContext: context };
-  return recorded(deps, call, { name, eventName: 'GenerateDataKey', context, shown }, (key) =>
-    makeDataKey(deps, key, context, isBucketKey),
-  );
+  return recorded(deps, call, { name, eventName: 'GenerateDataKey', context, shown }, async (key) => {
+    const { dataKey, materialId } = await makeDataKey(deps, key, context, isBucketKey);
+    return { result: dataKey, materialId };
+  });
 }
 
 /** A data key under a key that may be used. */
-export async function makeDataKey(deps: KmsDeps, key: KmsKey, context: EncryptionContext, isBucketKey: boolean): Promise<DataKey> {
+export async function makeDataKey(
+  deps: KmsDeps,
+  key: KmsKey,
+  context: EncryptionContext,
+  isBucketKey: boolean,
+): Promise<{ readonly dataKey: DataKey; readonly materialId: string }> {
   const plain = deps.chance.bytes(32);
-  const dataKey = Buffer.from(await encryptWith(deps, key, plain, context)).toString('base64');
-  return {
-    plain,
-    encryption: { algorithm: 'aws:kms', keyArn: kmsKeyArn(key), context, ...(isBucketKey ? { isBucketKey } : {}), dataKey },
-  };
+  const { blob, materialId } = await encryptWith(deps, key, plain, context);
+  const wrapped = Buffer.from(blob).toString('base64');
+  const shown = { algorithm: 'aws:kms', keyArn: kmsKeyArn(key), context, ...(isBucketKey ? { isBucketKey } : {}) } as const;
+  return { dataKey: { plain, encryption: { ...shown, dataKey: wrapped } }, materialId };
 }
 
 function openWithKms(deps: ObjectKeysDeps, call: Call, encryption: Encryption & { readonly dataKey: string }): Promise<Uint8Array> {
@@ -70,7 +75,10 @@ function openWithKms(deps: ObjectKeysDeps, call: Call, encryption: Encryption & 
   const name = readKeyName(keyArn, { account: call.account, region });
   const shown = { encryptionContext: context, encryptionAlgorithm: 'SYMMETRIC_DEFAULT' };
   const blob = Buffer.from(dataKey, 'base64');
-  return recorded(deps, call, { name, eventName: 'Decrypt', context, shown }, (key) => decryptWith(deps, key, blob, context));
+  return recorded(deps, call, { name, eventName: 'Decrypt', context, shown }, async (key) => {
+    const { plaintext, materialId } = await decryptWith(deps, key, blob, context);
+    return { result: plaintext, materialId };
+  });
 }
 
 interface UseForCaller {
@@ -86,7 +94,7 @@ async function recorded<Result>(
   deps: ObjectKeysDeps,
   call: Call,
   { name, eventName, context, shown }: UseForCaller,
-  use: (key: KmsKey) => Promise<Result>,
+  use: (key: KmsKey) => Promise<{ readonly result: Result; readonly materialId: string }>,
 ): Promise<Result> {
   const internal: Call = {
     ...call,
@@ -112,8 +120,8 @@ async function recorded<Result>(
       keyRequest(name, found?.value, { action: `kms:${eventName}`, caller: call.account, encryptionContext: context, viaService }),
     ]);
     const { value: key } = await requireKey(deps, name, USE);
-    const result = await use(key);
-    await record({ resources: [keyResource(key)] });
+    const { result, materialId } = await use(key);
+    await record({ resources: [keyResource(key)], copyTo: [key.account], ...materialShown(materialId) });
     return result;
   } catch (error) {
     if (error instanceof ApiError) await record({ error: { code: error.code, message: error.message } });

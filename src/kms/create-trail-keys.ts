@@ -29,7 +29,7 @@ export function createTrailKeys(deps: KmsDeps): TrailKeys {
         const { value: key } = await requireKey(deps, name, DEMANDS);
         if (verdictOf(key, use).kind !== 'allowed')
           throw new ObjectsError('AccessDenied', `the policy of ${keyArn} does not let ${SERVICE} encrypt for ${use.trailArn}`);
-        return await makeDataKey(deps, key, use.context, false);
+        return (await makeDataKey(deps, key, use.context, false)).dataKey;
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
         throw new ObjectsError(`KMS.${error.code}`, error.message, { cause: error });

@@ -6,27 +6,49 @@
 import type { AccessRequest } from '../api/access.ts';
 import { ApiError } from '../api/api-error.ts';
 import { type Call, type Operation, REPEATS_MS } from '../api/operation.ts';
+import type { JsonObject } from '../event/types.ts';
 import { type EncryptionContext, openBlob, readBlob, sealBlob } from './ciphertext.ts';
 import { findKey, type KeyName } from './find-key.ts';
 import { keyRequest } from './key-access.ts';
 import { openMaterial } from './key-material.ts';
 import type { KmsDeps } from './kms-deps.ts';
-import { type KmsKey, keyResource, kmsKeyArn } from './kms-key.ts';
+import { currentMaterial, type KmsKey, keyResource, kmsKeyArn } from './kms-key.ts';
 import { dryRun, ENABLED, type KeyInput, onKey, recordOf, refuseGrants, requireKey, requireKeyName } from './on-key.ts';
 
 const ALGORITHM = 'SYMMETRIC_DEFAULT';
 const USE = { states: ENABLED, usage: 'ENCRYPT_DECRYPT' } as const;
 
-/** Encrypts under a key that may be used. */
-export async function encryptWith(deps: KmsDeps, key: KmsKey, plaintext: Uint8Array, context: EncryptionContext): Promise<Uint8Array> {
-  return sealBlob({ ...key, material: await openMaterial(deps, key) }, plaintext, context, deps.chance);
+export interface Encrypted {
+  readonly blob: Uint8Array;
+  /** The material that it was made with. */
+  readonly materialId: string;
 }
 
-/** @throws ApiError InvalidCiphertextException */
-export async function decryptWith(deps: KmsDeps, key: KmsKey, blob: Uint8Array, context: EncryptionContext): Promise<Uint8Array> {
-  const plaintext = openBlob(await openMaterial(deps, key), blob, context);
-  if (plaintext === undefined) throw invalidCiphertext();
-  return plaintext;
+/** Encrypts under a key that may be used, with its newest material. */
+export async function encryptWith(deps: KmsDeps, key: KmsKey, plaintext: Uint8Array, context: EncryptionContext): Promise<Encrypted> {
+  const used = currentMaterial(key);
+  const material = await openMaterial(deps, key, used);
+  const materialIndex = key.materials.length - 1;
+  return { blob: sealBlob({ ...key, material, materialIndex }, plaintext, context, deps.chance), materialId: used.id };
+}
+
+export interface Decrypted {
+  readonly plaintext: Uint8Array;
+  /** The material that it was encrypted with. */
+  readonly materialId: string;
+}
+
+/** Decrypts with the material that the blob names. @throws ApiError InvalidCiphertextException */
+export async function decryptWith(deps: KmsDeps, key: KmsKey, blob: Uint8Array, context: EncryptionContext): Promise<Decrypted> {
+  const used = key.materials[readBlob(blob)?.materialIndex ?? 0];
+  const plaintext = used && openBlob(await openMaterial(deps, key, used), blob, context);
+  if (used === undefined || plaintext === undefined) throw invalidCiphertext();
+  return { plaintext, materialId: used.id };
+}
+
+/** What the event of a use shows of the material. */
+export function materialShown(keyMaterialId: string): { readonly additionalEventData: JsonObject } {
+  return { additionalEventData: { keyMaterialId } };
 }
 
 export function encrypt(
@@ -39,9 +61,10 @@ export function encrypt(
     ...USE,
     decide: async (_call, { value }, input) => {
       requireAlgorithm(input.EncryptionAlgorithm, value);
-      const blob = await encryptWith(deps, value, input.Plaintext ?? new Uint8Array(), input.EncryptionContext ?? {});
+      const { blob, materialId } = await encryptWith(deps, value, input.Plaintext ?? new Uint8Array(), input.EncryptionContext ?? {});
       return {
         output: { CiphertextBlob: blob, KeyId: kmsKeyArn(value), EncryptionAlgorithm: ALGORITHM },
+        ...materialShown(materialId),
       };
     },
   });
@@ -66,13 +89,15 @@ export function decrypt(deps: KmsDeps): Operation<DecryptInput, object> {
       const { value } = await requireKey(deps, nameInBlob(call, blob), USE);
       requireAlgorithm(input.EncryptionAlgorithm, value);
       await requireNamed(deps, call, value, input.KeyId);
-      const plaintext = await decryptWith(deps, value, blob, input.EncryptionContext ?? {});
+      const { plaintext, materialId } = await decryptWith(deps, value, blob, input.EncryptionContext ?? {});
       if (input.DryRun === true) throw dryRun();
       const shown = { encryptionAlgorithm: ALGORITHM, ...recordOf(input, true, { output: {} }).requestParameters };
       return {
-        output: { KeyId: kmsKeyArn(value), Plaintext: plaintext, EncryptionAlgorithm: ALGORITHM },
+        output: { KeyId: kmsKeyArn(value), Plaintext: plaintext, EncryptionAlgorithm: ALGORITHM, KeyMaterialId: materialId },
         requestParameters: shown,
+        ...materialShown(materialId),
         resources: [keyResource(value)],
+        copyTo: [value.account],
       };
     },
   };
@@ -112,20 +137,24 @@ export function reEncrypt(deps: KmsDeps): Operation<ReEncryptInput, object> {
       requireAlgorithm(input.SourceEncryptionAlgorithm, from);
       requireAlgorithm(input.DestinationEncryptionAlgorithm, to);
       await requireNamed(deps, call, from, input.SourceKeyId);
-      const plaintext = await decryptWith(deps, from, blob, input.SourceEncryptionContext ?? {});
-      const sealed = await encryptWith(deps, to, plaintext, input.DestinationEncryptionContext ?? {});
+      const opened = await decryptWith(deps, from, blob, input.SourceEncryptionContext ?? {});
+      const sealed = await encryptWith(deps, to, opened.plaintext, input.DestinationEncryptionContext ?? {});
       if (input.DryRun === true) throw dryRun();
       return {
         ...recordOf(input, true, {
           output: {
-            CiphertextBlob: sealed,
+            CiphertextBlob: sealed.blob,
             SourceKeyId: kmsKeyArn(from),
             KeyId: kmsKeyArn(to),
             SourceEncryptionAlgorithm: ALGORITHM,
             DestinationEncryptionAlgorithm: ALGORITHM,
+            SourceKeyMaterialId: opened.materialId,
+            DestinationKeyMaterialId: sealed.materialId,
           },
         }),
+        additionalEventData: { sourceKeyMaterialId: opened.materialId, destinationKeyMaterialId: sealed.materialId },
         resources: [keyResource(from), keyResource(to)],
+        copyTo: [from.account, to.account],
       };
     },
   };
@@ -155,8 +184,16 @@ function dataKeyOperation(deps: KmsDeps, name: string, hasPlaintext: boolean): O
     decide: async (_call, { value }, input) => {
       refuseRecipient(input);
       const plaintext = deps.chance.bytes(dataKeyBytes(input));
-      const blob = await encryptWith(deps, value, plaintext, input.EncryptionContext ?? {});
-      return { output: { CiphertextBlob: blob, ...(hasPlaintext ? { Plaintext: plaintext } : {}), KeyId: kmsKeyArn(value) } };
+      const { blob, materialId } = await encryptWith(deps, value, plaintext, input.EncryptionContext ?? {});
+      return {
+        output: {
+          CiphertextBlob: blob,
+          ...(hasPlaintext ? { Plaintext: plaintext } : {}),
+          KeyId: kmsKeyArn(value),
+          KeyMaterialId: materialId,
+        },
+        ...materialShown(materialId),
+      };
     },
   });
 }

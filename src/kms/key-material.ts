@@ -1,5 +1,5 @@
 /**
- * The material of a key: made here, wrapped at once, and opened for the length of one use.
+ * The materials of a key: made here, wrapped at once, and opened for the length of one use.
  *
  * No function gives a private key away; the symmetric material is given to `ciphertext.ts` alone.
  * Source: KMS Developer Guide, "Key spec reference", "Asymmetric key specs".
@@ -18,17 +18,18 @@ import {
 import { promisify } from 'node:util';
 import { ApiError } from '../api/api-error.ts';
 import type { KmsDeps } from './kms-deps.ts';
-import { type KeySpec, type KmsKey, type KmsKeyId, materialContext } from './kms-key.ts';
+import { currentMaterial, type KeyMaterial, type KeySpec, type KmsKey, type KmsKeyId, materialContext } from './kms-key.ts';
 
-/** New material, wrapped, base64. */
-export async function makeMaterial({ keys, chance }: Pick<KmsDeps, 'keys' | 'chance'>, id: KmsKeyId, spec: KeySpec): Promise<string> {
+/** New material, wrapped. */
+export async function makeMaterial({ keys, chance }: Pick<KmsDeps, 'keys' | 'chance'>, key: KmsKeyId, spec: KeySpec): Promise<KeyMaterial> {
+  const id = Buffer.from(chance.bytes(32)).toString('hex');
   const secret = spec === 'SYMMETRIC_DEFAULT' ? chance.bytes(32) : await makePrivateKey(spec);
-  return Buffer.from(await keys.wrap(secret, materialContext(id))).toString('base64');
+  return { id, wrapped: Buffer.from(await keys.wrap(secret, materialContext(key, id))).toString('base64') };
 }
 
-/** The material of a symmetric key, in the clear. */
-export function openMaterial({ keys }: Pick<KmsDeps, 'keys'>, key: KmsKey): Promise<Uint8Array> {
-  return keys.unwrap(Buffer.from(key.material, 'base64'), materialContext(key));
+/** A material of a key, in the clear. */
+export function openMaterial({ keys }: Pick<KmsDeps, 'keys'>, key: KmsKeyId, material: KeyMaterial): Promise<Uint8Array> {
+  return keys.unwrap(Buffer.from(material.wrapped, 'base64'), materialContext(key, material.id));
 }
 
 /** DER of the `SubjectPublicKeyInfo`. */
@@ -99,7 +100,7 @@ function digestInfo(signed: Signed): Buffer {
 }
 
 async function openPrivateKey(deps: Pick<KmsDeps, 'keys'>, key: KmsKey): Promise<KeyObject> {
-  return createPrivateKey({ key: Buffer.from(await openMaterial(deps, key)), type: 'pkcs8', format: 'der' });
+  return createPrivateKey({ key: Buffer.from(await openMaterial(deps, key, currentMaterial(key))), type: 'pkcs8', format: 'der' });
 }
 
 async function makePrivateKey(spec: Exclude<KeySpec, 'SYMMETRIC_DEFAULT'>): Promise<Uint8Array> {

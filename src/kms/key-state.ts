@@ -1,5 +1,5 @@
 /**
- * `EnableKey`, `DisableKey`, `ScheduleKeyDeletion`, `CancelKeyDeletion`; and rotation, which there is none of.
+ * `EnableKey`, `DisableKey`, `ScheduleKeyDeletion`, `CancelKeyDeletion`.
  *
  * A key that is off stops what is encrypted with it and takes nothing away: trails wait with what they deliver (F21, A23).
  */
@@ -7,7 +7,7 @@ import { ApiError } from '../api/api-error.ts';
 import type { Operation } from '../api/operation.ts';
 import type { KmsDeps } from './kms-deps.ts';
 import { type KmsKey, kmsKeyArn } from './kms-key.ts';
-import { changeKey, type KeyInput, NOT_PENDING, onKey, requireSymmetric } from './on-key.ts';
+import { changeKey, type KeyInput, NOT_PENDING, onKey } from './on-key.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
 const WINDOW_DAYS_MIN = 7;
@@ -73,31 +73,6 @@ export function cancelKeyDeletion(deps: KmsDeps): Operation<KeyInput, object> {
       // As the service has it: the key is off until somebody switches it on.
       const after: KmsKey = { ...rest, state: 'Disabled' };
       return { output: { KeyId: kmsKeyArn(after) }, apply: () => changeKey(deps, call, 'CancelKeyDeletion', key, after) };
-    },
-  });
-}
-
-/** Material is never rotated: EnableKeyRotation is not built. */
-export function getKeyRotationStatus(deps: KmsDeps): Operation<KeyInput, object> {
-  return onKey<KeyInput, object>(deps, {
-    name: 'GetKeyRotationStatus',
-    isReadOnly: true,
-    decide: async (_call, { value }) => {
-      requireSymmetric(value, 'GetKeyRotationStatus');
-      return { output: { KeyRotationEnabled: false, KeyId: kmsKeyArn(value) } };
-    },
-  });
-}
-
-/** It is off, and stays so. */
-export function disableKeyRotation(deps: KmsDeps): Operation<KeyInput, object> {
-  return onKey<KeyInput, object>(deps, {
-    name: 'DisableKeyRotation',
-    isReadOnly: false,
-    states: ['Enabled'],
-    decide: async (_call, { value }) => {
-      requireSymmetric(value, 'DisableKeyRotation');
-      return { output: {} };
     },
   });
 }

@@ -1,6 +1,7 @@
 /**
  * What KMS needs from outside. `server/` fills it in.
  */
+import type { AccountId, EventResource, JsonObject, Region } from '../event/types.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import type { Journal } from '../store/journal.ts';
@@ -8,6 +9,15 @@ import type { Keys } from '../store/keys.ts';
 import type { LockTime } from '../store/object-lock.ts';
 import type { PageTokens } from '../store/page-tokens.ts';
 import type { Sha256 } from '../tlog/hash.ts';
+
+/** What KMS does to a key of its own accord, for the record of the key's owner. */
+export interface KeyEvent {
+  readonly account: AccountId;
+  readonly region: Region;
+  readonly eventName: string;
+  readonly details: JsonObject;
+  readonly resources: readonly (EventResource & { readonly account?: AccountId })[];
+}
 
 export interface KmsDeps {
   readonly catalog: Catalog;
@@ -17,6 +27,8 @@ export interface KmsDeps {
   /** Says whether a deletion has come due: a clock that is set ahead deletes nothing. */
   readonly lockTime: Pick<LockTime, 'earliestMs'>;
   readonly chance: Pick<Chance, 'bytes' | 'uuid'>;
+  /** Returns once the event is durable. */
+  readonly recordKeyEvent: (event: KeyEvent) => Promise<void>;
   readonly sha256: Sha256;
   readonly tokens: PageTokens;
 }

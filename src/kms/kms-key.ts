@@ -1,7 +1,7 @@
 /**
  * What a KMS key is: its document in the catalog, its ARN, and how clients see it.
  *
- * The material lies in the document, wrapped under the store's master key; nothing else of the document is secret.
+ * All materials lie in the document, wrapped under the store's master key; nothing else of the document is secret.
  * Source: KMS API Reference, "KeyMetadata", "AliasListEntry"; KMS Developer Guide, "Key states of KMS keys".
  */
 import type { AccountId, EpochMs, EventResource, Region } from '../event/types.ts';
@@ -29,8 +29,28 @@ export interface KmsKey extends KmsKeyId {
   /** JSON, as it was put. */
   readonly policy: string;
   readonly tags: readonly KeyTag[];
+  /** All that it ever had, oldest first: what the others encrypted stays readable. The last one is in use. Never empty. */
+  readonly materials: readonly KeyMaterial[];
+  /** Absent: the key gets new material only when somebody asks for it. */
+  readonly rotation?: KeyRotation;
+}
+
+/** What a key encrypts or signs with. */
+export interface KeyMaterial {
+  /** 32 bytes, hex. */
+  readonly id: string;
   /** Wrapped, base64: 32 bytes of a symmetric key, PKCS#8 DER of any other. */
-  readonly material: string;
+  readonly wrapped: string;
+  /** How the key came by it; absent for the first one. */
+  readonly rotated?: { readonly atMs: EpochMs; readonly type: RotationType };
+}
+
+export type RotationType = 'AUTOMATIC' | 'ON_DEMAND';
+
+/** That a key gets new material from time to time. */
+export interface KeyRotation {
+  readonly periodDays: number;
+  readonly nextAtMs: EpochMs;
 }
 
 export interface KeyTag {
@@ -64,9 +84,14 @@ export function aliasArn({ account, region, name }: Pick<KmsAlias, 'account' | '
   return `arn:aws:kms:${region}:${account}:${name}`;
 }
 
-/** What a key wraps its material under: it opens for this very key alone. */
-export function materialContext({ account, region, id }: KmsKeyId): string {
-  return `kms-key/${account}/${region}/${id}`;
+/** What a key wraps a material under: it opens as this very one of this very key alone. */
+export function materialContext({ account, region, id }: KmsKeyId, materialId: string): string {
+  return `kms-key/${account}/${region}/${id}/${materialId}`;
+}
+
+/** The material in use. */
+export function currentMaterial({ materials }: Pick<KmsKey, 'materials'>): KeyMaterial {
+  return materials.at(-1)!;
 }
 
 export function isSymmetric({ spec }: Pick<KmsKey, 'spec'>): boolean {
@@ -111,6 +136,7 @@ export function keyMetadata(key: KmsKey) {
     KeySpec: key.spec,
     ...(isSymmetric(key) ? { EncryptionAlgorithms: ['SYMMETRIC_DEFAULT'] } : { SigningAlgorithms: signingAlgorithms(key) }),
     MultiRegion: false,
+    ...(isSymmetric(key) ? { CurrentKeyMaterialId: currentMaterial(key).id } : {}),
   };
 }
 

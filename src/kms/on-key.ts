@@ -63,7 +63,8 @@ export function onKey<Input extends KeyInput, Output>(deps: KmsDeps, operation: 
       refuseGrants(input);
       const decision = await operation.decide(call, key, input);
       if (input.DryRun === true) throw dryRun();
-      return { ...recordOf(input, isReadOnly, decision), resources: decision.resources ?? [keyResource(key.value)] };
+      const resources = decision.resources ?? [keyResource(key.value)];
+      return { ...recordOf(input, isReadOnly, decision), resources, copyTo: [key.value.account] };
     },
   };
 }
@@ -135,8 +136,8 @@ export async function changeKey(deps: KmsDeps, call: Call, event: string, before
   }
 }
 
-function withoutMaterial({ material: _, ...settings }: KmsKey): object {
-  return settings;
+function withoutMaterial({ materials, ...settings }: KmsKey): object {
+  return { ...settings, materials: materials.map(({ wrapped: _, ...shown }) => shown) };
 }
 
 /** @throws ApiError UnsupportedOperationException */

@@ -26,6 +26,7 @@ describe('CreateKey and DescribeKey', () => {
       KeySpec: 'SYMMETRIC_DEFAULT',
       EncryptionAlgorithms: ['SYMMETRIC_DEFAULT'],
       MultiRegion: false,
+      CurrentKeyMaterialId: expect.stringMatching(/^[0-9a-f]{64}$/),
     });
   });
 
@@ -63,7 +64,7 @@ describe('CreateKey and DescribeKey', () => {
     for (const input of [{ Origin: 'EXTERNAL' }, { MultiRegion: true }, { KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' }])
       expect(await rig.refusal('CreateKey', input)).toMatch(/^UnsupportedOperationException: /);
     expect(await rig.refusal('CreateKey', { KeySpec: 'RSA_2048' })).toMatch(/^ValidationException: You must specify a KeyUsage/);
-    expect(await rig.refusal('EnableKeyRotation', { KeyId: NO_KEY })).toMatch(/^UnsupportedOperationException: /);
+    expect(await rig.refusal('CreateCustomKeyStore', { CustomKeyStoreName: 'a' })).toMatch(/^UnsupportedOperationException: /);
     expect((await rig.send('ListKeys')).Keys).toEqual([]);
   });
 
@@ -99,6 +100,7 @@ describe('Encrypt and Decrypt', () => {
       KeyId: ARN(id),
       Plaintext: base64('secret'),
       EncryptionAlgorithm: 'SYMMETRIC_DEFAULT',
+      KeyMaterialId: await rig.materialOf(id),
     });
     for (const EncryptionContext of [{}, { Project: 'a' }, { Project: 'b', Team: 'a' }, { Projecta: '', Team: 'b' }])
       expect(await rig.refusal('Decrypt', { CiphertextBlob, EncryptionContext })).toMatch(/^InvalidCiphertextException/);
@@ -144,6 +146,7 @@ describe('Encrypt and Decrypt', () => {
     expect(Object.keys(await rig.send('GenerateDataKeyWithoutPlaintext', { KeyId: id, NumberOfBytes: 64 }))).toEqual([
       'CiphertextBlob',
       'KeyId',
+      'KeyMaterialId',
     ]);
     expect(await rig.refusal('GenerateDataKey', { KeyId: id })).toBe(
       'ValidationException: Please specify either number of bytes or key spec.',
@@ -164,8 +167,11 @@ describe('Encrypt and Decrypt', () => {
     await rig.send('Decrypt', { CiphertextBlob: sealed.CiphertextBlob, EncryptionContext: { Department: 'IT' } });
     await rig.send('DisableKey', { KeyId: id });
     await rig.refusal('Encrypt', { KeyId: id, Plaintext: base64('secret') });
+    const shown = rig.records.slice(1);
     const resources = [{ type: 'AWS::KMS::Key', name: ARN(id), account: KMS_ACCOUNT }];
-    expect(rig.records.slice(1).map(({ call: _, ...record }) => record)).toEqual([
+    const copyTo = [KMS_ACCOUNT];
+    const additionalEventData = { keyMaterialId: await rig.materialOf(id) };
+    expect(shown.map(({ call: _, ...record }) => record)).toEqual([
       {
         eventSource: 'kms.amazonaws.com',
         eventName: 'Encrypt',
@@ -174,6 +180,8 @@ describe('Encrypt and Decrypt', () => {
         requestParameters: { keyId: id, encryptionContext: { Department: 'IT' } },
         responseElements: null,
         resources,
+        copyTo,
+        additionalEventData,
       },
       {
         eventSource: 'kms.amazonaws.com',
@@ -183,6 +191,8 @@ describe('Encrypt and Decrypt', () => {
         requestParameters: { encryptionAlgorithm: 'SYMMETRIC_DEFAULT', encryptionContext: { Department: 'IT' } },
         responseElements: null,
         resources,
+        copyTo,
+        additionalEventData,
       },
       {
         eventSource: 'kms.amazonaws.com',
@@ -192,6 +202,7 @@ describe('Encrypt and Decrypt', () => {
         requestParameters: { keyId: id },
         responseElements: null,
         resources,
+        copyTo,
       },
       {
         eventSource: 'kms.amazonaws.com',
@@ -270,11 +281,136 @@ describe('the state of a key', () => {
     const told = await Promise.all(Array.from({ length: 4 }, () => rig.refusal('DescribeKey', { KeyId: id })));
     expect(new Set(told)).toEqual(new Set([`NotFoundException: Key '${ARN(id)}' does not exist`]));
   });
+});
 
-  test('rotation is off, and says so', async () => {
+describe('rotation', () => {
+  test('is off until it is enabled, with a period of its own or of a year, and does not begin anew when it is asked for again', async () => {
     const rig = new KmsRig();
     const id = await rig.newKey();
-    expect(await rig.send('GetKeyRotationStatus', { KeyId: id })).toEqual({ KeyRotationEnabled: false, KeyId: ARN(id) });
+    const status = () => rig.send('GetKeyRotationStatus', { KeyId: id });
+    const nextAfter = (days: number) => (rig.clock.nowMs() + days * DAY_MS) / 1000;
+    expect(await status()).toEqual({ KeyRotationEnabled: false, KeyId: ARN(id) });
+    await rig.send('EnableKeyRotation', { KeyId: id });
+    const yearly = { KeyRotationEnabled: true, KeyId: ARN(id), RotationPeriodInDays: 365, NextRotationDate: nextAfter(365) };
+    expect(await status()).toEqual(yearly);
+    await rig.clock.advance(DAY_MS);
+    await rig.send('EnableKeyRotation', { KeyId: id });
+    expect(await status()).toEqual(yearly);
+    await rig.send('EnableKeyRotation', { KeyId: id, RotationPeriodInDays: 90 });
+    expect(await status()).toMatchObject({ RotationPeriodInDays: 90, NextRotationDate: nextAfter(90) });
+    await rig.send('DisableKeyRotation', { KeyId: id });
+    expect(await status()).toEqual({ KeyRotationEnabled: false, KeyId: ARN(id) });
+  });
+
+  test.each([89, 2561])('a period of %i days is refused', async (RotationPeriodInDays) => {
+    const rig = new KmsRig();
+    expect(await rig.refusal('EnableKeyRotation', { KeyId: await rig.newKey(), RotationPeriodInDays })).toMatch(
+      /^ValidationException: 1 validation error detected: Value '\d+' at 'rotationPeriodInDays' failed to satisfy constraint/,
+    );
+  });
+
+  test('is for symmetric keys that are on; while its deletion is pending a key has none, and has it again when it is kept', async () => {
+    const rig = new KmsRig();
+    const pair = await rig.newKey({ KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' });
+    for (const name of ['EnableKeyRotation', 'DisableKeyRotation', 'GetKeyRotationStatus', 'RotateKeyOnDemand', 'ListKeyRotations'])
+      expect(await rig.refusal(name, { KeyId: pair })).toMatch(/^UnsupportedOperationException/);
+    const id = await rig.newKey();
+    await rig.send('EnableKeyRotation', { KeyId: id });
+    await rig.send('DisableKey', { KeyId: id });
+    for (const name of ['EnableKeyRotation', 'DisableKeyRotation', 'RotateKeyOnDemand'])
+      expect(await rig.refusal(name, { KeyId: id })).toMatch(/^DisabledException/);
+    await rig.send('ScheduleKeyDeletion', { KeyId: id });
+    expect(await rig.send('GetKeyRotationStatus', { KeyId: id })).toMatchObject({ KeyRotationEnabled: false });
+    await rig.send('CancelKeyDeletion', { KeyId: id });
+    expect(await rig.send('GetKeyRotationStatus', { KeyId: id })).toMatchObject({ KeyRotationEnabled: true });
+  });
+
+  test('on demand: what is encrypted from then on has new material, what was encrypted before stays readable, and the record says so', async () => {
+    const rig = new KmsRig();
+    const id = await rig.newKey();
+    const first = await rig.materialOf(id);
+    const old = await rig.send('Encrypt', { KeyId: id, Plaintext: base64('old') });
+    expect(await rig.send('RotateKeyOnDemand', { KeyId: id })).toEqual({ KeyId: id });
+    const second = await rig.materialOf(id);
+    expect(second).not.toBe(first);
+    expect(await rig.send('GenerateDataKey', { KeyId: id, KeySpec: 'AES_256' })).toMatchObject({ KeyMaterialId: second });
+    expect(await rig.send('Decrypt', { CiphertextBlob: old.CiphertextBlob })).toMatchObject({
+      Plaintext: base64('old'),
+      KeyMaterialId: first,
+    });
+    const moved = await rig.send('ReEncrypt', { CiphertextBlob: old.CiphertextBlob, DestinationKeyId: id });
+    expect(moved).toMatchObject({ SourceKeyMaterialId: first, DestinationKeyMaterialId: second });
+    expect(rig.keyEvents).toEqual([
+      {
+        account: KMS_ACCOUNT,
+        region: KMS_REGION,
+        eventName: 'RotateKey',
+        details: {
+          rotationType: 'ON_DEMAND',
+          keyOrigin: 'AWS_KMS',
+          previousKeyMaterialId: first,
+          currentKeyMaterialId: second,
+        },
+        resources: [{ type: 'AWS::KMS::Key', name: ARN(id), account: KMS_ACCOUNT }],
+      },
+    ]);
+    const rotation = { KeyId: id, KeyMaterialId: second, KeyMaterialState: 'CURRENT', RotationType: 'ON_DEMAND' };
+    const entry = { ...rotation, RotationDate: rig.clock.nowMs() / 1000 };
+    expect(await rig.send('ListKeyRotations', { KeyId: id })).toEqual({ Rotations: [entry], Truncated: false });
+    const all = await rig.send('ListKeyRotations', { KeyId: id, IncludeKeyMaterial: 'ALL_KEY_MATERIAL', Limit: 1 });
+    expect(all).toMatchObject({ Rotations: [{ KeyId: id, KeyMaterialId: first, KeyMaterialState: 'NON_CURRENT' }], Truncated: true });
+  });
+
+  test('is done on demand 25 times at most', async () => {
+    const rig = new KmsRig();
+    const id = await rig.newKey();
+    for (let times = 0; times < 25; times++) await rig.send('RotateKeyOnDemand', { KeyId: id });
+    expect(await rig.refusal('RotateKeyOnDemand', { KeyId: id })).toMatch(/^LimitExceededException/);
+  });
+
+  test('comes by itself when its time has come, again and again, but not to a key that is off', async () => {
+    const rig = new KmsRig();
+    const [id, off] = [await rig.newKey(), await rig.newKey()];
+    for (const KeyId of [id, off]) await rig.send('EnableKeyRotation', { KeyId, RotationPeriodInDays: 90 });
+    await rig.send('DisableKey', { KeyId: off });
+    const stop = rig.rotateKeys();
+    await rig.passDays(89);
+    expect(rig.keyEvents).toEqual([]);
+    await rig.passDays(92);
+    await stop();
+    expect(rig.keyEvents.map(({ details }) => details['rotationType'])).toEqual(['AUTOMATIC', 'AUTOMATIC']);
+    const { Rotations } = await rig.send('ListKeyRotations', { KeyId: id });
+    expect(Rotations.map(({ RotationType }: { RotationType: string }) => RotationType)).toEqual(['AUTOMATIC', 'AUTOMATIC']);
+    expect((await rig.send('ListKeyRotations', { KeyId: off })).Rotations).toEqual([]);
+  });
+
+  test('does not come to a key because the clock is set ahead', async () => {
+    const rig = new KmsRig();
+    await rig.send('EnableKeyRotation', { KeyId: await rig.newKey() });
+    const stop = rig.rotateKeys();
+    rig.clock.jump(400 * DAY_MS);
+    await rig.passDays(1);
+    await stop();
+    expect(rig.keyEvents).toEqual([]);
+  });
+});
+
+describe('a key that is used from another account', () => {
+  test('has the use in the record of its owner, too', async () => {
+    const rig = new KmsRig();
+    const Statement = [{ Effect: 'Allow', Principal: { AWS: [KMS_ACCOUNT, KMS_STRANGER] }, Action: 'kms:*', Resource: '*' }];
+    const id = await rig.newKey({ Policy: JSON.stringify({ Version: '2012-10-17', Statement }) });
+    const stranger = rig.call(KMS_STRANGER);
+    const { CiphertextBlob } = await rig.send('Encrypt', { KeyId: ARN(id), Plaintext: base64('secret') }, stranger);
+    await rig.send('Decrypt', { CiphertextBlob }, stranger);
+    const own = (await rig.send('CreateKey', {}, stranger)).KeyMetadata.KeyId;
+    await rig.send('ReEncrypt', { CiphertextBlob, DestinationKeyId: own }, stranger);
+    expect(rig.records.slice(1).map(({ eventName, copyTo }) => [eventName, copyTo])).toEqual([
+      ['Encrypt', [KMS_ACCOUNT]],
+      ['Decrypt', [KMS_ACCOUNT]],
+      ['CreateKey', undefined],
+      ['ReEncrypt', [KMS_ACCOUNT, KMS_STRANGER]],
+    ]);
   });
 });
 

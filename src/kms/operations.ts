@@ -7,8 +7,9 @@ import { createKey } from './create-key.ts';
 import { describeKey, listKeys, updateKeyDescription } from './describe-keys.ts';
 import { decrypt, encrypt, generateDataKey, generateDataKeyWithoutPlaintext, reEncrypt } from './encrypt-decrypt.ts';
 import { getKeyPolicy, listKeyPolicies, putKeyPolicy } from './key-policy.ts';
-import { cancelKeyDeletion, disableKey, disableKeyRotation, enableKey, getKeyRotationStatus, scheduleKeyDeletion } from './key-state.ts';
+import { cancelKeyDeletion, disableKey, enableKey, scheduleKeyDeletion } from './key-state.ts';
 import type { KmsDeps } from './kms-deps.ts';
+import { disableKeyRotation, enableKeyRotation, getKeyRotationStatus, listKeyRotations, rotateKeyOnDemand } from './rotation.ts';
 import { getPublicKey, signMessage, verifyMessage } from './sign-verify.ts';
 import { listResourceTags, tagResource, untagResource } from './tags.ts';
 
@@ -35,7 +36,10 @@ export function kmsOperations(deps: KmsDeps): readonly Operation[] {
     scheduleKeyDeletion(deps),
     cancelKeyDeletion(deps),
     getKeyRotationStatus(deps),
+    enableKeyRotation(deps),
     disableKeyRotation(deps),
+    rotateKeyOnDemand(deps),
+    listKeyRotations(deps),
     getPublicKey(deps),
     signMessage(deps),
     verifyMessage(deps),
@@ -55,7 +59,6 @@ export const UNBUILT_KMS_OPERATIONS: ReadonlySet<string> = new Set([
   'DeriveSharedSecret',
   'DescribeCustomKeyStores',
   'DisconnectCustomKeyStore',
-  'EnableKeyRotation',
   'GenerateDataKeyPair',
   'GenerateDataKeyPairWithoutPlaintext',
   'GenerateMac',
@@ -64,12 +67,10 @@ export const UNBUILT_KMS_OPERATIONS: ReadonlySet<string> = new Set([
   'GetParametersForImport',
   'ImportKeyMaterial',
   'ListGrants',
-  'ListKeyRotations',
   'ListRetirableGrants',
   'ReplicateKey',
   'RetireGrant',
   'RevokeGrant',
-  'RotateKeyOnDemand',
   'UpdateCustomKeyStore',
   'UpdatePrimaryRegion',
   'VerifyMac',

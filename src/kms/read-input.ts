@@ -124,7 +124,15 @@ const INPUTS: Readonly<Record<string, Readonly<Record<string, Member>>>> = {
   DisableKey: { 'KeyId!': keyId },
   ScheduleKeyDeletion: { 'KeyId!': keyId, PendingWindowInDays: { kind: 'whole', min: 1, max: 365 } },
   CancelKeyDeletion: { 'KeyId!': keyId },
+  EnableKeyRotation: { 'KeyId!': keyId, RotationPeriodInDays: { kind: 'whole', min: 90, max: 2560 } },
   DisableKeyRotation: { 'KeyId!': keyId },
+  RotateKeyOnDemand: { 'KeyId!': keyId },
+  ListKeyRotations: {
+    'KeyId!': keyId,
+    IncludeKeyMaterial: oneOf('ALL_KEY_MATERIAL', 'ROTATIONS_ONLY'),
+    Limit: limit,
+    Marker: marker,
+  },
   GetKeyRotationStatus: { 'KeyId!': keyId },
   GetPublicKey: { 'KeyId!': keyId, GrantTokens: grantTokens },
   Sign: {

@@ -41,6 +41,8 @@ import { UsedRegions } from '../intake/used-regions.ts';
 import { Books, type CountedFollower } from '../intake/watch-books.ts';
 import { createObjectKeys } from '../kms/create-object-keys.ts';
 import { createTrailKeys } from '../kms/create-trail-keys.ts';
+import type { KmsDeps } from '../kms/kms-deps.ts';
+import { type RotateDueDeps, rotateDueKeys } from '../kms/rotate-key.ts';
 import { type ExpireDeps, expireObjects } from '../lifecycle/expire-objects.ts';
 import { Directory } from '../organizations/directory.ts';
 import { builtInTopics } from '../sns/built-in-topics.ts';
@@ -133,7 +135,7 @@ export interface SnowtrailServer {
   runFollowers(signal: AbortSignal): Promise<void>;
   /** Delivers for the trails, and to the subscribers of topics, until `signal` aborts. */
   runTrails(signal: AbortSignal): Promise<void>;
-  /** Looks for damage of the journal, for objects that buckets lost, and for those that are to expire, until `signal` aborts. */
+  /** Looks for damage of the journal, for objects that buckets lost or that are to expire, and for keys that are to be rotated, until `signal` aborts. */
   runScrub(signal: AbortSignal): Promise<void>;
 }
 
@@ -196,7 +198,13 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const history = await openHistoryFollower({ index: historyIndex, journal, catalog: ofFollowers, clock, sha256 });
   const counter = await EventCounter.open({ catalog: ofFollowers, journal, clock });
   const tokens = new PageTokens(keys, chance);
-  const kms = { catalog, journal, keys, clock, lockTime: createLockTime(clock), chance, sha256, tokens };
+  const intakeStores = { journal, clock, chance, sha256, regions: new UsedRegions(catalog) };
+  const recordEvents = createServiceRecorder(intakeStores);
+  const kms: KmsDeps = {
+    ...{ catalog, journal, keys, clock, lockTime: createLockTime(clock), chance, sha256, tokens },
+    recordKeyEvent: (event) =>
+      recordEvents([{ ...event, eventSource: 'kms.amazonaws.com', category: 'Management', origin: 'AWS Internal' }]),
+  };
   const tokenKey = await keys.derive('sns-subscriptions');
   const deliveries = await Deliveries.open({
     catalog,
@@ -244,7 +252,6 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
       log[kind === 'halted' ? 'error' : 'warn'](`follower ${trail}: ${messageOf(error)}`, { kind, failures }),
   });
 
-  const intakeStores = { journal, clock, chance, sha256, regions: new UsedRegions(catalog) };
   const directory = await Directory.open({ catalog, journal, sha256, changeMembers: (change) => trails.changeMembers(change) });
   const limits = { changes: () => directory.changes(), of: (account: AccountId) => directory.limitsOf(account) };
   const authorizer = new Authorizer(principalPoliciesFinder(identities, limits));
@@ -397,7 +404,6 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   ]);
   const report = (problem: HttpProblem) => reportHttp(log, problem);
   const { authorize } = authorizer;
-  const recordEvents = createServiceRecorder(intakeStores);
   const expiring: ExpireDeps = {
     clock,
     objects,
@@ -412,6 +418,10 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
         })),
       ),
     report: (bucket, error) => log.warn(`lifecycle rules of the bucket ${bucket} could not be carried out: ${messageOf(error)}`),
+  };
+  const rotating: RotateDueDeps = {
+    ...{ kms, clock },
+    report: (key, error) => log.warn(`the key ${key} could not be rotated: ${messageOf(error)}`),
   };
   const recording = { authorize, guard, recordCall, report };
   const intake = { ...intakeStores, accounts: createIntakeAccounts(accounts, snowtrail, recording) };
@@ -477,7 +487,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
         scrubJournal({ clock, journal, report: (problem) => reportScrub(log, problem) }, signal),
         // Puts objects again: nothing is delivered while the data contradict each other.
         ...(readOnly === undefined ? [scrubBuckets({ clock, trails, report: (found) => reportLost(log, found) }, signal)] : []),
-        ...(readOnly === undefined ? [expireObjects(expiring, signal)] : []),
+        ...(readOnly === undefined ? [expireObjects(expiring, signal), rotateDueKeys(rotating, signal)] : []),
       ]);
     },
     runFollowers: async (signal) => {

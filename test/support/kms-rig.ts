@@ -7,7 +7,8 @@ import type { CallRecord } from '../../src/api/call-record.ts';
 import type { Call } from '../../src/api/operation.ts';
 import type { AccountId, Json, Region } from '../../src/event/types.ts';
 import { runOperation } from '../../src/http/dispatch.ts';
-import type { KmsDeps } from '../../src/kms/kms-deps.ts';
+import type { KeyEvent, KmsDeps } from '../../src/kms/kms-deps.ts';
+import { rotateDueKeys } from '../../src/kms/rotate-key.ts';
 import { kmsService } from '../../src/server/kms-service.ts';
 import { hashSha256 } from '../../src/server/sha256.ts';
 import { createMemoryCatalog } from '../../src/store/memory/catalog.ts';
@@ -37,7 +38,10 @@ export class KmsRig {
     lockTime: createLockTime(this.clock),
     chance: this.chance,
     sha256: hashSha256,
+    recordKeyEvent: async (event) => void this.keyEvents.push(event),
   };
+  /** What KMS did of its own accord. */
+  readonly keyEvents: KeyEvent[] = [];
   readonly records: CallRecord[] = [];
   #requests = 0;
 
@@ -72,6 +76,28 @@ export class KmsRig {
       if (error instanceof ApiError) return `${error.code}: ${error.message}`;
       throw error;
     }
+  }
+
+  /** Id of the material that a key has now. */
+  async materialOf(id: string): Promise<string> {
+    return (await this.send('DescribeKey', { KeyId: id })).KeyMetadata.CurrentKeyMaterialId;
+  }
+
+  /** Lets keys be rotated as their time comes. @returns what stops it. */
+  rotateKeys(): () => Promise<void> {
+    const stopped = new AbortController();
+    const report = (key: string, error: unknown) => {
+      throw new Error(`${key}: ${error}`);
+    };
+    const running = rotateDueKeys({ kms: this.deps, clock: this.clock, report }, stopped.signal);
+    return async () => {
+      stopped.abort();
+      await running;
+    };
+  }
+
+  async passDays(days: number): Promise<void> {
+    for (let hour = 0; hour < days * 24; hour++) await this.clock.advance(3_600_000);
   }
 
   /** @returns id of a new key. */

@@ -101,7 +101,8 @@ export class TrailRig {
   get kms(): KmsDeps {
     const { catalog, journal, keys, clock, chance } = this;
     const tokens = new PageTokens(keys, chance);
-    return { catalog, journal, keys, clock, lockTime: createLockTime(clock), chance, sha256: hashSha256, tokens };
+    const recordKeyEvent = async () => undefined;
+    return { catalog, journal, keys, clock, lockTime: createLockTime(clock), chance, sha256: hashSha256, tokens, recordKeyEvent };
   }
 
   /** A new process on the same stores. */

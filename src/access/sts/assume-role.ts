@@ -86,7 +86,7 @@ export function assumeRole(deps: StsDeps): Operation<AssumeRoleInput, object> {
           ...(sourceIdentity === undefined ? {} : { sourceIdentity }),
         },
         resources: [{ account: role.account, type: 'AWS::IAM::Role', name: entityArn(role) }],
-        ...(role.account === call.account ? {} : { copyTo: role.account }),
+        ...(role.account === call.account ? {} : { copyTo: [role.account] }),
       };
     },
   };

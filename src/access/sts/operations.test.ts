@@ -146,7 +146,7 @@ describe('AssumeRole', () => {
     await (await rig.intake.accounts.prepareAccount(STRANGER, 'stranger')).save();
     const theirs = await rig.role('shared', STRANGER);
     const call = { ...callOf(OWNER), principal: alice };
-    expect((await rig.decide('AssumeRole', { RoleArn: theirs, RoleSessionName: 'visit' }, call)).copyTo).toBe(STRANGER);
+    expect((await rig.decide('AssumeRole', { RoleArn: theirs, RoleSessionName: 'visit' }, call)).copyTo).toEqual([STRANGER]);
     expect(await rig.assume(alice, theirs)).toMatchObject({
       account: STRANGER,
       arn: `arn:aws:sts::${STRANGER}:assumed-role/shared/session`,
