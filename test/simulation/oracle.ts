@@ -13,7 +13,8 @@ import type { Ledger } from './ledger.ts';
 import { ADMINISTRATOR, type Life } from './life.ts';
 import type { Program } from './program.ts';
 import { REGIONS } from './records.ts';
-import type { TrailModel } from './trail-model.ts';
+import { type Chosen, SELECTIONS } from './selection.ts';
+import type { LoggingWindow, TrailModel } from './trail-model.ts';
 import { faultsOf, verifyBucket } from './verify-bucket.ts';
 
 /** How much was looked at, so that a run that did nothing does not pass for a good one. */
@@ -177,8 +178,7 @@ function checkDeliveries(trail: TrailModel, receipts: readonly any[], evidence: 
       continue;
     }
     for (const entry of evidence.events)
-      if (entry.sequence > from && entry.sequence <= to && isSelected(trail, window.isMultiRegion, entry))
-        expected.set(entry.sequence, entry);
+      if (entry.sequence > from && entry.sequence <= to && isSelected(trail, window, entry)) expected.set(entry.sequence, entry);
   }
   const count = expected.size;
   for (const receipt of receipts.filter(({ kind }) => kind === 'delivery')) {
@@ -218,11 +218,11 @@ function checkReceipts(trail: TrailModel, objects: ReadonlyMap<string, string>, 
     faults.push(`${trail.name}: ${facts.size} receipts are in the journal, and ${receipts.length} in the bucket`);
 }
 
-/** Management events of the trail's account, in its Region or in all; not imported, not a repeated id. */
-function isSelected(trail: TrailModel, isMultiRegion: boolean, entry: JournalEntry): boolean {
+/** Events of the trail's account that its selection takes, in its Region or in all; not imported, not a repeated id. */
+function isSelected(trail: TrailModel, { isMultiRegion, selection }: LoggingWindow, entry: JournalEntry): boolean {
   if (entry.account !== trail.account || entry.source === 'import' || entry.isConflicting) return false;
   if (!isMultiRegion && entry.region !== trail.region) return false;
-  return (JSON.parse(textOf(entry)) as { eventCategory: string }).eventCategory === 'Management';
+  return SELECTIONS[selection].takes(JSON.parse(textOf(entry)) as Chosen);
 }
 
 /** The tree is the journal, and so was every checkpoint that was ever signed: no fork (8). */

@@ -7,6 +7,7 @@ import { Client } from './client.ts';
 import { Ledger } from './ledger.ts';
 import { ADMINISTRATOR, DIGEST_MS, describeEnding, FLUSH_MS, HOME, Life, Violation } from './life.ts';
 import { badRecord, conflictingRecord, goodRecord, REGIONS, type SentRecord } from './records.ts';
+import { SELECTION_NAMES, SELECTIONS, selectionShown } from './selection.ts';
 import { isSameFace, type TrailFace, TrailModel } from './trail-model.ts';
 import { faultsOf, verifyBucket } from './verify-bucket.ts';
 import { type CrashPlace, type Ending, LifeEnded, type World } from './world.ts';
@@ -124,14 +125,16 @@ export class Program {
     const found = await this.client.call(life, trail.account, 'GetTrail', { Name: trail.name }, trail.region);
     if (found.kind === 'refused' && found.code === 'TrailNotFoundException') return undefined;
     const status = await this.client.call(life, trail.account, 'GetTrailStatus', { Name: trail.name }, trail.region);
-    if (found.kind === 'no-answer' || status.kind === 'no-answer') return 'unknown';
-    if (found.kind !== 'answer' || status.kind !== 'answer')
+    const selectors = await this.client.call(life, trail.account, 'GetEventSelectors', { TrailName: trail.name }, trail.region);
+    if ([found, status, selectors].some(({ kind }) => kind === 'no-answer')) return 'unknown';
+    if (found.kind !== 'answer' || status.kind !== 'answer' || selectors.kind !== 'answer')
       throw new Violation(`trail ${trail.name} cannot be looked at: ${JSON.stringify(found)}`);
     const shown = found.output['Trail'] as { readonly IsMultiRegionTrail: boolean; readonly LogFileValidationEnabled: boolean };
     return {
       isLogging: status.output['IsLogging'] === true,
       isMultiRegion: shown.IsMultiRegionTrail,
       validates: shown.LogFileValidationEnabled,
+      selection: selectionShown(selectors.output),
     };
   }
 
@@ -271,12 +274,17 @@ export class Program {
     const { world } = this;
     const { face } = trail;
     if (face === undefined)
-      return this.#change(life, trail, 'CreateTrail', { isMultiRegion: world.isLucky(0.6), validates: world.isLucky(0.9) });
+      return this.#change(life, trail, 'CreateTrail', {
+        isMultiRegion: world.isLucky(0.6),
+        validates: world.isLucky(0.9),
+        selection: 'All',
+      });
     const kind = world.chance.fraction();
     // A deleted trail gives up a bucket that is closed to it: what it owes then is nobody's to check.
     if (kind < 0.12 && !trail.isDenied) return this.#change(life, trail, 'DeleteTrail');
-    if (kind < 0.3) return this.#change(life, trail, 'UpdateTrail', { isMultiRegion: !face.isMultiRegion, validates: face.validates });
-    if (kind < 0.4) return this.#change(life, trail, 'UpdateTrail', { isMultiRegion: face.isMultiRegion, validates: !face.validates });
+    if (kind < 0.3) return this.#change(life, trail, 'UpdateTrail', { ...face, isMultiRegion: !face.isMultiRegion });
+    if (kind < 0.4) return this.#change(life, trail, 'UpdateTrail', { ...face, validates: !face.validates });
+    if (kind < 0.6) return this.#change(life, trail, 'PutEventSelectors', { ...face, selection: world.choose(SELECTION_NAMES) });
     return this.#change(life, trail, face.isLogging ? 'StopLogging' : 'StartLogging');
   }
 
@@ -284,18 +292,19 @@ export class Program {
   async #change(
     life: Life,
     trail: TrailModel,
-    name: 'CreateTrail' | 'UpdateTrail' | 'DeleteTrail' | 'StartLogging' | 'StopLogging',
-    settings: Pick<NonNullable<TrailFace>, 'isMultiRegion' | 'validates'> = trail.face ?? { isMultiRegion: false, validates: true },
+    name: 'CreateTrail' | 'UpdateTrail' | 'PutEventSelectors' | 'DeleteTrail' | 'StartLogging' | 'StopLogging',
+    settings: Omit<NonNullable<TrailFace>, 'isLogging'> = trail.face ?? { isMultiRegion: false, validates: true, selection: 'All' },
   ): Promise<void> {
-    const { isMultiRegion, validates } = settings;
+    const { isMultiRegion, validates, selection } = settings;
     const hasSettings = name === 'CreateTrail' || name === 'UpdateTrail';
     const input = {
-      Name: trail.name,
+      ...(name === 'PutEventSelectors' ? { TrailName: trail.name, ...SELECTIONS[selection].input } : { Name: trail.name }),
       ...(name === 'CreateTrail' ? { S3BucketName: trail.bucket } : {}),
       ...(hasSettings ? { EnableLogFileValidation: validates, IsMultiRegionTrail: isMultiRegion, IncludeGlobalServiceEvents: true } : {}),
     };
-    const isLogging = name === 'StartLogging' || (name === 'UpdateTrail' && trail.face!.isLogging);
-    const after: TrailFace = name === 'DeleteTrail' ? undefined : { isLogging, isMultiRegion, validates };
+    const keepsLogging = name === 'UpdateTrail' || name === 'PutEventSelectors';
+    const isLogging = name === 'StartLogging' || (keepsLogging && trail.face!.isLogging);
+    const after: TrailFace = name === 'DeleteTrail' ? undefined : { isLogging, isMultiRegion, validates, selection };
     const outcome = await this.client.call(life, trail.account, name, input, trail.region);
     if (outcome.kind === 'answer') return trail.becomes(after, outcome.requestId);
     // Refused or not, only a look tells: a call may fail after its change took effect.
@@ -375,7 +384,7 @@ export class Program {
   async #prepare(): Promise<void> {
     const life = this.#life!;
     for (const trail of this.trails.slice(0, 2)) {
-      await this.#change(life, trail, 'CreateTrail', { isMultiRegion: trail.name === 'main', validates: true });
+      await this.#change(life, trail, 'CreateTrail', { isMultiRegion: trail.name === 'main', validates: true, selection: 'All' });
       await this.#change(life, trail, 'StartLogging');
     }
   }

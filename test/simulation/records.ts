@@ -5,9 +5,13 @@
  * can select without the server's rules.
  */
 import type { AccountId, Region } from '../../src/event/types.ts';
+import { CHOSEN_PREFIX } from './selection.ts';
 import type { World } from './world.ts';
 
 export const REGIONS = ['eu-central-1', 'us-east-1', 'us-west-2'] as Region[];
+
+/** What data events are about. */
+const OBJECTS = [`${CHOSEN_PREFIX}a`, `${CHOSEN_PREFIX}sub/b`, 'arn:aws:s3:::simulated/other', 'arn:aws:s3:::simulated2/chosen/a'];
 
 /** A record to send, and what must become of it. */
 export interface SentRecord {
@@ -37,6 +41,7 @@ export function goodRecord(world: World, account: AccountId): SentRecord {
     eventType: 'AwsApiCall',
     managementEvent: isManagement,
     eventCategory: isManagement ? 'Management' : 'Data',
+    ...(isManagement ? {} : { resources: [{ type: 'AWS::S3::Object', ARN: world.choose(OBJECTS) }] }),
     recipientAccountId: account,
   };
   return { text: JSON.stringify(record), account, eventId };

@@ -2,6 +2,7 @@
  * What a trail's owner knows of it: when it logged, and what it took then, by the requests that changed it.
  */
 import type { AccountId, BucketName, Region } from '../../src/event/types.ts';
+import type { SelectionName } from './selection.ts';
 
 /** A span of the journal in which the trail delivers. */
 export interface LoggingWindow {
@@ -10,10 +11,13 @@ export interface LoggingWindow {
   /** Request whose change ends it; absent while it is open. */
   to?: string;
   readonly isMultiRegion: boolean;
+  readonly selection: SelectionName;
 }
 
 /** The settings as the server shows them. `undefined`: there is no such trail. */
-export type TrailFace = { readonly isLogging: boolean; readonly isMultiRegion: boolean; readonly validates: boolean } | undefined;
+export type TrailFace =
+  | { readonly isLogging: boolean; readonly isMultiRegion: boolean; readonly validates: boolean; readonly selection: SelectionName }
+  | undefined;
 
 export class TrailModel {
   readonly account: AccountId;
@@ -43,7 +47,7 @@ export class TrailModel {
     if (isSameFace(before, after)) return;
     const open = this.windows.at(-1);
     if (before?.isLogging && open !== undefined) open.to = requestId;
-    if (after?.isLogging) this.windows.push({ from: requestId, isMultiRegion: after.isMultiRegion });
+    if (after?.isLogging) this.windows.push({ from: requestId, isMultiRegion: after.isMultiRegion, selection: after.selection });
     if (after?.isLogging && !after.validates) this.wasWithoutDigests = true;
     this.face = after;
   }
