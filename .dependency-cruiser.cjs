@@ -6,7 +6,7 @@
  * Comments on each rule say what would break, so that a refusal explains itself.
  */
 
-const ENGINES = 'event|api|logfile|digest|tlog|policy|selector';
+const ENGINES = 'event|api|logfile|digest|tlog|policy|selector|aggregate';
 const FEATURES = 'intake|history|trail|evidence|access|approvals|kms|organizations|sns|lifecycle';
 const TEST = '[.]test[.]ts$';
 

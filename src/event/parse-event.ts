@@ -41,6 +41,7 @@ import type {
   RefusalCode,
   Region,
 } from './types.ts';
+import { uuidOfHash } from './uuid-of-hash.ts';
 import { isAccountId, isRegion } from './values.ts';
 import { trimWhiteSpace } from './white-space.ts';
 
@@ -229,11 +230,7 @@ function inventEventId(account: AccountId, bytes: Uint8Array, tools: ParseTools)
   const input = new Uint8Array(account.length + bytes.length);
   input.set(new TextEncoder().encode(account));
   input.set(bytes, account.length);
-  const hash = tools.sha256(input).slice(0, 16);
-  hash[6] = (hash[6]! & 0x0f) | 0x80;
-  hash[8] = (hash[8]! & 0x3f) | 0x80;
-  const hex = Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-') as EventId;
+  return uuidOfHash(tools.sha256(input)) as EventId;
 }
 
 // --- the rest -----------------------------------------------------------------------------------------------------

@@ -54,6 +54,13 @@ describe('parseEventTime', () => {
     expect(parseEventTime('2016-12-31T22:59:60Z')).toBeUndefined();
   });
 
+  test('an offset that leads out of the years 0000 to 9999 is refused, since such a time cannot be written again', () => {
+    for (const text of ['0000-01-01T00:00:00+00:01', '9999-12-31T23:59:59-00:01', '0000-01-01T13:59:59+14:00'])
+      expect(parseEventTime(text)).toBeUndefined();
+    for (const text of ['0000-01-01T00:01:00+00:01', '9999-12-31T23:58:59-00:01', '0000-01-01T00:00:00Z'])
+      expect(formatEventTime(parseEventTime(text)!)).toMatch(/^(0000-01-01|9999-12-31)T/);
+  });
+
   test('years before 100 are not taken for the 20th century', () => {
     expect(parseEventTime('0099-01-01T00:00:00Z')).toBe(-59042995200000);
   });

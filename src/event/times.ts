@@ -27,7 +27,8 @@ export function formatEventTime(timeMs: EpochMs): string {
 const RFC_3339 = /^([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?(?:Z|([+-])([0-9]{2}):([0-9]{2}))$/;
 
 /**
- * The instant that an untrusted text names; `undefined` when it is not an RFC 3339 date-time.
+ * The instant that an untrusted text names; `undefined` when it is not an RFC 3339 date-time, or when its offset leads out of the years
+ * 0000 to 9999: it could not be written again.
  *
  * A fraction is cut to milliseconds. Second 60 is a leap second: it is taken only at the end of a month in UTC, and
  * means the same millisecond as the midnight after it, as POSIX time has no other place for it.
@@ -44,7 +45,8 @@ export function parseEventTime(text: string): EpochMs | undefined {
   const minuteMs = daysSince1970(date) * DAY_MS + (Number(hour) * 60 + Number(minute) - offsetMinutes) * 60_000;
   if (second === '60' && !isLastMinuteOfMonth(minuteMs)) return undefined;
   const fractionMs = fraction === undefined || second === '60' ? 0 : Number(fraction.padEnd(3, '0').slice(0, 3));
-  return minuteMs + Number(second) * 1000 + fractionMs;
+  const timeMs = minuteMs + Number(second) * 1000 + fractionMs;
+  return timeMs >= FIRST_MS && timeMs <= LAST_MS ? timeMs : undefined;
 }
 
 interface CivilDate {

@@ -124,9 +124,9 @@ describe('receipts', () => {
       text.slice(0, -1),
       `${text}\n`,
       ` ${text}`,
-      text.replace('"version":2', '"version":2.0'),
-      text.replace('"version":2,', '"version":2,"version":2,'),
-      text.replace('"version":2,', '"unknown":1,"version":2,'),
+      text.replace('"version":3', '"version":3.0'),
+      text.replace('"version":3,', '"version":3,"version":3,'),
+      text.replace('"version":3,', '"unknown":1,"version":3,'),
       text.replace('"number":2', '"number":2e0'),
       text.replace('ä', '\\u00e4'),
       text.replace('"events":3', '"events":3,"events":3'),
@@ -161,8 +161,8 @@ describe('receipts', () => {
 
   test('values that cannot be are refused with the member named', () => {
     const changes: [from: string, to: string, reason: RegExp][] = [
-      ['"version":2', '"version":0', /version/],
-      ['"version":2', '"version":"2"', /version/],
+      ['"version":3', '"version":0', /version/],
+      ['"version":3', '"version":"2"', /version/],
       ['"number":2', '"number":0', /number/],
       ['"number":2', '"number":1', /previousReceiptSha256/],
       ['"number":2', '"number":9007199254740992', /number/],
@@ -195,11 +195,11 @@ describe('receipts', () => {
   test('one of another version is told as such, whatever else is in it', () => {
     for (const [version, use] of [
       [1, 'the Snowtrail of its time'],
-      [3, 'a newer Snowtrail'],
+      [4, 'a newer Snowtrail'],
     ])
       expect(parseReceipt(`{"else":[],"version":${version}}\n`)).toEqual({
         kind: 'unknown-version',
-        reason: `is of version ${version}, and this one reads version 2: use ${use}`,
+        reason: `is of version ${version}, and this one reads version 3: use ${use}`,
       });
   });
 

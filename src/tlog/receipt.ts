@@ -27,7 +27,7 @@ import {
 import { fromBase64, toBase64 } from './text.ts';
 
 /** The form that is written and read here. Raise it with every change of the form. */
-export const RECEIPT_VERSION = 2;
+export const RECEIPT_VERSION = 3;
 
 /** Largest receipt, as bytes of its note: a journal fact holds it whole. */
 export const RECEIPT_BYTES_MAX = 1_048_576;
@@ -154,6 +154,14 @@ export type Receipt = ReceiptBase &
         /** May be empty: nothing in the range was for this trail. */
         readonly objects: readonly ReceiptObject[];
       }
+    | {
+        /** Aggregated events: the same events counted, in files of their own. */
+        readonly kind: 'aggregation';
+        /** Journal range that was looked at, both inclusive. It may begin within the one before, and overlaps those of deliveries. */
+        readonly fromSequence: bigint;
+        readonly toSequence: bigint;
+        readonly objects: readonly ReceiptObject[];
+      }
     | { readonly kind: 'digest'; readonly digest: ReceiptDigest }
     | { readonly kind: 'key'; readonly key: ReceiptKey }
   );
@@ -189,6 +197,7 @@ function membersOfKind(receipt: Receipt): object {
     case 'stop':
       return { reason: { event: receipt.reason.event, principal: receipt.reason.principal, eventId: receipt.reason.eventId } };
     case 'delivery':
+    case 'aggregation':
       return { fromSequence: `${receipt.fromSequence}`, toSequence: `${receipt.toSequence}`, objects: receipt.objects.map(encodeObject) };
     case 'digest':
       return { digest: encodeDigest(receipt.digest) };
@@ -239,6 +248,7 @@ const RECEIPT_MEMBERS: Readonly<Record<Receipt['kind'], readonly string[]>> = {
   start: receiptMembers('reason'),
   stop: receiptMembers('reason'),
   delivery: receiptMembers('fromSequence', 'toSequence', 'objects'),
+  aggregation: receiptMembers('fromSequence', 'toSequence', 'objects'),
   digest: receiptMembers('digest'),
   key: receiptMembers('key'),
 };
@@ -259,7 +269,7 @@ const OBJECT_KEY = /^.{1,1024}$/su;
 const SHORT = /^.{1,2048}$/su;
 
 function readReceipt(root: JsonMembers): Receipt {
-  const kind = readText(root, 'kind', /^(start|delivery|digest|stop|key)$/) as Receipt['kind'];
+  const kind = readText(root, 'kind', /^(start|delivery|aggregation|digest|stop|key)$/) as Receipt['kind'];
   checkMembers(
     root,
     RECEIPT_MEMBERS[kind].filter((name) => !MOVE_MEMBERS.includes(name) || hasMember(root, name)),
@@ -285,6 +295,7 @@ function readReceipt(root: JsonMembers): Receipt {
     case 'stop':
       return { ...base, kind, reason: readReason(readObject(root, 'reason')) };
     case 'delivery':
+    case 'aggregation':
       return { ...base, kind, ...readDelivery(root) };
     case 'digest':
       return { ...base, kind, digest: readDigest(readObject(root, 'digest')) };

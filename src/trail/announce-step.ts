@@ -3,6 +3,7 @@
  *
  * The receipt is made first and put first, so that no object of a trail is in its bucket without a receipt that names it.
  */
+import type { FactKind } from '../store/journal.ts';
 import type { Keys } from '../store/keys.ts';
 import { makeReceipt, type ReceiptContent } from './make-receipt.ts';
 import type { Written } from './saved-trail.ts';
@@ -11,6 +12,16 @@ import type { TrailStep } from './trail-step.ts';
 
 /** The newest checkpoint keys, which can sign: the current one, and the one before for as long as it is not replaced twice. */
 export const KEYS_ABLE = 2;
+
+/** Under which kind of fact the journal has a receipt. */
+const FACT_KIND: Readonly<Record<ReceiptContent['kind'], FactKind>> = {
+  start: 'gap',
+  stop: 'gap',
+  delivery: 'delivery',
+  aggregation: 'delivery',
+  digest: 'digest',
+  key: 'key',
+};
 
 type Mark = Extract<PendingStep['work'], { kind: 'mark' }>;
 
@@ -32,7 +43,7 @@ export async function announce(
   const signers = more.signers ?? (checkpoint === null ? [] : await thoseWhoCanSign(deps.keys, [checkpoint]));
   const from = { receipts: state.receipts, target, nowMs: deps.clock.nowMs() };
   const { note, receipts } = await makeReceipt(deps, id, from, content, signers);
-  const factKind = content.kind === 'start' || content.kind === 'stop' ? 'gap' : content.kind;
+  const factKind = FACT_KIND[content.kind];
   const pending: PendingStep = { number: receipts.number, note, factKind, target, work };
   await saved.save({ state: { ...state, receipts }, pending, written: more.written ?? [] });
   return pending;

@@ -5,6 +5,7 @@
  * Source: cloudtrail.md §2.2; reliability.md F34, F35.
  */
 import assert, { AssertionError } from 'node:assert/strict';
+import { aggregationFrom } from './aggregate-events.ts';
 import { announceMark } from './announce-step.ts';
 import { appendGap } from './append-gap.ts';
 import { makeDigest } from './deliver-digest.ts';
@@ -43,7 +44,10 @@ export async function applyChange(step: TrailStep, change: TrailChange): Promise
       // Keys that were rotated while the trail was off are stated first, or nobody could vouch for the next receipt.
       if (state.statedKeys.checkpoint !== null && (await stateKeys(step))) return;
       const lastBatchAtMs = digestsBeginMs(state, change);
-      return mark('start', { phase: 'logging', settings: change.settings, receiptedTo: change.sequence, lastBatchAtMs });
+      return mark('start', {
+        ...{ phase: 'logging' as const, settings: change.settings, receiptedTo: change.sequence, lastBatchAtMs },
+        ...aggregationFrom(change),
+      });
     }
     case 'stop':
     case 'delete': {
@@ -55,11 +59,11 @@ export async function applyChange(step: TrailStep, change: TrailChange): Promise
       const remembered = await rememberSelection(deps.catalog, id, { state, change, nowMs: deps.clock.nowMs() });
       const isOfOthers = before.isMultiRegionTrail !== after.isMultiRegionTrail || `${before.members}` !== `${after.members}`;
       const changesChains = before.validates !== after.validates || (after.validates && isOfOthers);
-      if (state.phase !== 'logging' || !changesChains) return done({ ...state, settings: after }, remembered);
+      if (state.phase !== 'logging' || !changesChains) return done({ ...state, settings: after, ...aggregationFrom(change) }, remembered);
       if (remembered.written.length > 0) await saved.save({ state, ...remembered });
       if (before.validates && !after.validates) await appendGap(step, 'validation off', change);
       // Readers take digests that end and begin anew for a cut chain, unless a receipt says that it was meant so.
-      return mark('start', { settings: after, lastBatchAtMs: digestsBeginMs(state, change) });
+      return mark('start', { settings: after, lastBatchAtMs: digestsBeginMs(state, change), ...aggregationFrom(change) });
     }
   }
 }

@@ -4,31 +4,20 @@
  * Bounds follow from the journal and the limits alone, and the same bounds always give the same groups, so that a batch
  * can be made again after a crash.
  */
-import assert from 'node:assert/strict';
-import { setImmediate } from 'node:timers/promises';
 import type { AccountId, EpochMs, Region } from '../event/types.ts';
 import type { LogFolder } from '../logfile/log-file-key.ts';
 import { accountHourKey, hourOf } from '../store/account-hour.ts';
 import type { Clock } from '../store/clock.ts';
 import type { Journal, JournalEntry } from '../store/journal.ts';
 import type { Sha256 } from '../tlog/hash.ts';
+import { readInTurns } from './read-in-turns.ts';
 import { eventSelector, folderOfCategory } from './select-event.ts';
 import { type TrailScope, takesAccount } from './trail.ts';
 import type { TrailSettings } from './trail-deps.ts';
 import type { TrailCount } from './trail-state.ts';
 
-/** Entries read at one go, while those before them are looked at: under load a read waits long for its turn at the disk. */
-const READ_LIMIT = 1_000;
-/**
- * How long entries are looked at in one turn of the event loop: half as long as the turn before took without this, so that requests come
- * first, and yet a trail gets a third of the main thread under an intake without end.
- */
-const TURN_MIN_MS = 1;
-const TURN_MAX_MS = 10;
-/** Entries between two looks at the clock. */
-const LOOK_EVERY = 16;
 /** Most entries of one batch: their counts and the time to read them stay small, whether any of them is taken or not. */
-const ENTRIES_MAX = 50_000;
+const ENTRIES_MAX = 50_000n;
 
 /** The records of one log file, in the order of the journal. */
 export interface RecordGroup {
@@ -87,7 +76,6 @@ export async function collectBatch(
   const groups = new Map<string, OpenGroup>();
   const counts = new Map<string, { account: string; hour: number; delivered: number; filtered: number }>();
   const regions = new Map<string, UsedRegion>();
-  let to = range.after;
   let sizeBytes = 0;
   const select = scope && eventSelector(scope, from.sha256);
 
@@ -119,48 +107,10 @@ export async function collectBatch(
     return true;
   };
 
-  const end = Math.min(Number(range.to), Number(range.after) + ENTRIES_MAX);
-  let seen = 0;
-  let turnEndMs = from.clock.monotonicMs() + TURN_MIN_MS;
-  reading: for await (const entries of readAhead(from.journal, Number(range.after), end)) {
-    for (const entry of entries) {
-      if (seen++ % LOOK_EVERY === 0 && from.clock.monotonicMs() >= turnEndMs) turnEndMs = await nextTurn(from.clock);
-      assert(entry.sequence === to + 1n, `the journal is read without gaps: ${entry.sequence} came after ${to}`);
-      if (!take(entry)) break reading;
-      to = entry.sequence;
-    }
-  }
+  const end = range.to < range.after + ENTRIES_MAX ? range.to : range.after + ENTRIES_MAX;
+  const to = await readInTurns(from, { after: range.after, to: end }, take);
   const inOrder = [...groups.entries()].sort(([one], [other]) => (one < other ? -1 : 1));
   return { to, groups: inOrder.map(([, group]) => group), regions: [...regions.values()], counts: [...counts.values()] };
-}
-
-/** Entries after `after` up to `end`, in pieces; the next piece is being read while one is looked at. */
-async function* readAhead(journal: Pick<Journal, 'read'>, after: number, end: number): AsyncGenerator<readonly JournalEntry[]> {
-  const read = async (from: number): Promise<readonly JournalEntry[]> => {
-    const entries = await journal.read(BigInt(from), Math.min(READ_LIMIT, end - from));
-    assert(entries.length > 0, `the journal has entries up to ${end} and gave none after ${from}`);
-    return entries;
-  };
-  if (after >= end) return;
-  let next = read(after);
-  for (let at = after; at < end; ) {
-    const entries = await next;
-    at += entries.length;
-    if (at < end) {
-      next = read(at);
-      // Told when it is its turn; nobody asks when the batch is full before.
-      next.catch(() => undefined);
-    }
-    yield entries;
-  }
-}
-
-/** Lets others have their turn. @returns when this one is over, on the monotonic clock. */
-async function nextTurn(clock: Pick<Clock, 'monotonicMs'>): Promise<number> {
-  const fromMs = clock.monotonicMs();
-  await setImmediate();
-  const nowMs = clock.monotonicMs();
-  return nowMs + Math.min(TURN_MAX_MS, Math.max(TURN_MIN_MS, (nowMs - fromMs) / 2));
 }
 
 function openGroup(entry: JournalEntry, folder: LogFolder, eventTimeMs: EpochMs): OpenGroup {

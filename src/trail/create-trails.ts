@@ -19,6 +19,7 @@ import { checkTrail } from './examine-trail.ts';
 import { findGone, type GoneEvidence } from './find-gone.ts';
 import { organizationTrails } from './find-trail.ts';
 import { TrailFollower, type TrailHealth } from './follow-trail.ts';
+import { getEventConfiguration } from './get-event-configuration.ts';
 import { getEventSelectors } from './get-event-selectors.ts';
 import { getTrail } from './get-trail.ts';
 import { getTrailEvidence } from './get-trail-evidence.ts';
@@ -29,6 +30,7 @@ import { LogsFollower } from './logs/follow-logs.ts';
 import { LOGS_CHANGE, LOGS_STATE } from './logs/logs-state.ts';
 import { NOTICE } from './notices/notice.ts';
 import { NoticeSender } from './notices/send-notices.ts';
+import { putEventConfiguration } from './put-event-configuration.ts';
 import { putEventSelectors } from './put-event-selectors.ts';
 import { readDelivery } from './read-delivery.ts';
 import { type LostObject, scrubBucket } from './scrub-bucket.ts';
@@ -181,6 +183,8 @@ function operations(deps: OperationDeps): Trails['operations'] {
       stopLogging(deps),
       putEventSelectors(deps),
       getEventSelectors(deps),
+      putEventConfiguration(deps),
+      getEventConfiguration(deps),
       addTags(deps),
       removeTags(deps),
       listTags(deps),

@@ -16,8 +16,9 @@ import { noticeOf } from './notices/notice.ts';
 import { chainsOfRegions, openChain } from './open-chains.ts';
 import { fileKeyOf, type PreparedFile, prepareFiles } from './prepare-batch.ts';
 import { GZIP_JSON, putAll } from './put-object.ts';
-import { followerName, type TrailScope, trailScope } from './trail.ts';
-import { type DeliveredFile, type DigestChain, fileKey, type PendingStep, type TrailCount } from './trail-state.ts';
+import type { TrailSave } from './saved-trail.ts';
+import { followerName, type TrailId, type TrailScope, trailScope } from './trail.ts';
+import { type BoundFiles, type DeliveredFile, type DigestChain, fileKey, type PendingStep, type TrailCount } from './trail-state.ts';
 import { type BatchFiles, putDepsOf, type TrailStep } from './trail-step.ts';
 
 export type Batch = Extract<PendingStep['work'], { kind: 'batch' }>;
@@ -49,19 +50,25 @@ async function bindBatch(step: TrailStep, after: bigint, collected: CollectedBat
     toSequence: collected.to,
     objects: files.map(({ object }) => object),
   };
-  const work: Batch = {
-    kind: 'batch',
-    after: `${after}`,
-    to: `${collected.to}`,
+  const work: Batch = { kind: 'batch', after: `${after}`, to: `${collected.to}`, ...bindFiles(step, files, nowMs) };
+  const { number } = await announce(step, content, work);
+  memory.files = { number, files, counts: collected.counts, regions: collected.regions };
+}
+
+/** What files of a step are to follow from: the settings in force, and the time of naming. */
+export function bindFiles({ state }: TrailStep, files: readonly PreparedFile[], nowMs: EpochMs): BoundFiles {
+  return {
     atMs: Math.max(nowMs, state.lastBatchAtMs),
     nameMs: nowMs,
     isMultiRegionTrail: state.settings.isMultiRegionTrail,
     includeGlobalServiceEvents: state.settings.includeGlobalServiceEvents,
     selection: state.settings.selection,
-    files: files.map(({ object }) => ({ contentSha256: object.contentSha256, sha256: object.sha256 })),
+    files: hashesOf(files),
   };
-  const { number } = await announce(step, content, work);
-  memory.files = { number, files, counts: collected.counts, regions: collected.regions };
+}
+
+function hashesOf(files: readonly PreparedFile[]): BoundFiles['files'] {
+  return files.map(({ object }) => ({ contentSha256: object.contentSha256, sha256: object.sha256 }));
 }
 
 /** The files of a pending batch: kept from binding it, or made again after a restart. */
@@ -75,35 +82,61 @@ export async function filesOf(step: TrailStep, pending: PendingStep, work: Batch
   });
   assert(collected.to === range.to, `journal entries up to ${range.to} are still there`);
   const files = await prepareFiles(deps, id, collected.groups, { target: pending.target, nameMs: work.nameMs });
-  const hashes = files.map(({ object }) => ({ contentSha256: object.contentSha256, sha256: object.sha256 }));
-  // INVARIANT: what a receipt has announced is what is put. Another zlib, or another reading of events, would break it.
-  assert.deepEqual(hashes, work.files, `batch ${pending.number} of \`${followerName(id)}\` is made again as it was announced`);
+  requireAsAnnounced(id, pending, work, files);
   memory.files = { number: pending.number, files, counts: collected.counts, regions: collected.regions };
   return memory.files;
 }
 
+/** INVARIANT: what a receipt has announced is what is put. Another zlib, or another reading of events, would break it. */
+export function requireAsAnnounced(id: TrailId, { number }: PendingStep, work: BoundFiles, files: readonly PreparedFile[]): void {
+  assert.deepEqual(hashesOf(files), work.files, `step ${number} of \`${followerName(id)}\` is made again as it was announced`);
+}
+
 /** Puts the files of a batch, whose receipt is put. */
 export async function finishBatch(step: TrailStep, pending: PendingStep, work: Batch): Promise<void> {
-  const { id, deps, saved, state, memory } = step;
+  const { deps, saved, state, memory } = step;
   const { files, counts, regions } = await step.inTurn(() => filesOf(step, pending, work));
-  const { bucket } = pending.target;
+  await putFiles(step, pending, files);
+  const nowMs = deps.clock.nowMs();
+  const ofRegions = await chainsOfRegions(step, { regions, atMs: work.atMs });
+  const { chains, written } = await documentsOf(step, pending, { work, files, opened: ofRegions });
+  await saved.save({
+    state: { ...state, cursor: work.to, receiptedTo: work.to, lastBatchAtMs: work.atMs, ...batchPut(state, nowMs) },
+    pending: null,
+    chains,
+    counts: addCounts(saved.counts, counts),
+    written,
+  });
+  deps.onNotice?.(step.id);
+  memory.files = undefined;
+}
+
+export async function putFiles(step: TrailStep, { target }: PendingStep, files: readonly PreparedFile[]): Promise<void> {
+  const { bucket } = target;
   await putAll(
     putDepsOf(step),
     files.map(({ object, body }) => ({ bucket, key: object.key as ObjectKey, body, options: GZIP_JSON, isSealed: true })),
   );
-  const nowMs = deps.clock.nowMs();
+}
+
+/**
+ * What is to be saved of files that are put: what digests are to list, the chains that begin with it, whom to tell.
+ * @param of.opened Chains that begin in any case.
+ */
+export async function documentsOf(
+  { id, deps, saved, state }: TrailStep,
+  pending: PendingStep,
+  { work, files, opened }: { readonly work: BoundFiles; readonly files: readonly PreparedFile[]; readonly opened: readonly DigestChain[] },
+): Promise<Required<Pick<TrailSave, 'chains' | 'written'>>> {
+  const { bucket } = pending.target;
   const toList = state.settings.validates ? files.map(({ object }) => object) : [];
-  const ofRegions = await chainsOfRegions(step, { regions, atMs: work.atMs });
-  const notice = { bucket, keys: files.map(({ object }) => object.key), atMs: nowMs };
   const ofFiles = toList
     .map(chainOf)
-    .filter(({ account, region }) => !ofRegions.some((chain) => chain.account === account && chain.region === region))
+    .filter(({ account, region }) => !opened.some((chain) => chain.account === account && chain.region === region))
     .flatMap((chain) => openChain(saved.chain(chain), chain, work.atMs));
-  await saved.save({
-    state: { ...state, cursor: work.to, receiptedTo: work.to, lastBatchAtMs: work.atMs, ...batchPut(state, nowMs) },
-    pending: null,
-    chains: [...ofRegions, ...ofFiles],
-    counts: addCounts(saved.counts, counts),
+  const notice = { bucket, keys: files.map(({ object }) => object.key), atMs: deps.clock.nowMs() };
+  return {
+    chains: [...opened, ...ofFiles],
     written: [
       ...toList.map((object) => ({
         key: fileKey(id, chainOf(object), { batch: pending.number, folder: folderInKey(object) }),
@@ -111,14 +144,15 @@ export async function finishBatch(step: TrailStep, pending: PendingStep, work: B
       })),
       ...(await noticeOf(deps.catalog, id, pending.number, notice)),
     ],
-  });
-  deps.onNotice?.(id);
-  memory.files = undefined;
+  };
 }
 
 /** The same files under the step's target. */
-export function renamedFiles({ id, deps, target }: TrailStep, files: readonly PreparedFile[], work: Batch): readonly PreparedFile[] {
-  const { nameMs } = work;
+export function renamedFiles(
+  { id, deps, target }: TrailStep,
+  files: readonly PreparedFile[],
+  { nameMs }: BoundFiles,
+): readonly PreparedFile[] {
   return files.map(({ object, body }) => ({
     body,
     object: { ...object, key: fileKeyOf(deps.sha256, id, { ...object, folder: folderInKey(object) }, { target, nameMs }) },
@@ -126,7 +160,7 @@ export function renamedFiles({ id, deps, target }: TrailStep, files: readonly Pr
 }
 
 /** The accounts are those of the state: while a batch waits, no change is taken in. */
-function scopeOf(
+export function scopeOf(
   { id, state }: TrailStep,
   { isMultiRegionTrail, includeGlobalServiceEvents, selection }: Omit<TrailScope, 'account' | 'homeRegion' | 'members'>,
 ): TrailScope {

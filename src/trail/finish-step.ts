@@ -3,6 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import { utf8 } from '../tlog/text.ts';
+import { finishAggregation } from './aggregate-events.ts';
 import { finishBatch } from './deliver-batch.ts';
 import { finishDigest } from './deliver-digest.ts';
 import { markPut } from './delivery-status.ts';
@@ -34,6 +35,8 @@ export async function finishStep(step: TrailStep, pending: PendingStep): Promise
   switch (pending.work.kind) {
     case 'batch':
       return finishBatch(step, pending, pending.work);
+    case 'aggregation':
+      return finishAggregation(step, pending, pending.work);
     case 'digest':
       return finishDigest(step, pending, pending.work);
     case 'mark':

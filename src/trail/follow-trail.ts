@@ -20,6 +20,7 @@ import { backOffMs } from '../store/back-off.ts';
 import type { CatalogKey } from '../store/catalog.ts';
 import type { HourCount } from '../store/follower.ts';
 import { isBug } from '../store/is-bug.ts';
+import { aggregateEvents } from './aggregate-events.ts';
 import { applyChange, beginTrail } from './apply-change.ts';
 import { takeEntries } from './deliver-batch.ts';
 import { makeDigest } from './deliver-digest.ts';
@@ -66,7 +67,7 @@ export class TrailFollower {
   #changes: TrailChange[] = [];
   /** Key of the last change that was read; absent when none was. */
   #changesReadTo: CatalogKey | undefined;
-  readonly #memory: StepMemory = { files: undefined, progress: newProgress(-1) };
+  readonly #memory: StepMemory = { files: undefined, aggregation: undefined, progress: newProgress(-1) };
   /** Tries in a row that put nothing. */
   #fruitless = 0;
   /** Deliver up to here without waiting: the journal's head when the flush became due. */
@@ -236,7 +237,9 @@ export class TrailFollower {
       await this.#inTurn(() => takeEntries(step, bound));
       return true;
     }
-    if (change !== undefined && saved.cursor >= BigInt(change.sequence)) {
+    const isEnding = change !== undefined && saved.cursor >= BigInt(change.sequence);
+    if (await aggregateEvents(step, isEnding)) return true;
+    if (isEnding) {
       await applyChange(step, change);
       return true;
     }

@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict';
 import { parseNote } from '../tlog/note.ts';
 import { parseReceipt } from '../tlog/receipt.ts';
+import { aggregatedFilesOf } from './aggregate-events.ts';
 import { announce } from './announce-step.ts';
 import { filesOf, renamedFiles } from './deliver-batch.ts';
 import { appendReceipt } from './finish-step.ts';
@@ -25,8 +26,11 @@ export async function redirectStep(before: TrailStep, pending: PendingStep): Pro
       await announce(step, contentOf(pending), work);
       return;
     }
-    case 'batch': {
-      const { files, counts, regions } = await step.inTurn(() => filesOf(step, pending, work));
+    case 'batch':
+    case 'aggregation': {
+      const { files, counts, regions } = await step.inTurn(() =>
+        work.kind === 'batch' ? filesOf(step, pending, work) : aggregatedFilesOf(step, pending, work),
+      );
       const moved = renamedFiles(step, files, work);
       const content = { ...contentOf(pending), objects: moved.map(({ object }) => object) } as ReceiptContent;
       const { number } = await announce(step, content, work);
@@ -62,6 +66,7 @@ function contentOf(pending: PendingStep): ReceiptContent {
     case 'digest':
       return { kind: receipt.kind, digest: receipt.digest };
     case 'delivery':
+    case 'aggregation':
       return { kind: receipt.kind, fromSequence: receipt.fromSequence, toSequence: receipt.toSequence, objects: receipt.objects };
   }
 }

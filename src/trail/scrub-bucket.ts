@@ -89,6 +89,8 @@ export async function scrubBucket(deps: ScrubDeps, trail: TrailId, signal: Abort
           const body = await makeLogFile(deps, trail, object);
           return body && { body, options: GZIP_JSON, isSealed: true };
         });
+    if (receipt.kind === 'aggregation')
+      for (const object of receipt.objects) await look.at(at(object.key, object.sizeBytes), async () => undefined);
     if (receipt.kind === 'digest') await look.at(at(receipt.digest.key, receipt.digest.sizeBytes), async () => undefined);
   }
   await look.finish();

@@ -42,6 +42,8 @@ export interface TrailSettings {
   readonly putTimeoutMs: number;
   /** How long delivery goes on trying for a trail that was deleted, while its bucket is away. */
   readonly deletedTrailGraceMs: number;
+  /** How long after the end of a window its events are waited for, where they are aggregated. */
+  readonly aggregationGraceMs: number;
 }
 
 export const TRAIL_SETTINGS: TrailSettings = {
@@ -49,6 +51,7 @@ export const TRAIL_SETTINGS: TrailSettings = {
   batchFilesMax: 400,
   putTimeoutMs: 60_000,
   deletedTrailGraceMs: 24 * 3600 * 1000,
+  aggregationGraceMs: 60_000,
 };
 
 export interface TrailDeps {

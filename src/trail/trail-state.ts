@@ -66,6 +66,15 @@ export interface ReceiptSpan {
   readonly place: TrailTarget | 'withdrawn' | 'forgotten';
 }
 
+/** What of the data events a trail's aggregation has counted: all up to `to` that close by `closedToMs`, and nothing else after `from`. */
+export interface AggregationPoint {
+  /** Up to here, all are counted, or were there before aggregation began. Sequences are decimal texts. */
+  readonly from: string;
+  readonly to: string;
+  /** The end of a window, or the beginning of the first one. */
+  readonly closedToMs: EpochMs;
+}
+
 export interface TrailState {
   readonly phase: 'off' | 'logging' | 'deleted';
   readonly settings: DeliverySettings;
@@ -95,6 +104,8 @@ export interface TrailState {
   readonly keyFiles: { readonly digest: string | null; readonly checkpoint: string | null };
   readonly delivery: AttemptStatus;
   readonly digest: AttemptStatus;
+  /** Absent before aggregation began first; of no meaning while the settings have no templates. */
+  readonly aggregation?: AggregationPoint;
 }
 
 /** A digest, as far as the next one of its chain needs it. */
@@ -134,6 +145,18 @@ export interface DeliveredFile {
   readonly atMs: EpochMs;
 }
 
+/** What the files of a step follow from, beside entries of the journal. */
+export interface BoundFiles {
+  readonly atMs: EpochMs;
+  /** The clock's time, for the names. */
+  readonly nameMs: EpochMs;
+  readonly isMultiRegionTrail: boolean;
+  readonly includeGlobalServiceEvents: boolean;
+  readonly selection: TrailSelection;
+  /** Of the uncompressed and the stored bytes, in the order of the files. */
+  readonly files: readonly { readonly contentSha256: string; readonly sha256: string }[];
+}
+
 /** A receipt that was made, and what is to be done for it. There is at most one for a trail. */
 export interface PendingStep {
   readonly number: number;
@@ -141,21 +164,15 @@ export interface PendingStep {
   readonly note: string;
   readonly factKind: FactKind;
   readonly target: TrailTarget;
-  readonly work:
-    | {
-        readonly kind: 'batch';
-        /** Entries after `after` up to `to` are in it. */
-        readonly after: string;
-        readonly to: string;
-        readonly atMs: EpochMs;
-        /** The clock's time, for the names. */
-        readonly nameMs: EpochMs;
-        readonly isMultiRegionTrail: boolean;
-        readonly includeGlobalServiceEvents: boolean;
-        readonly selection: TrailSelection;
-        /** Of the uncompressed and the stored bytes, in the order of the files. */
-        readonly files: readonly { readonly contentSha256: string; readonly sha256: string }[];
-      }
+  readonly work: /** Entries after `after` up to `to` are in it. */
+    | (BoundFiles & { readonly kind: 'batch'; readonly after: string; readonly to: string })
+    /** Data events are counted from `point` on, up to and with `next.to`; `isLast` as `AggregationRun` has it. */
+    | (BoundFiles & {
+        readonly kind: 'aggregation';
+        readonly point: AggregationPoint;
+        readonly next: AggregationPoint;
+        readonly isLast: boolean;
+      })
     | {
         readonly kind: 'digest';
         readonly key: ObjectKey;

@@ -2,6 +2,7 @@
  * What the parts of a trail's delivery work with during one step. `follow-trail.ts` makes it.
  */
 
+import type { AggregationRun } from './aggregation-run.ts';
 import { sealOptions } from './check-key.ts';
 import type { UsedRegion } from './collect-batch.ts';
 import type { PreparedFile } from './prepare-batch.ts';
@@ -10,7 +11,7 @@ import { requireAccess } from './require-access.ts';
 import type { SavedTrail } from './saved-trail.ts';
 import type { TrailId } from './trail.ts';
 import type { TrailDeps, TrailSettings } from './trail-deps.ts';
-import type { DeliverySettings, TrailChange, TrailCount, TrailState, TrailTarget } from './trail-state.ts';
+import type { AggregationPoint, DeliverySettings, TrailChange, TrailCount, TrailState, TrailTarget } from './trail-state.ts';
 
 export interface TrailStep {
   readonly id: TrailId;
@@ -34,12 +35,21 @@ export interface TrailStep {
 export interface StepMemory {
   /** The files of the pending batch; absent after a restart. */
   files: BatchFiles | undefined;
+  /** What the aggregation of data events has counted so far; absent before it looked at any. */
+  aggregation: CountingSoFar | undefined;
   progress: StepProgress;
 }
 
-/** The files of a batch, and what else its entries told. */
+/** A run of an aggregation, and what it began from. */
+export interface CountingSoFar {
+  readonly run: AggregationRun;
+  readonly point: AggregationPoint;
+  readonly settings: DeliverySettings;
+}
+
+/** The files of a batch or an aggregation, and what else its entries told. */
 export interface BatchFiles {
-  /** Of the batch's receipt. */
+  /** Of their receipt. */
   readonly number: number;
   readonly files: readonly PreparedFile[];
   readonly counts: readonly TrailCount[];

@@ -5,6 +5,7 @@
  * so that a caller and a delivery never fight for one document.
  * Source: CloudTrail API Reference, "Trail"; cloudtrail.md §7.
  */
+import type { AggregationTemplate } from '../aggregate/templates.ts';
 import type { AccountId, BucketName, EpochMs, Region } from '../event/types.ts';
 import type { AdvancedEventSelector, EventSelector, Selectors } from '../selector/selectors.ts';
 import type { CatalogKey } from '../store/catalog.ts';
@@ -48,16 +49,19 @@ export interface Trail extends TrailId {
   readonly advancedEventSelectors?: readonly AdvancedEventSelector[];
   /** False: what CloudTrail's own deliveries cause is left out. Absent means true. */
   readonly recursiveLogging?: boolean;
+  /** How its data events are aggregated, besides; absent when they are not. At least one, each once. */
+  readonly aggregationTemplates?: readonly AggregationTemplate[];
 }
 
-/** Which of the events of its account and Regions a trail takes; empty for the default. */
-export type TrailSelection = Selectors & Pick<Trail, 'recursiveLogging'>;
+/** Which of the events of its account and Regions a trail takes, and what it makes of them; empty for the default. */
+export type TrailSelection = Selectors & Pick<Trail, 'recursiveLogging' | 'aggregationTemplates'>;
 
-export function selectionOf({ eventSelectors, advancedEventSelectors, recursiveLogging }: Trail): TrailSelection {
+export function selectionOf({ eventSelectors, advancedEventSelectors, recursiveLogging, aggregationTemplates }: Trail): TrailSelection {
   return {
     ...(eventSelectors === undefined ? {} : { eventSelectors }),
     ...(advancedEventSelectors === undefined ? {} : { advancedEventSelectors }),
     ...(recursiveLogging === undefined ? {} : { recursiveLogging }),
+    ...(aggregationTemplates === undefined ? {} : { aggregationTemplates }),
   };
 }
 

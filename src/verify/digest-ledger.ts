@@ -141,7 +141,7 @@ export class DigestLedger {
   }
 
   /** @param doubtedBy Key of the receipt after it, when that cannot be read. */
-  delivery(receipt: Receipt & { readonly kind: 'delivery' }, doubtedBy?: string): void {
+  delivery(receipt: Receipt & { readonly kind: 'delivery' | 'aggregation' }, doubtedBy?: string): void {
     for (const object of receipt.objects) {
       const place = `${receipt.bucket}/${object.key}`;
       if (doubtedBy === undefined) this.#doubted.delete(place);

@@ -21,7 +21,7 @@ export interface TrailName {
 }
 
 const PLACE =
-  /^(?<scope>(?:.*?\/)?AWSLogs\/(?:o-[a-z0-9]{10,32}\/)?(?<account>[0-9]{12})\/)(?<folder>CloudTrail|CloudTrail-NetworkActivity|CloudTrail-Digest|CloudTrail-Evidence)\/(?<rest>.+)$/s;
+  /^(?<scope>(?:.*?\/)?AWSLogs\/(?:o-[a-z0-9]{10,32}\/)?(?<account>[0-9]{12})\/)(?<folder>CloudTrail|CloudTrail-NetworkActivity|CloudTrail-Aggregated|CloudTrail-Digest|CloudTrail-Evidence)\/(?<rest>.+)$/s;
 const EVIDENCE =
   /^(?<homeRegion>[a-z][a-z0-9-]{1,31})\/(?<name>[A-Za-z0-9._-]{3,128})\/(?:receipts\/(?<number>[0-9]{12})\.note|keys\/(?:digest|checkpoint)-[0-9a-f]+\.json)$/;
 
@@ -30,8 +30,8 @@ export function placeOf(key: string): Place | undefined {
   const parts = PLACE.exec(key)?.groups;
   if (parts === undefined) return undefined;
   const scope = parts['scope']!;
-  if (parts['folder'] === 'CloudTrail' || parts['folder'] === 'CloudTrail-NetworkActivity') return { kind: 'log', scope };
   if (parts['folder'] === 'CloudTrail-Digest') return { kind: 'digest', scope };
+  if (parts['folder'] !== 'CloudTrail-Evidence') return { kind: 'log', scope };
   const evidence = EVIDENCE.exec(parts['rest']!)?.groups;
   if (evidence === undefined) return { kind: 'other-evidence', scope };
   const trail = { account: parts['account']!, homeRegion: evidence['homeRegion']!, name: evidence['name']! };
@@ -80,7 +80,7 @@ export function organizationFolderOf(key: string): string | undefined {
 
 /** The Region in the key of a log file or digest; `undefined` for other keys. */
 export function regionOf(key: string): string | undefined {
-  return /AWSLogs\/(?:o-[a-z0-9]{10,32}\/)?[0-9]{12}\/CloudTrail(?:-Digest|-NetworkActivity)?\/([^/]+)\//.exec(key)?.[1];
+  return /AWSLogs\/(?:o-[a-z0-9]{10,32}\/)?[0-9]{12}\/CloudTrail(?:-Digest|-NetworkActivity|-Aggregated)?\/([^/]+)\//.exec(key)?.[1];
 }
 
 /** Numbers that mostly follow on one another, kept as ranges. */

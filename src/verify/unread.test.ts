@@ -239,7 +239,7 @@ describe('verify, on receipts of a version that it does not know', () => {
   test('cannot judge them, nor what they name, and says what to do', async () => {
     for (const [version, use] of [
       [1, 'the Snowtrail of its time'],
-      [3, 'a newer Snowtrail'],
+      [4, 'a newer Snowtrail'],
     ] as const) {
       const builder = new Builder();
       builder.receiptVersion = version;
@@ -255,7 +255,7 @@ describe('verify, on receipts of a version that it does not know', () => {
         level: 'incomplete',
         code: 'receipt-version',
         key: builder.receiptKey(1),
-        message: `it is of version ${version}, and this one reads version 2: use ${use}`,
+        message: `it is of version ${version}, and this one reads version 3: use ${use}`,
       });
     }
   });
@@ -268,7 +268,7 @@ describe('verify, on receipts of a version that it does not know', () => {
     ] as const) {
       const builder = new Builder();
       const step = async (act: () => Promise<unknown>) => {
-        builder.receiptVersion = builder.receipts + 1 >= from && builder.receipts + 1 < to ? 9 : 2;
+        builder.receiptVersion = builder.receipts + 1 >= from && builder.receipts + 1 < to ? 9 : 3;
         await act();
       };
       await step(() => builder.start());
@@ -293,7 +293,7 @@ describe('verify, on receipts of a version that it does not know', () => {
       const key = builder.receiptKey(number);
       const note = new TextDecoder().decode(builder.bucket.objects.get(key)!.body);
       const text = '{"version":9,"number":1}\n';
-      for (const changed of [note.replace('"version":2', '"version":9'), signNote(text, [other.checkpointKey])]) {
+      for (const changed of [note.replace('"version":3', '"version":9'), signNote(text, [other.checkpointKey])]) {
         const bucket = builder.bucket.copy();
         bucket.put(key, new TextEncoder().encode(changed));
         const report = await verifyRefused(builder, [], { bucket });

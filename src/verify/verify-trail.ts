@@ -473,6 +473,7 @@ class TrailVerification {
       case 'key':
         return this.#takeKey(note, receipt, scope);
       case 'delivery':
+      case 'aggregation':
         this.#ledger.delivery(receipt, doubtedBy);
         for (const object of receipt.objects) await this.#takeLogFile(receipt, object, scope);
         return;
@@ -726,7 +727,7 @@ class TrailVerification {
 }
 
 function objectsOf(receipt: Receipt): readonly (ReceiptObject | ReceiptDigest)[] {
-  if (receipt.kind === 'delivery') return receipt.objects;
+  if (receipt.kind === 'delivery' || receipt.kind === 'aggregation') return receipt.objects;
   return receipt.kind === 'digest' ? [receipt.digest] : [];
 }
 

@@ -26,6 +26,9 @@ export interface TrailFindings {
   readonly events: readonly string[];
   /** Bytes of each record, as text. */
   readonly records: readonly string[];
+  /** Records of aggregated events, which are not in `events` and `records`. */
+  // biome-ignore lint/suspicious/noExplicitAny: looked at by the tests that know them.
+  readonly aggregated: readonly any[];
   readonly logFiles: readonly string[];
   /** By Region and end. */
   readonly digests: readonly FoundDigest[];
@@ -51,8 +54,10 @@ export async function checkTrail(
 ): Promise<TrailFindings> {
   const stored = await readAll(from.objects, bucket as BucketName);
   const faults: string[] = [];
-  const logFiles = [...stored.keys()].filter((key) => /\/CloudTrail(?:-NetworkActivity)?\//.test(key));
-  const texts = logFiles.map((key) => gunzipSync(stored.get(key)!.body).toString());
+  const logFiles = [...stored.keys()].filter((key) => /\/CloudTrail(?:-NetworkActivity|-Aggregated)?\//.test(key));
+  const textOf = (key: string) => gunzipSync(stored.get(key)!.body).toString();
+  const isAggregated = (key: string) => key.includes('/CloudTrail-Aggregated/');
+  const texts = logFiles.filter((key) => !isAggregated(key)).map(textOf);
   const records = texts.flatMap((text) => JSON.parse(text).Records as { eventID: string }[]);
   const receipts = checkReceipts(stored, options.isContinued ?? false, faults);
   const digests = await checkDigests(from.keys, bucket, stored, faults);
@@ -65,6 +70,7 @@ export async function checkTrail(
     faults,
     events: records.map((record) => record.eventID),
     records: texts.flatMap((text) => splitRecords(text)),
+    aggregated: logFiles.filter(isAggregated).flatMap((key) => JSON.parse(textOf(key)).Records),
     logFiles,
     digests,
     receipts,
@@ -131,7 +137,7 @@ function checkNamed(stored: ReadonlyMap<string, Stored>, receipts: readonly any[
       faults.push(`${key} is not what its receipt says`);
   }
   for (const key of stored.keys()) {
-    if (!/\/CloudTrail(?:-Digest|-NetworkActivity)?\//.test(key)) continue;
+    if (!/\/CloudTrail(?:-Digest|-NetworkActivity|-Aggregated)?\//.test(key)) continue;
     const times = named.filter((each) => each.key === key).length;
     if (times !== 1) faults.push(`${key} is named by ${times} receipts`);
   }

@@ -104,6 +104,21 @@ interface Story {
   readonly happens: (it: Installation) => Promise<void>;
 }
 
+const S3_EVENT = {
+  eventSource: 's3.amazonaws.com',
+  eventCategory: 'Data',
+  managementEvent: false,
+  resources: [{ type: 'AWS::S3::Object', ARN: 'arn:aws:s3:::b/k' }],
+};
+const S3_SELECTOR = [
+  {
+    FieldSelectors: [
+      { Field: 'eventCategory', Equals: ['Data'] },
+      { Field: 'resources.type', Equals: ['AWS::S3::Object'] },
+    ],
+  },
+];
+
 const stories: readonly Story[] = [
   {
     what: 'two Regions over several intervals',
@@ -278,6 +293,34 @@ const stories: readonly Story[] = [
       }
       await it.rig.record(WEST);
       await it.pass(3 * DIGEST_MS);
+    },
+  },
+  {
+    what: 'data events aggregated, over a change of the templates, a stop, a restart and a move of the clock',
+    digestsMin: 30,
+    happens: async (it) => {
+      const objectRead = (region: Region) => it.rig.record(region, { eventName: 'GetObject', members: S3_EVENT });
+      await it.send('PutEventSelectors', { TrailName: 'main', AdvancedEventSelectors: S3_SELECTOR });
+      for (const Templates of [['API_ACTIVITY', 'USER_ACTIONS'], ['RESOURCE_ACCESS']]) {
+        await it.send('PutEventConfiguration', { TrailName: 'main', AggregationConfigurations: [{ EventCategory: 'Data', Templates }] });
+        for (const region of [HOME, WEST, HOME]) await objectRead(region);
+        await it.pass(7 * DIGEST_MS);
+        await objectRead(HOME);
+        await it.pass(DIGEST_MS);
+      }
+      await it.open();
+      await objectRead(HOME);
+      await it.pass(FLUSH_MS);
+      it.rig.clock.jump(-2 * DIGEST_MS);
+      await objectRead(WEST);
+      await it.pass(DIGEST_MS);
+      await it.send('StopLogging');
+      await it.pass(DIGEST_MS);
+      await it.send('StartLogging');
+      await objectRead(WEST);
+      await it.pass(9 * DIGEST_MS);
+      const keys = (await it.rig.objects.list(BUCKET, { limit: 1_000 })).objects.map(({ key }) => key);
+      expect(keys.filter((key) => key.includes('/CloudTrail-Aggregated/'))).toHaveLength(8);
     },
   },
   {
