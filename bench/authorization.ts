@@ -39,7 +39,11 @@ const policies: PrincipalPolicies = {
   tags: new Map([['team', 'audit']]),
 };
 const resourcePolicy = policy('bucket', { Principal: { AWS: `arn:aws:iam::${account}:user/bob` } }).document;
-const authorizer = new Authorizer(() => policies);
+const authorizer = new Authorizer({
+  findPolicies: () => policies,
+  findResource: async () => ({ owner: account, policy: resourcePolicy }),
+  organizationOf: () => ({}),
+});
 
 const call = (): Call => ({
   principal: {
@@ -58,7 +62,7 @@ const call = (): Call => ({
   userAgent: 'aws-cli/1.45.11',
   receivedAtMs: Date.UTC(2026, 0, 2),
 });
-const request = { action: 's3:GetObject', resource: `${bucket}/alice/report.csv`, owner: account, resourcePolicy };
+const request = { action: 's3:GetObject', resource: `${bucket}/alice/report.csv` };
 
 const ours: number[] = [];
 const reference: number[] = [];

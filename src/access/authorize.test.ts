@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { plainAuthorizer } from '../../test/support/authorizer.ts';
 import { callOf, OWNER, STRANGER } from '../../test/support/intake-rig.ts';
 import type { AccessRequest } from '../api/access.ts';
 import type { ApiError } from '../api/api-error.ts';
 import type { Call, Principal } from '../api/operation.ts';
-import { Authorizer } from './authorize.ts';
 import type { PrincipalPolicies } from './principal-policies.ts';
 
 const root = callOf(OWNER);
@@ -38,7 +38,7 @@ async function ask(
   more: Partial<Call> = {},
 ): Promise<string> {
   const call: Call = { ...root, principal, ...more };
-  const authorizer = new Authorizer(() => policies);
+  const authorizer = plainAuthorizer(() => policies);
   try {
     await authorizer.authorize(call, requests);
     return 'allowed';
@@ -61,14 +61,14 @@ async function isMet(
 describe('a call', () => {
   test('of a root is allowed in its account, and needs the other one’s policy elsewhere', async () => {
     expect(await ask(NONE, [stop], root.principal)).toBe('allowed');
-    const theirs = { action: 'kms:Decrypt', resource: `arn:aws:kms:eu-central-1:${STRANGER}:key/1`, owner: STRANGER };
+    const theirs = { action: 'kms:Decrypt', resource: `arn:aws:kms:eu-central-1:${STRANGER}:key/1`, found: { owner: STRANGER } };
     const refusal = `AccessDeniedException: User: ${root.principal.arn} is not authorized to perform: kms:Decrypt on resource: ${theirs.resource} because no resource-based policy allows the kms:Decrypt action`;
     expect(await ask(NONE, [theirs], root.principal)).toBe(refusal);
     const open = document({ Effect: 'Allow', Principal: { AWS: OWNER }, Action: 'kms:Decrypt', Resource: '*' });
-    expect(await ask(NONE, [{ ...theirs, resourcePolicy: open }], root.principal)).toBe('allowed');
+    expect(await ask(NONE, [{ ...theirs, found: { owner: STRANGER, policy: open } }], root.principal)).toBe('allowed');
     // What the policy there says is nobody's business.
     const closed = document({ Effect: 'Deny', Principal: '*', Action: 'kms:*', Resource: '*' });
-    expect(await ask(NONE, [{ ...theirs, resourcePolicy: closed }], root.principal)).toBe(refusal);
+    expect(await ask(NONE, [{ ...theirs, found: { owner: STRANGER, policy: closed } }], root.principal)).toBe(refusal);
   });
 
   test('of a user is denied by default, in the service’s words', async () => {
@@ -114,9 +114,9 @@ describe('a call', () => {
   });
 
   test('on another account’s S3 learns nothing, and a role says no reason', async () => {
-    const theirs = { action: 's3:GetObject', resource: 'arn:aws:s3:::theirs/x', owner: STRANGER };
+    const theirs = { action: 's3:GetObject', resource: 'arn:aws:s3:::theirs/x', found: { owner: STRANGER } };
     expect(await ask({ ...NONE, identity: [allowing('*')] }, [theirs])).toBe('AccessDenied: Access Denied');
-    const role = { action: 'sts:AssumeRole', resource: `arn:aws:iam::${OWNER}:role/Deploy`, isPolicyRequired: true };
+    const role = { action: 'sts:AssumeRole', resource: `arn:aws:iam::${OWNER}:role/Deploy`, found: { isPolicyRequired: true } };
     expect(await ask({ ...NONE, identity: [allowing('*')] }, [role])).toBe(
       `AccessDenied: User: ${user.arn} is not authorized to perform: sts:AssumeRole on resource: ${role.resource}`,
     );
@@ -124,18 +124,18 @@ describe('a call', () => {
 
   test('is refused by a resource’s policy that cannot be read', async () => {
     const policies = { ...NONE, identity: [allowing('*')] };
-    expect(await ask(policies, [{ ...stop, resourcePolicy: '{"Statement":' }])).toMatch(/no resource-based policy allows/);
+    expect(await ask(policies, [{ ...stop, found: { policy: '{"Statement":' } }])).toMatch(/no resource-based policy allows/);
   });
 
   test('fails where a policy of the caller is none: it may have held a denial', async () => {
-    const authorizer = new Authorizer(() => ({ ...NONE, identity: [{ name: 'broken', document: '{}' }] }));
+    const authorizer = plainAuthorizer(() => ({ ...NONE, identity: [{ name: 'broken', document: '{}' }] }));
     await expect(authorizer.authorize({ ...root, principal: user }, [stop])).rejects.toThrow('broken is no policy');
   });
 });
 
 describe('the statement that decided', () => {
   test('is known of the call', async () => {
-    const authorizer = new Authorizer(() => ({ ...NONE, identity: [allowing('cloudtrail:*')] }));
+    const authorizer = plainAuthorizer(() => ({ ...NONE, identity: [allowing('cloudtrail:*')] }));
     const call = { ...root, principal: user };
     expect(authorizer.decisionOf(call)).toBeUndefined();
     await authorizer.authorize(call, [stop]);
@@ -150,7 +150,7 @@ describe('the statement that decided', () => {
   });
 
   test('is none where nothing allowed, and of the root of an account', async () => {
-    const authorizer = new Authorizer(() => NONE);
+    const authorizer = plainAuthorizer(() => NONE);
     const call = { ...root, principal: user };
     await expect(authorizer.authorize(call, [stop])).rejects.toThrow();
     expect(authorizer.decisionOf(call)).toMatchObject({ outcome: 'not-allowed', policyType: 'identity-based policy' });
@@ -162,7 +162,7 @@ describe('the statement that decided', () => {
 describe('a change of policies', () => {
   test('holds for the next call', async () => {
     let policies: PrincipalPolicies = { ...NONE, identity: [allowing('cloudtrail:*')] };
-    const authorizer = new Authorizer(() => policies);
+    const authorizer = plainAuthorizer(() => policies);
     const call = { ...root, principal: user };
     await authorizer.authorize(call, [stop]);
     policies = NONE;

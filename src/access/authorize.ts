@@ -4,15 +4,20 @@
  * Denies by default. A policy that cannot be read allows nothing. The message of a refusal names the kind of policy that
  * decided, in the service's words; of another account's resource it says nothing but that no policy there allows the call,
  * whatever the policy says and whether there is such a resource (A12). The statement itself is kept for the call's event.
+ *
+ * What is known of a resource is found here, by one function for all callers: `explain` goes the very same way and cannot tell
+ * anything else than a call.
  * Source: IAM User Guide, "Policy evaluation logic", "Troubleshoot access denied error messages"; reliability.md A09–A18.
  */
-import type { AccessDecision, AccessRequest } from '../api/access.ts';
+import type { AccessDecision, AccessRequest, ResourceAccess } from '../api/access.ts';
 import { ApiError } from '../api/api-error.ts';
+import type { FindResource } from '../api/find-resource.ts';
 import type { Authorize, Call } from '../api/operation.ts';
+import type { AccountId } from '../event/types.ts';
 import { type AccessVerdict, type CallerPolicies, evaluateAccess, type NamedPolicy } from '../policy/evaluate-access.ts';
 import { statementName } from '../policy/evaluate-policy.ts';
 import { policyKindWords, refusalReason } from '../policy/explain-verdict.ts';
-import type { PolicyPrincipal } from '../policy/match-principal.ts';
+import { isRoot, type PolicyPrincipal } from '../policy/match-principal.ts';
 import { type ParsedPolicy, type PolicyForm, parsePolicy } from '../policy/parse-policy.ts';
 import type { PolicyContext } from '../policy/policy-pattern.ts';
 import type { FindPrincipalPolicies, PolicyDocument, PrincipalPolicies } from './principal-policies.ts';
@@ -23,41 +28,75 @@ const PARSED_MAX = 1_000;
 
 type Refusal = AccessVerdict & { readonly kind: 'denied' | 'not-allowed' };
 
+/** Operations that nobody needs a policy for, and that no policy can deny. Source: STS API Reference. */
+const FREE: ReadonlySet<string> = new Set(['sts:getcalleridentity', 'sts:getsessiontoken']);
+
+/** The organization of an account, as far as conditions tell of it. */
+type FindOrganization = (account: AccountId) => Pick<PrincipalPolicies, 'organizationId' | 'organizationPath'>;
+
+export interface AuthorizerDeps {
+  readonly findPolicies: FindPrincipalPolicies;
+  readonly findResource: FindResource;
+  readonly organizationOf: FindOrganization;
+}
+
+/** `free`: nobody needs a policy for it. */
+type Verdict = AccessVerdict | { readonly kind: 'free' };
+
+/** What was decided about a request, and the resource that it was decided for. */
+export interface Decided {
+  readonly verdict: Verdict;
+  readonly request: AccessRequest;
+  readonly owner: AccountId;
+}
+
 export class Authorizer {
   readonly #findPolicies: FindPrincipalPolicies;
+  readonly #findResource: FindResource;
+  readonly #organizationOf: FindOrganization;
   /** Policies of callers as long as they are the current ones, and of resources by their text. */
   readonly #callers = new WeakMap<PrincipalPolicies, CallerPolicies>();
   readonly #parsed = new Map<string, ParsedPolicy>();
   readonly #decisions = new WeakMap<Call, AccessDecision>();
 
-  constructor(findPolicies: FindPrincipalPolicies) {
+  constructor({ findPolicies, findResource, organizationOf }: AuthorizerDeps) {
     this.#findPolicies = findPolicies;
+    this.#findResource = findResource;
+    this.#organizationOf = organizationOf;
   }
 
   /** @throws ApiError AccessDeniedException, under the name that it has in the action's service; InvalidClientTokenId */
   readonly authorize: Authorize = async (call, requests) => {
     if (requests.length === 0) return;
     if (isUnprovenSession(call) && requests.some(({ action }) => isOfIam(action))) throw invalidToken();
-    const evaluate = await this.#evaluator(call);
+    const decide = await this.#decider(call);
     for (const request of requests) {
-      const verdict = evaluate(request);
-      const decision = decisionOf(request, verdict);
+      const decided = await decide(request);
+      const { verdict } = decided;
+      const decision = decisionOf(decided);
       // Of several the last one that let it through, or the one that did not.
       if (decision !== undefined) this.#decisions.set(call, decision);
-      if (verdict.kind === 'denied' || verdict.kind === 'not-allowed') throw notAuthorized(call, request, verdict);
+      if (verdict.kind === 'denied' || verdict.kind === 'not-allowed') throw notAuthorized(call, { ...decided, verdict, named: request });
     }
   };
 
   /** What would become of such a call, with all that decides it. Nothing is kept of it. */
-  async explain(call: Call, request: AccessRequest): Promise<AccessVerdict> {
-    return (await this.#evaluator(call))(request);
+  async explain(call: Call, request: AccessRequest): Promise<Decided> {
+    return (await this.#decider(call))(request);
   }
 
-  async #evaluator(call: Call): Promise<(request: AccessRequest) => AccessVerdict> {
+  async #decider(call: Call): Promise<(request: AccessRequest) => Promise<Decided>> {
     const found = this.#findPolicies(call.principal);
     const policies = found instanceof Promise ? await found : found;
     const context = requestContext(call, policies);
-    return (request) => this.#evaluate(call, policies, { request, context });
+    return async (request) => {
+      const { action, resource, found: given } = request;
+      if (FREE.has(action.toLowerCase())) return { verdict: { kind: 'free' }, request, owner: call.account };
+      const about = given ?? (await this.#findResource({ call, action, resource })) ?? {};
+      const { arn = resource, owner = call.account } = about;
+      const meant = { ...request, resource: arn };
+      return { verdict: this.#evaluate(call, policies, { request: meant, about, owner, context }), request: meant, owner };
+    };
   }
 
   /** Which statement decided about the call; `undefined` for the root of an account, that needs none, and before it was asked. */
@@ -68,23 +107,35 @@ export class Authorizer {
   #evaluate(
     call: Call,
     policies: PrincipalPolicies,
-    { request, context }: { readonly request: AccessRequest; readonly context: PolicyContext },
-  ): AccessVerdict {
-    const { action, resource, owner = call.account, resourcePolicy, isPolicyRequired = false } = request;
-    const all = new Map(context);
-    all.set('aws:resourceaccount', [owner]);
-    for (const [key, values] of request.context ?? []) all.set(key, values);
-    const question = {
-      principal: policyPrincipal(call, policies),
-      action,
-      resource,
-      context: all,
+    {
+      request: { action, resource, context },
+      about,
       owner,
-      isPolicyRequired,
+      context: ofCall,
+    }: {
+      readonly request: AccessRequest;
+      readonly about: ResourceAccess;
+      readonly owner: AccountId;
+      readonly context: PolicyContext;
+    },
+  ): AccessVerdict {
+    const principal = policyPrincipal(call, policies);
+    // A root cannot assume a role, whatever trusts it.
+    if (isRoot(principal) && action.toLowerCase() === 'sts:assumerole') return { kind: 'not-allowed', policyKind: 'trust' };
+    const { organizationId, organizationPath } = owner === call.account ? policies : this.#organizationOf(owner);
+    const all = new Map(ofCall);
+    all.set('aws:resourceaccount', [owner]);
+    if (organizationId !== undefined) all.set('aws:resourceorgid', [organizationId]);
+    if (organizationPath !== undefined) all.set('aws:resourceorgpaths', [organizationPath]);
+    for (const [key, values] of about.context ?? []) all.set(key, values);
+    for (const [key, values] of context ?? []) all.set(key, values);
+    const question = {
+      ...{ principal, action, resource, context: all, owner },
+      isPolicyRequired: about.isPolicyRequired ?? false,
       caller: this.#callerPolicies(policies),
     };
-    if (resourcePolicy === undefined) return evaluateAccess(question);
-    const parsed = this.#parse(resourcePolicy, action.startsWith('sts:') ? 'trust' : 'resource');
+    if (about.policy === undefined) return evaluateAccess(question);
+    const parsed = this.#parse(about.policy, action.startsWith('sts:') ? 'trust' : 'resource');
     // What cannot be read may hold a denial.
     if (parsed.kind === 'malformed') return { kind: 'not-allowed', policyKind: 'resource' };
     return evaluateAccess({ ...question, resourcePolicy: { name: `the policy of ${resource}`, policy: parsed.policy } });
@@ -143,9 +194,10 @@ function policyPrincipal({ principal }: Call, { roleArn }: PrincipalPolicies): P
   return { kind: 'account', account, arn, ...(roleArn === undefined ? {} : { roleArn }) };
 }
 
-/** The decision for the record of a call; none for the root of an account, that needs no policy. */
-export function decisionOf({ action, resource }: AccessRequest, verdict: AccessVerdict): AccessDecision | undefined {
+/** The decision for the record of a call; none for the root of an account, that needs no policy, and for what is free. */
+export function decisionOf({ request: { action, resource }, verdict }: Decided): AccessDecision | undefined {
   switch (verdict.kind) {
+    case 'free':
     case 'allowed-to-root':
       return undefined;
     case 'not-allowed':
@@ -167,12 +219,21 @@ const CODES: ReadonlyMap<string, string> = new Map([
   ['sns', 'AuthorizationError'],
 ]);
 
-function notAuthorized({ principal }: Call, { action, resource, owner = principal.account }: AccessRequest, verdict: Refusal): ApiError {
+export const ROOTS_ASSUME_NOTHING = 'Roles may not be assumed by root accounts.';
+
+/** @param named The request as it was made: it says no more of what it names than the caller knew. */
+function notAuthorized(
+  { principal }: Call,
+  { request, owner, verdict, named }: Decided & { readonly verdict: Refusal; readonly named: AccessRequest },
+): ApiError {
+  const { action } = named;
   if (principal.type === 'WebIdentityUser') return new ApiError('AccessDenied', `Not authorized to perform ${action}`, { status: 403 });
+  if (principal.type === 'Root' && action === 'sts:AssumeRole') return new ApiError('AccessDenied', ROOTS_ASSUME_NOTHING, { status: 403 });
   const service = action.slice(0, action.indexOf(':')).toLowerCase();
   const policyKind = verdict.kind === 'denied' ? verdict.by.policyKind : verdict.policyKind;
   const isTheirs = owner !== principal.account && (policyKind === 'resource' || policyKind === 'trust');
   const told: Refusal = isTheirs ? { kind: 'not-allowed', policyKind } : verdict;
+  const resource = owner === principal.account ? request.resource : named.resource;
   // S3 tells other accounts nothing, and writes the ARN in quotes.
   const where = service === 's3' ? `"${resource}"` : resource;
   const why = service === 'sts' ? '' : ` ${refusalReason(told, action)}`;

@@ -1,37 +1,26 @@
 /**
  * `ExplainAccess` (service `snowtrail`): whether somebody may do something now, and which statement decides.
  *
- * Of the caller's own account; of any account for the administrators. A principal of others looks as if it were not there. Of a
- * resource of another account it tells no more than a call would: whether, and not by which statement.
+ * It asks the choke point itself, which finds the resource's policy and tags as for a call. What only the call brings (its address, the
+ * parameters of S3, an encryption context, request tags) is as the caller says in `Context`.
+ * Of the caller's own account; of any account for the administrators. A principal of others looks as if it were not there. Of a resource of another account it tells no more than a call would: whether, and not by which statement.
  * Source: features.md ID5.
  */
 import { ApiError } from '../api/api-error.ts';
 import type { Call, Operation, Principal } from '../api/operation.ts';
 import type { AccountId, JsonObject } from '../event/types.ts';
 import { isAccountId } from '../event/values.ts';
-import type { AccessVerdict } from '../policy/evaluate-access.ts';
 import { explainVerdict } from '../policy/explain-verdict.ts';
+import { parsePolicy } from '../policy/parse-policy.ts';
 import type { Accounts } from './accounts.ts';
-import { type Authorizer, decisionOf } from './authorize.ts';
+import { type Authorizer, type Decided, decisionOf, ROOTS_ASSUME_NOTHING } from './authorize.ts';
 import type { Identities } from './identities.ts';
 import { entityArn, parseIamArn } from './identity-documents.ts';
-
-/** What is known of a resource: whose it is, and its own policy. */
-export interface ResourceAccess {
-  readonly owner: AccountId;
-  readonly resourcePolicy?: string;
-  /** Nothing but its own policy opens it. */
-  readonly isPolicyRequired?: boolean;
-}
-
-/** Finds it; `undefined` for what is not there, or has no policy of its own: that is the caller's, if anybody's. */
-export type FindResourceAccess = (arn: string) => Promise<ResourceAccess | undefined>;
 
 export interface ExplainDeps {
   readonly accounts: Accounts;
   readonly identities: Identities;
   readonly authorizer: Pick<Authorizer, 'explain'>;
-  readonly findResource: FindResourceAccess;
 }
 
 interface ExplainInput {
@@ -39,6 +28,8 @@ interface ExplainInput {
   readonly Action?: unknown;
   readonly Resource?: unknown;
   readonly Context?: unknown;
+  /** JSON of the policy that narrows the session of a role. */
+  readonly SessionPolicy?: unknown;
 }
 
 interface ExplainOutput {
@@ -64,33 +55,35 @@ export function explainAccess(deps: ExplainDeps): Operation<ExplainInput, Explai
       const action = textOf(input.Action, 'Action');
       if (!/^[a-z0-9-]+:[A-Za-z0-9]+$/i.test(action)) throw invalid('Action must be one action, such as `cloudtrail:StopLogging`');
       const resource = input.Resource === undefined ? '*' : textOf(input.Resource, 'Resource');
-      const principal = await findPrincipal(deps, call, arn);
-      const found = await deps.findResource(resource);
-      const request = { action, resource, context: contextOf(input.Context), ...found };
+      const principal = withSessionPolicy(await findPrincipal(deps, call, arn), call, input.SessionPolicy);
       const asked: Call = { ...call, principal, account: principal.account };
-      const verdict = await deps.authorizer.explain(asked, request);
-      const { owner = principal.account } = found ?? {};
-      const isTheirs = owner !== call.account && !call.principal.isAdministrator;
-      return { output: { PrincipalArn: arn, Action: action, Resource: resource, ...(isTheirs ? told(verdict) : shown(request, verdict)) } };
+      const decided = await deps.authorizer.explain(asked, { action, resource, context: contextOf(input.Context) });
+      const isTheirs = decided.owner !== call.account && !call.principal.isAdministrator;
+      return {
+        output: { PrincipalArn: arn, Action: action, Resource: resource, ...(isTheirs ? told(decided) : shown(decided, principal)) },
+      };
     },
   };
 }
 
 type Explained = Omit<ExplainOutput, 'PrincipalArn' | 'Action' | 'Resource'>;
 
-function shown(request: { readonly action: string; readonly resource: string }, verdict: AccessVerdict): Explained {
-  const decision = decisionOf(request, verdict);
+function shown(decided: Decided, principal: Principal): Explained {
+  const { verdict } = decided;
+  if (verdict.kind === 'free') return { Outcome: 'allowed', Explanation: 'Allowed: nobody needs a policy for it, and none can deny it.' };
+  const decision = decisionOf(decided);
+  const isOfRoot = verdict.kind === 'not-allowed' && verdict.policyKind === 'trust' && principal.type === 'Root';
   return {
     Outcome: verdict.kind === 'allowed-to-root' ? 'allowed' : verdict.kind,
-    Explanation: explainVerdict(verdict),
+    Explanation: isOfRoot ? ROOTS_ASSUME_NOTHING : explainVerdict(verdict),
     ...(decision === undefined ? {} : { PolicyType: decision.policyType }),
     ...(decision?.policy === undefined ? {} : { Policy: decision.policy, Statement: decision.statement }),
   };
 }
 
 /** What a call would show, too. */
-function told(verdict: AccessVerdict): Explained {
-  const isAllowed = verdict.kind === 'allowed' || verdict.kind === 'allowed-to-root';
+function told({ verdict }: Decided): Explained {
+  const isAllowed = verdict.kind !== 'denied' && verdict.kind !== 'not-allowed';
   return isAllowed
     ? { Outcome: 'allowed', Explanation: 'Allowed: both accounts allow it.' }
     : { Outcome: 'not-allowed', Explanation: 'Not allowed: it needs a policy of the caller and one of the resource in the other account.' };
@@ -107,23 +100,36 @@ async function findPrincipal({ accounts, identities }: ExplainDeps, call: Call, 
   const userName = parseIamArn(arn, 'user')?.name;
   const user = userName === undefined ? undefined : (await identities.find('User', account, userName))?.value;
   if (user !== undefined && entityArn(user) === arn) return accounts.userOf(account, user, key);
-  const roleName = parseIamArn(arn, 'role')?.name;
+  const [, sessionRole, sessionName = 'explained'] =
+    /^arn:aws:sts::\d{12}:assumed-role\/([\w+=,.@-]{1,128})\/([\w+=,.@-]{2,64})$/.exec(arn) ?? [];
+  const roleName = sessionRole ?? parseIamArn(arn, 'role')?.name;
   const role = roleName === undefined ? undefined : (await identities.find('Role', account, roleName))?.value;
-  if (role === undefined || entityArn(role) !== arn) throw absent;
+  if (role === undefined || (sessionRole === undefined && entityArn(role) !== arn)) throw absent;
   return {
     type: 'AssumedRole',
     account,
-    arn: `arn:aws:sts::${account}:assumed-role/${role.name}/explained`,
-    principalId: `${role.id}:explained`,
+    arn: `arn:aws:sts::${account}:assumed-role/${role.name}/${sessionName}`,
+    principalId: `${role.id}:${sessionName}`,
     accessKeyId: key,
     isAdministrator: accounts.isAdministrator(account),
     session: {
       issuedAtMs: call.receivedAtMs,
       tags: [],
       transitiveTagKeys: [],
-      role: { name: role.name, id: role.id, arn },
+      role: { name: role.name, id: role.id, arn: entityArn(role) },
     },
   };
+}
+
+/** Policies are kept by access key: those of this session alone are not those of the next one. @throws ApiError ValidationException */
+function withSessionPolicy(principal: Principal, call: Call, given: unknown): Principal {
+  if (given === undefined) return principal;
+  if (typeof given !== 'string' || parsePolicy(given, 'identity').kind === 'malformed')
+    throw invalid('SessionPolicy must be the JSON of a policy');
+  const { session } = principal;
+  if (session === undefined) throw invalid('SessionPolicy narrows the session of a role: name a role, or its session');
+  const accessKeyId = `${principal.accessKeyId} ${call.requestId}`;
+  return { ...principal, accessKeyId, session: { ...session, policies: { inline: given, arns: [] } } };
 }
 
 /** Condition keys with a text or a list of texts each. @throws ApiError ValidationException */

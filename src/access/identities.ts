@@ -13,6 +13,7 @@ import { AWS_MANAGED_POLICIES } from './aws-managed-policies.ts';
 import {
   type EntityDocuments,
   type EntityKind,
+  entityArn,
   entityKey,
   KINDS,
   type PolicyDocument,
@@ -48,6 +49,14 @@ export class Identities {
   ): Promise<CatalogDocument<EntityDocuments[Kind]> | undefined> {
     const found = await this.get<EntityDocuments[Kind]>(entityKey(kind, account, name));
     return found?.value.name === name ? found : undefined;
+  }
+
+  /** The entity of exactly this ARN, in whatever account. */
+  async findByArn<Kind extends 'User' | 'Role'>(kind: Kind, arn: string): Promise<EntityDocuments[Kind] | undefined> {
+    const named = parseIamArn(arn, KINDS[kind].arnType);
+    if (named === undefined || named.account === 'aws') return undefined;
+    const found = (await this.find(kind, named.account, named.name))?.value;
+    return found !== undefined && entityArn(found) === arn ? found : undefined;
   }
 
   /** @throws ApiError NoSuchEntity */

@@ -13,16 +13,26 @@ export interface AccessRequest {
   readonly action: string;
   /** ARN, or `*` where the action knows no resource. It may name what does not exist: the answer is the same. */
   readonly resource: string;
+  /** Condition keys beside those of every call and of the resource, in lower case, such as `aws:requesttag/team`. */
+  readonly context?: ReadonlyMap<string, readonly string[]>;
+  /** What `FindResource` finds of the resource, where the operation has read it already. Absent: the choke point asks. */
+  readonly found?: ResourceAccess;
+}
+
+/** What is known of a resource itself, whatever a call wants to do with it. */
+export interface ResourceAccess {
+  /** The resource that is meant, where its name leads to another one, such as an alias to its key. Absent: the one that was named. */
+  readonly arn?: string;
   /**
    * The account that owns the resource, where another account's may be reached. Absent: the caller's; what belongs to others is
    * then out of reach whatever policies say, for operations look everything up under the caller's account.
    */
   readonly owner?: AccountId;
-  /** The policy on the resource itself, as JSON; absent where it has none. */
-  readonly resourcePolicy?: string;
+  /** The policy on the resource itself, as JSON; absent where it has none, or one that does not count for this caller and action. */
+  readonly policy?: string;
   /** Nothing but the resource's own policy opens it, such as a KMS key or a role that is to be assumed. */
   readonly isPolicyRequired?: boolean;
-  /** Condition keys beside those of every call, in lower case, such as `aws:requesttag/team`. */
+  /** Condition keys that the resource brings, in lower case, such as `aws:resourcetag/team`. */
   readonly context?: ReadonlyMap<string, readonly string[]>;
 }
 

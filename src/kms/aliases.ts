@@ -7,7 +7,7 @@ import { CatalogConflict, type CatalogDocument } from '../store/catalog.ts';
 import { findKey, readKeyName } from './find-key.ts';
 import { keyRequest } from './key-access.ts';
 import type { KmsDeps } from './kms-deps.ts';
-import { aliasArn, aliasesKey, aliasKey, type KmsAlias, type KmsKey, keyResource, keyUsage } from './kms-key.ts';
+import { aliasArn, aliasesKey, aliasKey, type KmsAlias, keyResource, keyUsage } from './kms-key.ts';
 import { NOT_PENDING, recordOf, requireKey, requireKeyName } from './on-key.ts';
 import { listPage, type PageInput } from './page.ts';
 
@@ -26,7 +26,7 @@ export function createAlias(deps: KmsDeps): Operation<AliasInput, object> {
     name: 'CreateAlias',
     isReadOnly: false,
     refusesReplay: { afterMs: REPEATS_MS },
-    access: (call, input) => requestsOf(deps, call, 'kms:CreateAlias', input),
+    access: (call, input) => requestsOf(call, 'kms:CreateAlias', input),
     decide: async (call, input) => {
       const alias = requireAliasName(call, input.AliasName ?? '');
       const { value: key } = await requireKey(deps, requireKeyName(call, input.TargetKeyId ?? '', false), { states: NOT_PENDING });
@@ -51,9 +51,8 @@ export function updateAlias(deps: KmsDeps): Operation<AliasInput, object> {
     refusesReplay: { afterMs: REPEATS_MS },
     access: async (call, input) => {
       const before = await deps.catalog.get<KmsAlias>(aliasKey(aliasIdOf(call, input.AliasName ?? '')));
-      const old =
-        before === undefined ? [] : await requestsOf(deps, call, 'kms:UpdateAlias', { ...input, TargetKeyId: before.value.keyId });
-      return [...(await requestsOf(deps, call, 'kms:UpdateAlias', input)), ...old];
+      const old = before === undefined ? [] : requestsOf(call, 'kms:UpdateAlias', { ...input, TargetKeyId: before.value.keyId });
+      return [...requestsOf(call, 'kms:UpdateAlias', input), ...old];
     },
     decide: async (call, input) => {
       const alias = requireAliasName(call, input.AliasName ?? '');
@@ -82,7 +81,7 @@ export function deleteAlias(deps: KmsDeps): Operation<AliasInput, object> {
     refusesReplay: { afterMs: REPEATS_MS },
     access: async (call, input) => {
       const before = await deps.catalog.get<KmsAlias>(aliasKey(aliasIdOf(call, input.AliasName ?? '')));
-      return requestsOf(deps, call, 'kms:DeleteAlias', {
+      return requestsOf(call, 'kms:DeleteAlias', {
         ...input,
         ...(before === undefined ? {} : { TargetKeyId: before.value.keyId }),
       });
@@ -131,12 +130,9 @@ function aliasOutput(alias: KmsAlias) {
 }
 
 /** The right on the alias, and the same on the key that it leads to. */
-async function requestsOf(deps: KmsDeps, call: Call, action: string, { AliasName = '', TargetKeyId }: AliasInput) {
+function requestsOf(call: Call, action: string, { AliasName = '', TargetKeyId }: AliasInput) {
   const alias = { action, resource: aliasArn(aliasIdOf(call, AliasName)) };
-  if (TargetKeyId === undefined) return [alias];
-  const name = readKeyName(TargetKeyId, call);
-  const key: KmsKey | undefined = (await findKey(deps, name))?.value;
-  return [alias, keyRequest(name, key, { action, caller: call.account })];
+  return TargetKeyId === undefined ? [alias] : [alias, keyRequest(readKeyName(TargetKeyId, call), { action })];
 }
 
 /** @throws ApiError ValidationException */

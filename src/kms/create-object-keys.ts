@@ -12,7 +12,7 @@ import type { ObjectKeys, WantedKey } from '../store/object-keys.ts';
 import type { DataKey, Encryption } from '../store/objects.ts';
 import type { EncryptionContext } from './ciphertext.ts';
 import { decryptWith, encryptWith, materialShown } from './encrypt-decrypt.ts';
-import { findKey, type KeyName, readKeyName } from './find-key.ts';
+import { type KeyName, readKeyName } from './find-key.ts';
 import { keyRequest } from './key-access.ts';
 import type { KmsDeps } from './kms-deps.ts';
 import { type KmsKey, keyResource, kmsKeyArn } from './kms-key.ts';
@@ -113,12 +113,9 @@ async function recorded<Result>(
     await deps.recordCall(whole).catch((error: unknown) => deps.reportUnrecorded(whole, error));
   };
   try {
-    const found = await findKey(deps, name);
     const viaService = `s3.${name.region}.amazonaws.com`;
     // A call of its own, so that what decided is not taken for what decided about S3's.
-    await deps.authorize({ ...call }, [
-      keyRequest(name, found?.value, { action: `kms:${eventName}`, caller: call.account, encryptionContext: context, viaService }),
-    ]);
+    await deps.authorize({ ...call }, [keyRequest(name, { action: `kms:${eventName}`, encryptionContext: context, viaService })]);
     const { value: key } = await requireKey(deps, name, USE);
     const { result, materialId } = await use(key);
     await record({ resources: [keyResource(key)], copyTo: [key.account], ...materialShown(materialId) });

@@ -81,7 +81,7 @@ export function decrypt(deps: KmsDeps): Operation<DecryptInput, object> {
     name: 'Decrypt',
     isReadOnly: true,
     refusesReplay: { afterMs: REPEATS_MS },
-    access: async (call, input) => [await openingRequest(deps, call, 'kms:Decrypt', blobOf(input), input.EncryptionContext ?? {})],
+    access: (call, input) => [openingRequest(call, 'kms:Decrypt', blobOf(input), input.EncryptionContext ?? {})],
     decide: async (call, input) => {
       const blob = blobOf(input);
       refuseRecipient(input);
@@ -120,15 +120,13 @@ export function reEncrypt(deps: KmsDeps): Operation<ReEncryptInput, object> {
   return {
     name: 'ReEncrypt',
     isReadOnly: true,
-    access: async (call, input) => {
-      const to = destinationOf(call, input);
-      const encryptionContext = input.DestinationEncryptionContext ?? {};
-      const use = { action: 'kms:ReEncryptTo', caller: call.account, encryptionContext };
-      return [
-        await openingRequest(deps, call, 'kms:ReEncryptFrom', blobOf(input), input.SourceEncryptionContext ?? {}),
-        keyRequest(to, (await findKey(deps, to))?.value, use),
-      ];
-    },
+    access: (call, input) => [
+      openingRequest(call, 'kms:ReEncryptFrom', blobOf(input), input.SourceEncryptionContext ?? {}),
+      keyRequest(destinationOf(call, input), {
+        action: 'kms:ReEncryptTo',
+        encryptionContext: input.DestinationEncryptionContext ?? {},
+      }),
+    ],
     decide: async (call, input) => {
       const blob = blobOf(input);
       refuseGrants(input);
@@ -217,15 +215,8 @@ function nameInBlob({ region }: Call, blob: Uint8Array): KeyName {
 }
 
 /** What opening a blob needs. A key of another account that is not there is refused in the same words as one that says no. */
-async function openingRequest(
-  deps: KmsDeps,
-  call: Call,
-  action: string,
-  blob: Uint8Array,
-  encryptionContext: EncryptionContext,
-): Promise<AccessRequest> {
-  const name = nameInBlob(call, blob);
-  return keyRequest(name, (await findKey(deps, name))?.value, { action, caller: call.account, encryptionContext });
+function openingRequest(call: Call, action: string, blob: Uint8Array, encryptionContext: EncryptionContext): AccessRequest {
+  return keyRequest(nameInBlob(call, blob), { action, encryptionContext });
 }
 
 /** The key that the caller expects is the blob's. @throws ApiError IncorrectKeyException, NotFoundException */

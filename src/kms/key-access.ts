@@ -5,40 +5,80 @@
  * account, which then decides with its own policies (KMS Developer Guide, "Default key policy").
  */
 import type { AccessRequest } from '../api/access.ts';
+import { ApiError } from '../api/api-error.ts';
+import type { FindResource } from '../api/find-resource.ts';
+import { resourceTagContext } from '../api/tags.ts';
+import type { Region } from '../event/types.ts';
 import type { EncryptionContext } from './ciphertext.ts';
-import type { KeyName } from './find-key.ts';
+import { findKey, type KeyName, readKeyName } from './find-key.ts';
+import type { KmsDeps } from './kms-deps.ts';
 import { aliasArn, type KmsKey, keyUsage, kmsKeyArn } from './kms-key.ts';
 
 /** What is to be done with a key. */
 export interface KeyUse {
   /** Such as `kms:Decrypt`. */
   readonly action: string;
-  /** The caller's account. */
-  readonly caller: string;
   /** Absent where the operation has none. */
   readonly encryptionContext?: EncryptionContext;
   /** The service that uses the key for the caller, such as `s3.eu-central-1.amazonaws.com`. */
   readonly viaService?: string;
 }
 
-/** @param key Absent where the name leads to none: then the caller's own rights decide whether to be told so. */
-export function keyRequest(name: KeyName, key: KmsKey | undefined, use: KeyUse): AccessRequest {
-  const { action, caller } = use;
-  if (key === undefined) return { action, resource: name.kind === 'key' ? kmsKeyArn(name) : aliasArn(name), owner: name.account };
-  const context = new Map([...contextOf(key, use), ['kms:calleraccount', [caller]] as const]);
-  return { action, resource: kmsKeyArn(key), owner: key.account, resourcePolicy: key.policy, isPolicyRequired: true, context };
+/** A use of the key that a name leads to. */
+export function keyRequest(name: KeyName, { action, ...use }: KeyUse): AccessRequest {
+  return { action, resource: name.kind === 'key' ? kmsKeyArn(name) : aliasArn(name), context: new Map(useContext(use)) };
 }
 
-/** Condition keys of a use. */
-export function contextOf(
-  key: KmsKey,
-  { encryptionContext = {}, viaService }: Pick<KeyUse, 'encryptionContext' | 'viaService'>,
-): readonly (readonly [key: string, values: readonly string[]])[] {
-  const names = Object.keys(encryptionContext);
+/** Actions that are about the alias that they name, and not about its key. */
+const OF_ALIASES = /^kms:(?:Create|Update|Delete)Alias$/i;
+
+/** What a key decides itself. Of a name that leads to none the caller's own rights decide whether to be told so. */
+export function keyAccess(deps: KmsDeps): FindResource {
+  return async ({ call: { account }, action, resource }) => {
+    const name = readKeyArn(resource);
+    if (name === undefined || (name.kind === 'alias' && OF_ALIASES.test(action))) return undefined;
+    const key = (await findKey(deps, name))?.value;
+    if (key === undefined) return { owner: name.account };
+    const tags = resourceTagContext(key.tags.map(({ key: Key, value: Value }) => ({ Key, Value })));
+    return {
+      arn: kmsKeyArn(key),
+      owner: key.account,
+      policy: key.policy,
+      isPolicyRequired: true,
+      context: new Map([...keyContext(key), ...tags, ['kms:calleraccount', [account]]]),
+    };
+  };
+}
+
+/** `undefined` for what is the name of no key. */
+function readKeyArn(arn: string): KeyName | undefined {
+  if (!arn.startsWith('arn:')) return undefined;
+  try {
+    return readKeyName(arn, { account: '' as KeyName['account'], region: (arn.split(':')[3] ?? '') as Region });
+  } catch (error) {
+    if (error instanceof ApiError) return undefined;
+    throw error;
+  }
+}
+
+type Keys = readonly (readonly [key: string, values: readonly string[]])[];
+
+/** Condition keys of a use of the key. */
+export function contextOf(key: KmsKey, use: Pick<KeyUse, 'encryptionContext' | 'viaService'>): Keys {
+  return [...keyContext(key), ...useContext(use)];
+}
+
+function keyContext(key: KmsKey): Keys {
   return [
     ['kms:keyspec', [key.spec]],
     ['kms:keyusage', [keyUsage(key)]],
     ['kms:keyorigin', ['AWS_KMS']],
+  ];
+}
+
+function useContext({ encryptionContext = {}, viaService }: Pick<KeyUse, 'encryptionContext' | 'viaService'>): Keys {
+  const names = Object.keys(encryptionContext);
+  return [
     ...names.map((name) => [`kms:encryptioncontext:${name.toLowerCase()}`, [encryptionContext[name]!]] as const),
     ...(names.length === 0 ? [] : [['kms:encryptioncontextkeys', names] as const]),
     ...(viaService === undefined ? [] : [['kms:viaservice', [viaService]] as const]),

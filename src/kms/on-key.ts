@@ -52,11 +52,11 @@ export function onKey<Input extends KeyInput, Output>(deps: KmsDeps, operation: 
     name,
     isReadOnly,
     ...(isReadOnly && !isSecret ? {} : { refusesReplay: { afterMs: REPEATS_MS } }),
-    access: async (call, input) => {
-      const keyName = nameOf(call, input);
+    access: (call, input) => {
       const { EncryptionContext: encryptionContext } = input;
-      const use = { action: `kms:${name}`, caller: call.account, ...(encryptionContext === undefined ? {} : { encryptionContext }) };
-      return [keyRequest(keyName, (await findKey(deps, keyName))?.value, use)];
+      return [
+        keyRequest(nameOf(call, input), { action: `kms:${name}`, ...(encryptionContext === undefined ? {} : { encryptionContext }) }),
+      ];
     },
     decide: async (call, input) => {
       const key = await requireKey(deps, nameOf(call, input), operation);

@@ -60,7 +60,7 @@ import { bulkRoute } from './bulk-route.ts';
 import { createIntakeAccounts } from './create-intake-accounts.ts';
 import type { Declared } from './declared.ts';
 import { fileCaller, type NewUserKey } from './file-calls.ts';
-import { resourceAccessFinder } from './find-resource-access.ts';
+import { resourceFinder } from './find-resource.ts';
 import { findRollback } from './find-rollback.ts';
 import { kmsService } from './kms-service.ts';
 import { messageOf, reportHttp, reportLost, reportScrub, type ServerLog, stackOf } from './log-problems.ts';
@@ -254,7 +254,11 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
 
   const directory = await Directory.open({ catalog, journal, sha256, changeMembers: (change) => trails.changeMembers(change) });
   const limits = { changes: () => directory.changes(), of: (account: AccountId) => directory.limitsOf(account) };
-  const authorizer = new Authorizer(principalPoliciesFinder(identities, limits));
+  const authorizer = new Authorizer({
+    findPolicies: principalPoliciesFinder(identities, limits),
+    findResource: resourceFinder({ objects, identities, kms }),
+    organizationOf: limits.of,
+  });
   const recorder = createCallRecorder({ ...intakeStores, decisionOf: (call) => authorizer.decisionOf(call) });
   const recordCall: RecordCall = async (record) => {
     await recorder(record);
@@ -345,7 +349,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
       lookups.snowtrail,
       trails.operations.snowtrail,
       accountOperations(accounts),
-      [explainAccess({ accounts, identities, authorizer, findResource: resourceAccessFinder({ objects, identities, kms }) }) as Operation],
+      [explainAccess({ accounts, identities, authorizer }) as Operation],
       approvalOperations(approvals),
       accounting,
     ),

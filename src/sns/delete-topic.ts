@@ -3,7 +3,7 @@
  */
 import type { Operation } from '../api/operation.ts';
 import { changesOfEnd } from './end-subscription.ts';
-import { topicAccess } from './find-topic.ts';
+import { topicRequest } from './find-topic.ts';
 import { readTopicId } from './read-input.ts';
 import { changeTopic } from './record-change.ts';
 import type { SnsDeps, SnsInput } from './sns-deps.ts';
@@ -14,7 +14,7 @@ export function deleteTopic(deps: SnsDeps): Operation<SnsInput, object> {
   return {
     name: 'DeleteTopic',
     isReadOnly: false,
-    access: (_call, input) => topicAccess(deps, input, 'sns:DeleteTopic'),
+    access: (_call, input) => [topicRequest(input, 'sns:DeleteTopic')],
     decide: async (call, input) => {
       const id = readTopicId(input);
       const before = await deps.catalog.get<Topic>(topicKey(id));

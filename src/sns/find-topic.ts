@@ -6,24 +6,32 @@
  */
 import type { AccessRequest } from '../api/access.ts';
 import { ApiError } from '../api/api-error.ts';
+import type { FindResource } from '../api/find-resource.ts';
 import { resourceTagContext } from '../api/tags.ts';
+import type { AccountId, Region } from '../event/types.ts';
 import type { CatalogDocument } from '../store/catalog.ts';
+import { readTopicArn } from '../store/topics.ts';
 import { readTopicId } from './read-input.ts';
 import type { SnsDeps, SnsInput } from './sns-deps.ts';
 import { type Topic, topicArn, topicKey } from './topic.ts';
 
 /** @throws ApiError InvalidParameter */
-export async function topicAccess(
-  deps: SnsDeps,
-  input: SnsInput,
-  action: string,
-  context: NonNullable<AccessRequest['context']> = new Map(),
-): Promise<readonly AccessRequest[]> {
-  const id = readTopicId(input);
-  const topic = (await deps.catalog.get<Topic>(topicKey(id)))?.value;
-  const about = { action, resource: topicArn(id), owner: id.account };
-  if (topic === undefined) return [{ ...about, context }];
-  return [{ ...about, resourcePolicy: topic.policy, context: new Map([...context, ...resourceTagContext(topic.tags)]) }];
+export function topicRequest(input: SnsInput, action: string, context?: AccessRequest['context']): AccessRequest {
+  return { action, resource: topicArn(readTopicId(input)), ...(context === undefined ? {} : { context }) };
+}
+
+/** Actions that name a topic and ask it nothing: it is not there yet, or whoever confirms has a token of it. */
+const NOT_OF_A_TOPIC = /^sns:(?:CreateTopic|ConfirmSubscription)$/i;
+
+/** What a topic decides itself. */
+export function topicAccess({ catalog }: Pick<SnsDeps, 'catalog'>): FindResource {
+  return async ({ action, resource }) => {
+    const parts = readTopicArn(resource);
+    if (parts === undefined || NOT_OF_A_TOPIC.test(action)) return undefined;
+    const owner = parts.account as AccountId;
+    const topic = (await catalog.get<Topic>(topicKey({ account: owner, region: parts.region as Region, name: parts.name })))?.value;
+    return { owner, ...(topic === undefined ? {} : { policy: topic.policy, context: resourceTagContext(topic.tags) }) };
+  };
 }
 
 /** @throws ApiError `missing` */

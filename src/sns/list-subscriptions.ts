@@ -3,7 +3,7 @@
  */
 import type { Operation } from '../api/operation.ts';
 import type { CatalogDocument } from '../store/catalog.ts';
-import { findTopic, topicAccess } from './find-topic.ts';
+import { findTopic, topicRequest } from './find-topic.ts';
 import { listPage } from './page.ts';
 import type { SnsDeps, SnsInput } from './sns-deps.ts';
 import { isOver, ownedKey, type Subscription, subscriptionArn, subscriptionKey, subscriptionsKey } from './subscription.ts';
@@ -38,7 +38,7 @@ export function listSubscriptionsByTopic(deps: SnsDeps): Operation<SnsInput, Lis
   return {
     name: 'ListSubscriptionsByTopic',
     isReadOnly: true,
-    access: (_call, input) => topicAccess(deps, input, 'sns:ListSubscriptionsByTopic'),
+    access: (_call, input) => [topicRequest(input, 'sns:ListSubscriptionsByTopic')],
     decide: async (call, input) => {
       const { value: topic } = await findTopic(deps, input);
       const list = { call, operation: 'ListSubscriptionsByTopic', input };

@@ -130,9 +130,9 @@ describe('topics', () => {
 
   test('policies can go by the tags of a topic, and by those that a call gives', async () => {
     await send('CreateTopic', { Name: 'deliveries', ...tagged({ Team: 'audit' }) });
-    const [request] = await sns.operation('TagResource').access!(rig.call(), { ResourceArn: ARN, ...tagged({ Env: 'test' }) });
-    expect(request).toMatchObject({ action: 'sns:TagResource', resource: ARN, owner: TRAIL_ACCOUNT });
-    expect(Object.fromEntries(request!.context!)).toEqual({
+    const [request] = await sns.access('TagResource', { ResourceArn: ARN, ...tagged({ Env: 'test' }) }, rig.call());
+    expect(request).toMatchObject({ action: 'sns:TagResource', resource: ARN, found: { owner: TRAIL_ACCOUNT } });
+    expect(Object.fromEntries([...request!.context!, ...request!.found!.context!])).toEqual({
       'aws:requesttag/env': ['test'],
       'aws:tagkeys': ['Env'],
       'aws:resourcetag/team': ['audit'],
@@ -152,18 +152,11 @@ describe('topics', () => {
 
   test('A12 what a caller must be allowed on a topic goes by its owner and its own policy; one that is not there has none', async () => {
     await send('CreateTopic', { Name: 'deliveries' });
-    const access = async (arn: string) => sns.operation('GetTopicAttributes').access!(rig.call(STRANGER), { TopicArn: arn });
-    expect(await access(ARN)).toEqual([
-      {
-        action: 'sns:GetTopicAttributes',
-        resource: ARN,
-        owner: TRAIL_ACCOUNT,
-        resourcePolicy: (await attributes())['Policy'],
-        context: new Map(),
-      },
-    ]);
-    const missing = { action: 'sns:GetTopicAttributes', resource: `${ARN}-2`, owner: TRAIL_ACCOUNT, context: new Map() };
-    expect(await access(`${ARN}-2`)).toEqual([missing]);
+    const access = async (arn: string) => sns.access('GetTopicAttributes', { TopicArn: arn }, rig.call(STRANGER));
+    const action = 'sns:GetTopicAttributes';
+    const policy = (await attributes())['Policy'];
+    expect(await access(ARN)).toEqual([{ action, resource: ARN, found: { owner: TRAIL_ACCOUNT, policy, context: new Map() } }]);
+    expect(await access(`${ARN}-2`)).toEqual([{ action, resource: `${ARN}-2`, found: { owner: TRAIL_ACCOUNT } }]);
   });
 
   test('are listed 100 a page, and an account has no more than it may', async () => {

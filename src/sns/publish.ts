@@ -4,7 +4,7 @@
 import { ApiError } from '../api/api-error.ts';
 import type { Operation } from '../api/operation.ts';
 import type { EpochMs } from '../event/types.ts';
-import { findTopic, topicAccess } from './find-topic.ts';
+import { findTopic, topicRequest } from './find-topic.ts';
 import { invalid } from './read-input.ts';
 import type { SnsDeps, SnsInput } from './sns-deps.ts';
 import { liveSubscriptions, type SubscriptionProtocol } from './subscription.ts';
@@ -20,7 +20,7 @@ export function publish(deps: SnsDeps): Operation<SnsInput, { readonly MessageId
   return {
     name: 'Publish',
     isReadOnly: false,
-    access: (_call, input) => topicAccess(deps, withTopic(input), 'sns:Publish'),
+    access: (_call, input) => [topicRequest(withTopic(input), 'sns:Publish')],
     decide: async (call, input) => {
       const { value: topic } = await findTopic(deps, withTopic(input));
       const textFor = readMessage(input);

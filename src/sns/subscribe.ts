@@ -8,7 +8,7 @@ import type { Call, Operation } from '../api/operation.ts';
 import { isMailAddress } from '../store/mailer.ts';
 import { readQueueArn } from '../store/queues.ts';
 import { changesOfEnd } from './end-subscription.ts';
-import { findTopic, topicAccess } from './find-topic.ts';
+import { findTopic, topicRequest } from './find-topic.ts';
 import { countRequest } from './mail-requests.ts';
 import { invalid, readTopicId } from './read-input.ts';
 import { commitChanges, recordChange } from './record-change.ts';
@@ -39,7 +39,7 @@ export function subscribe(deps: SnsDeps): Operation<SnsInput, { readonly Subscri
         ['sns:protocol', [input['Protocol'] ?? '']],
         ['sns:endpoint', [input['Endpoint'] ?? '']],
       ]);
-      return topicAccess(deps, input, 'sns:Subscribe', context);
+      return [topicRequest(input, 'sns:Subscribe', context)];
     },
     decide: async (call, input) => {
       const wanted = await readSubscription(deps, call, input);

@@ -200,11 +200,12 @@ describe('subscriptions of a topic', () => {
   });
 
   test('A12 what a caller must be allowed goes by the topic, its policy, the protocol and the endpoint', async () => {
-    const [request] = await sns.operation('Subscribe').access!(sns.trail.call(STRANGER), SINK);
-    expect(request).toMatchObject({ action: 'sns:Subscribe', resource: TOPIC, owner: TRAIL_ACCOUNT, resourcePolicy: expect.any(String) });
+    const [request] = await sns.access('Subscribe', SINK, sns.trail.call(STRANGER));
+    const found = { owner: TRAIL_ACCOUNT, policy: expect.any(String) };
+    expect(request).toMatchObject({ action: 'sns:Subscribe', resource: TOPIC, found });
     expect(Object.fromEntries(request!.context!)).toEqual({ 'sns:protocol': ['https'], 'sns:endpoint': [URL_OF_SINK] });
-    const [publishing] = await sns.operation('Publish').access!(sns.trail.call(STRANGER), { TargetArn: TOPIC });
-    expect(publishing).toMatchObject({ action: 'sns:Publish', resource: TOPIC, owner: TRAIL_ACCOUNT, resourcePolicy: expect.any(String) });
+    const [publishing] = await sns.access('Publish', { TargetArn: TOPIC }, sns.trail.call(STRANGER));
+    expect(publishing).toMatchObject({ action: 'sns:Publish', resource: TOPIC, found });
   });
 
   test("A12 another account's subscription is answered as one that is not there; the topic's owner sees it and ends it, no more", async () => {

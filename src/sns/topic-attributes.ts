@@ -2,7 +2,7 @@
  * `GetTopicAttributes` and `SetTopicAttributes`.
  */
 import type { Operation } from '../api/operation.ts';
-import { findTopic, topicAccess } from './find-topic.ts';
+import { findTopic, topicRequest } from './find-topic.ts';
 import { readAttribute } from './read-input.ts';
 import { changeTopic } from './record-change.ts';
 import type { SnsDeps, SnsInput } from './sns-deps.ts';
@@ -17,7 +17,7 @@ export function getTopicAttributes(deps: SnsDeps): Operation<SnsInput, Attribute
   return {
     name: 'GetTopicAttributes',
     isReadOnly: true,
-    access: (_call, input) => topicAccess(deps, input, 'sns:GetTopicAttributes'),
+    access: (_call, input) => [topicRequest(input, 'sns:GetTopicAttributes')],
     decide: async (_call, input) => {
       const { value: topic } = await findTopic(deps, input);
       const subscriptions = await liveSubscriptions(deps.catalog, topic, deps.clock.nowMs());
@@ -43,7 +43,7 @@ export function setTopicAttributes(deps: SnsDeps): Operation<SnsInput, object> {
   return {
     name: 'SetTopicAttributes',
     isReadOnly: false,
-    access: (_call, input) => topicAccess(deps, input, 'sns:SetTopicAttributes'),
+    access: (_call, input) => [topicRequest(input, 'sns:SetTopicAttributes')],
     decide: async (call, input) => {
       const before = await findTopic(deps, input);
       const { AttributeName: name = '', AttributeValue: value = '' } = input;

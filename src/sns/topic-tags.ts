@@ -7,7 +7,7 @@ import { ApiError } from '../api/api-error.ts';
 import type { Operation } from '../api/operation.ts';
 import { findTagProblem, requestTagContext, type Tag } from '../api/tags.ts';
 import type { CatalogDocument } from '../store/catalog.ts';
-import { findTopic, topicAccess } from './find-topic.ts';
+import { findTopic, topicRequest } from './find-topic.ts';
 import { invalid, readList } from './read-input.ts';
 import { changeTopic } from './record-change.ts';
 import type { SnsDeps, SnsInput } from './sns-deps.ts';
@@ -19,7 +19,7 @@ export function tagResource(deps: SnsDeps): Operation<SnsInput, object> {
   return {
     name: 'TagResource',
     isReadOnly: false,
-    access: (_call, input) => topicAccess(deps, ofResource(input), 'sns:TagResource', requestTagContext(readTags(input))),
+    access: (_call, input) => [topicRequest(ofResource(input), 'sns:TagResource', requestTagContext(readTags(input)))],
     decide: async (call, input) => {
       const given = readTags(input);
       const before = await findTagged(deps, input);
@@ -38,7 +38,7 @@ export function untagResource(deps: SnsDeps): Operation<SnsInput, object> {
   return {
     name: 'UntagResource',
     isReadOnly: false,
-    access: (_call, input) => topicAccess(deps, ofResource(input), 'sns:UntagResource', new Map([['aws:tagkeys', readTagKeys(input)]])),
+    access: (_call, input) => [topicRequest(ofResource(input), 'sns:UntagResource', new Map([['aws:tagkeys', readTagKeys(input)]]))],
     decide: async (call, input) => {
       const tagKeys = readTagKeys(input);
       const before = await findTagged(deps, input);
@@ -57,7 +57,7 @@ export function listTagsForResource(deps: SnsDeps): Operation<SnsInput, { readon
   return {
     name: 'ListTagsForResource',
     isReadOnly: true,
-    access: (_call, input) => topicAccess(deps, ofResource(input), 'sns:ListTagsForResource'),
+    access: (_call, input) => [topicRequest(ofResource(input), 'sns:ListTagsForResource')],
     decide: async (_call, input) => {
       const { value: topic } = await findTagged(deps, input);
       return { output: { Tags: { member: topic.tags } }, requestParameters: { resourceArn: topicArn(topic) } };

@@ -9,7 +9,7 @@ import type { AccessRequest } from '../api/access.ts';
 import { ApiError } from '../api/api-error.ts';
 import type { Call, Operation } from '../api/operation.ts';
 import { readUuidResource } from '../api/resource-rule.ts';
-import { addTags as added, removeTags as removed, requestTagContext, requireTags, resourceTagContext, type Tag } from '../api/tags.ts';
+import { addTags as added, removeTags as removed, requestTagContext, requireTags, type Tag } from '../api/tags.ts';
 import { appendConfiguration } from '../store/append-configuration.ts';
 import { type Catalog, CatalogConflict, type CatalogDocument } from '../store/catalog.ts';
 import type { OperationDeps } from './change-trail.ts';
@@ -59,8 +59,8 @@ function changeTags(
   return {
     name,
     isReadOnly: false,
-    access: async (call, { ResourceId = '', TagsList = [] }) => [
-      await tagAccess(deps.catalog, call, { action: `cloudtrail:${name}`, resource: ResourceId, given: TagsList }),
+    access: (call, { ResourceId = '', TagsList = [] }) => [
+      tagAccess(call, { action: `cloudtrail:${name}`, resource: ResourceId, given: TagsList }),
     ],
     decide: async (call, { ResourceId = '', TagsList = [] }) => {
       const trail = await findTagged(deps.catalog, call, ResourceId);
@@ -105,9 +105,7 @@ export function listTags(deps: Pick<TagDeps, 'catalog'>): Operation<ListTagsInpu
     access: (call, { ResourceIdList = [] }) => {
       if (ResourceIdList.length > RESOURCES_MAX || ResourceIdList.length === 0)
         throw new ApiError('CloudTrailARNInvalidException', `ResourceIdList has 1 to ${RESOURCES_MAX} ARNs, not ${ResourceIdList.length}.`);
-      return Promise.all(
-        ResourceIdList.map((resource) => tagAccess(deps.catalog, call, { action: 'cloudtrail:ListTags', resource, given: [] })),
-      );
+      return ResourceIdList.map((resource) => tagAccess(call, { action: 'cloudtrail:ListTags', resource, given: [] }));
     },
     decide: async (call, { ResourceIdList = [], NextToken = '' }) => {
       if (NextToken !== '') throw new ApiError('InvalidTokenException', 'The token is not valid: all tags are on the first page.');
@@ -122,15 +120,12 @@ export function listTags(deps: Pick<TagDeps, 'catalog'>): Operation<ListTagsInpu
   };
 }
 
-async function tagAccess(
-  catalog: Pick<Catalog, 'get' | 'list'>,
+function tagAccess(
   call: Call,
   { action, resource, given }: { readonly action: string; readonly resource: string; readonly given: readonly Tag[] },
-): Promise<AccessRequest> {
+): AccessRequest {
   requireTagged(call, resource);
-  const trail = (await seenTrails(catalog, call.account)).find(({ value }) => trailArn(value) === resource);
-  const tags = trail === undefined ? [] : await tagsOf(catalog, trail.value);
-  return { action, resource, context: new Map([...requestTagContext(given), ...resourceTagContext(tags)]) };
+  return { action, resource, context: requestTagContext(given) };
 }
 
 /** @throws ApiError as `requireTagged`, and ResourceNotFoundException for what is not there or another account's. */

@@ -3,7 +3,6 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
-import { Authorizer } from '../../src/access/authorize.ts';
 import type { CallRecord } from '../../src/api/call-record.ts';
 import type { Credentials } from '../../src/api/credentials.ts';
 import type { Authorize, Guard, Operation, OperationTable } from '../../src/api/operation.ts';
@@ -17,6 +16,7 @@ import type { Chance, Clock } from '../../src/store/clock.ts';
 import { createMemoryObjects } from '../../src/store/memory/objects.ts';
 import type { ObjectKeys } from '../../src/store/object-keys.ts';
 import type { Objects } from '../../src/store/objects.ts';
+import { plainAuthorizer } from './authorizer.ts';
 
 export const RIG_ACCOUNT = '123837392027' as AccountId;
 export const RIG_REGION = 'eu-central-1';
@@ -112,7 +112,7 @@ export class HttpRig {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
     const ports: HttpPorts = {
       findCredentials: async (id) => known.get(id),
-      authorize: options.authorize ?? new Authorizer(() => ({ identity: [], serviceControl: [], tags: new Map() })).authorize,
+      authorize: options.authorize ?? plainAuthorizer().authorize,
       ...(options.trustedCaller === undefined ? {} : { trustedCaller: options.trustedCaller }),
       guard: options.guard ?? (async () => ({ kind: 'free' })),
       narrowsBucket: async () => undefined,

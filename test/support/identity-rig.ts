@@ -3,6 +3,7 @@
  * asking who may.
  */
 import { credentialFinder } from '../../src/access/find-credentials.ts';
+import { entityResource } from '../../src/access/iam/entity-access.ts';
 import { iamOperations } from '../../src/access/iam/operations.ts';
 import { Identities } from '../../src/access/identities.ts';
 import { KeyUses } from '../../src/access/key-uses.ts';
@@ -54,9 +55,16 @@ export class IdentityRig {
     return new IdentityRig(await IntakeRig.open());
   }
 
-  /** What the caller of an operation must be allowed. */
+  /** What the caller of an operation must be allowed, with the condition keys that the resource brings. */
   async access(name: string, input: object, call: Call = callOf(OWNER)): Promise<readonly AccessRequest[]> {
-    return this.#operations.get(name)!.access!(call, input as never);
+    const requests = await this.#operations.get(name)!.access!(call, input as never);
+    const findResource = entityResource(this.identities);
+    return Promise.all(
+      requests.map(async (request) => {
+        const found = await findResource({ call, ...request });
+        return { ...request, context: new Map([...(found?.context ?? []), ...(request.context ?? [])]) };
+      }),
+    );
   }
 
   async decide(name: string, input: object, call: Call = callOf(OWNER)): Promise<Decision<unknown>> {

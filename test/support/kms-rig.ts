@@ -7,6 +7,7 @@ import type { CallRecord } from '../../src/api/call-record.ts';
 import type { Call } from '../../src/api/operation.ts';
 import type { AccountId, Json, Region } from '../../src/event/types.ts';
 import { runOperation } from '../../src/http/dispatch.ts';
+import { keyAccess } from '../../src/kms/key-access.ts';
 import type { KeyEvent, KmsDeps } from '../../src/kms/kms-deps.ts';
 import { rotateDueKeys } from '../../src/kms/rotate-key.ts';
 import { kmsService } from '../../src/server/kms-service.ts';
@@ -21,8 +22,6 @@ import { PageTokens } from '../../src/store/page-tokens.ts';
 export const KMS_ACCOUNT = '123837392027' as AccountId;
 export const KMS_STRANGER = '999999999999' as AccountId;
 export const KMS_REGION = 'eu-central-1' as Region;
-
-const { authorize } = new Authorizer(() => ({ identity: [], serviceControl: [], tags: new Map() }));
 
 export class KmsRig {
   readonly clock = createManualClock({ startMs: Date.UTC(2026, 0, 2, 3, 4, 5) });
@@ -42,6 +41,11 @@ export class KmsRig {
   };
   /** What KMS did of its own accord. */
   readonly keyEvents: KeyEvent[] = [];
+  readonly #authorizer = new Authorizer({
+    findPolicies: () => ({ identity: [], serviceControl: [], tags: new Map() }),
+    findResource: keyAccess(this.deps),
+    organizationOf: () => ({}),
+  });
   readonly records: CallRecord[] = [];
   #requests = 0;
 
@@ -62,6 +66,7 @@ export class KmsRig {
   // biome-ignore lint/suspicious/noExplicitAny: answers are looked at by the test that knows the operation.
   async send(name: string, input: object = {}, call: Call = this.call()): Promise<any> {
     const recordCall = async (record: CallRecord) => void this.records.push(record);
+    const { authorize } = this.#authorizer;
     const recording = { authorize, guard: async () => ({ kind: 'free' as const }), recordCall, report: () => undefined };
     const signed = { use: () => 'first' as const, giveBack: () => undefined };
     const named = { name, readInput: () => input as Json };

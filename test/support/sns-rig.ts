@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import type { Call, Decision, Operation } from '../../src/api/operation.ts';
 import { Deliveries, type DeliveryProblem } from '../../src/sns/deliveries.ts';
+import { topicAccess } from '../../src/sns/find-topic.ts';
 import { snsOperations } from '../../src/sns/operations.ts';
 import type { SnsDeps, SnsInput } from '../../src/sns/sns-deps.ts';
 import type { Mail, MailError, Mailer } from '../../src/store/mailer.ts';
@@ -84,6 +85,12 @@ export class SnsRig {
 
   operation(name: string): Operation<SnsInput, unknown> {
     return snsOperations(this.deps).find((each) => each.name === name) as Operation<SnsInput, unknown>;
+  }
+
+  /** What the caller of an operation must be allowed, and what the topic says of it. */
+  async access(name: string, input: SnsInput, call: Call) {
+    const requests = await this.operation(name).access!(call, input);
+    return Promise.all(requests.map(async (request) => ({ ...request, found: await topicAccess(this.deps)({ call, ...request }) })));
   }
 
   async decide(name: string, input: SnsInput, call: Call = this.trail.call()): Promise<Decision<unknown>> {

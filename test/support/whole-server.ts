@@ -30,6 +30,7 @@ export interface Answer {
 interface Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  readonly sessionToken?: string;
 }
 
 export interface CallOptions {
@@ -144,6 +145,34 @@ export class WholeServer {
     if (put.status >= 300) throw new Error(`no policy: ${put.message}`);
   }
 
+  /** Any call of any service. @param path with its query string */
+  async send(
+    method: string,
+    path: string,
+    options: CallOptions & { readonly service: string; readonly body?: string },
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer> {
+    return this.#send(method, path, { body: '', ...options }, headers);
+  }
+
+  /** A call by the query protocol, of IAM, STS or SNS. @returns the XML as `message` */
+  async query(service: string, input: Readonly<Record<string, string>>, options: CallOptions = {}): Promise<Answer> {
+    const body = new URLSearchParams(input).toString();
+    return this.#send('POST', '/', { service, body, ...options }, { 'content-type': FORM_TYPE });
+  }
+
+  /** A call by AWS JSON, such as of KMS or Organizations. @param target with the operation */
+  async json(service: string, target: string, input: object = {}, options: CallOptions = {}): Promise<Answer> {
+    const headers = { 'content-type': JSON_TYPE, 'x-amz-target': target };
+    return this.#send('POST', '/', { service, body: JSON.stringify(input), ...options }, headers);
+  }
+
+  /** A call of this server's own operations. */
+  async snowtrail(operation: string, input: object = {}, options: CallOptions = {}): Promise<Answer> {
+    const body = JSON.stringify(input);
+    return this.#send('POST', `/v1/${operation}`, { service: 'snowtrail', body, ...options }, { 'content-type': 'application/json' });
+  }
+
   async #send(
     method: string,
     path: string,
@@ -162,7 +191,10 @@ export class WholeServer {
     const { host: _, ...sent } = signed.headers;
     const response = await fetch(url, { method, headers: sent, ...(body === '' ? {} : { body: payload }) });
     const text = await response.text();
-    if (service === 's3' || service === 'iam') return { status: response.status, code: '', message: text, output: undefined };
+    if (/^(?:s3|iam|sts|sns)$/.test(service)) {
+      const code = response.ok ? 'OK' : (/<Code>([^<]+)</.exec(text)?.[1] ?? '');
+      return { status: response.status, code, message: text, output: undefined };
+    }
     const json = (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>;
     const code = response.headers.get('x-amzn-errortype') ?? json['__type'];
     const isError = response.status >= 300;

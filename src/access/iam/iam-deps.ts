@@ -55,9 +55,6 @@ export function newId(chance: Chance, prefix: string): string {
   return prefix + Array.from(chance.bytes(17), (byte) => alphabet[byte & 31]).join('');
 }
 
-/** Those that change what an entity may do: policies say by its boundary who may (`iam:PermissionsBoundary`). */
-const CHANGES_RIGHTS = /^(?:Attach|Detach|Put|Delete)(?:User|Role)(?:Policy|PermissionsBoundary)$/;
-
 /** What the caller must be allowed on an entity; one that is not there is asked for by the ARN that it would have. */
 export async function entityAccess(
   { identities }: Pick<IamDeps, 'identities'>,
@@ -69,27 +66,9 @@ export async function entityAccess(
     context,
   }: { readonly action: string; readonly kind: EntityKind; readonly name: string; readonly context?: AccessRequest['context'] },
 ): Promise<readonly AccessRequest[]> {
-  const found = await identities.find(kind, call.account, name);
-  const path = found?.value.path ?? '/';
-  const bounded = found === undefined || found.value.kind === 'Group' ? undefined : found.value;
-  const boundary = CHANGES_RIGHTS.test(action) ? boundaryContext(bounded?.boundary) : [];
-  const all = new Map([...resourceTags(bounded?.tags ?? []), ...boundary, ...(context ?? [])]);
-  return [
-    {
-      action: `iam:${action}`,
-      resource: entityArn({ kind, account: call.account, path, name }),
-      ...(all.size === 0 ? {} : { context: all }),
-    },
-  ];
-}
-
-function resourceTags(tags: readonly Tag[]): [string, readonly string[]][] {
-  return tags.flatMap(({ Key, Value }) =>
-    [`aws:resourcetag/${Key.toLowerCase()}`, `iam:resourcetag/${Key.toLowerCase()}`].map((key): [string, readonly string[]] => [
-      key,
-      [Value],
-    ]),
-  );
+  const path = (await identities.find(kind, call.account, name))?.value.path ?? '/';
+  const resource = entityArn({ kind, account: call.account, path, name });
+  return [{ action: `iam:${action}`, resource, ...(context === undefined ? {} : { context }) }];
 }
 
 /** Condition keys of a call that sets tags. */

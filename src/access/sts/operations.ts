@@ -17,7 +17,6 @@ export function stsOperations(stores: Omit<StsDeps, 'mfaTries'>): readonly Opera
 const getCallerIdentity: Operation<object, { Account: string; Arn: string; UserId: string }> = {
   name: 'GetCallerIdentity',
   isReadOnly: true,
-  access: () => [],
   decide: async (call) => ({
     output: { Account: call.account, Arn: call.principal.arn, UserId: call.principal.principalId },
     requestParameters: null,

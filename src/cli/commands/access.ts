@@ -21,6 +21,7 @@ interface ExplainOptions extends GlobalOptions {
   readonly action?: string;
   readonly resource?: string;
   readonly context?: readonly string[];
+  readonly sessionPolicy?: string;
 }
 
 /** What `ExplainAccess` answers. */
@@ -38,13 +39,11 @@ export function addAccess(program: Command): void {
     .command('explain')
     .description('name the statement that decided an event, or that decides a call now')
     .argument('[event]', 'id of the event of a call to this server')
-    .option('--principal <arn>', 'root, user or role that would call')
+    .option('--principal <arn>', 'root, user, role or its session that would call')
     .option('--action <action>', 'such as cloudtrail:StopLogging')
     .option('--resource <arn>', 'what it would be done to; any resource when left out')
-    .option(
-      '--context <key=value...>',
-      'condition keys of the call, such as aws:SourceIp=192.0.2.7; one key several times: several values',
-    );
+    .option('--context <key=value...>', 'condition keys of the call, such as aws:SourceIp=192.0.2.7; one key several times: several values')
+    .option('--session-policy <json>', 'policy that narrows the session of a role');
   addExamples(explain, [
     'access explain 2f0e8a5c-6d2c-4d5f-9f2e-0a1b2c3d4e5f',
     'access explain --principal "$ROLE" --action cloudtrail:StopLogging',
@@ -62,6 +61,7 @@ export function addAccess(program: Command): void {
       Action: action,
       ...(options.resource === undefined ? {} : { Resource: options.resource }),
       Context: contextOf(options.context ?? []),
+      ...(options.sessionPolicy === undefined ? {} : { SessionPolicy: options.sessionPolicy }),
     };
     const answer = await client.call<Explanation>('ExplainAccess', input);
     await printFacts(options, factsOf(answer), answer);

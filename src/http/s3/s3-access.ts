@@ -1,13 +1,14 @@
 /**
  * What the caller of an S3 operation must be allowed: its IAM actions, the bucket or object, and S3's own condition keys.
  *
- * The bucket's policy is the resource's policy, for the owner's users as for other accounts. The root of the owner may always
- * read and change that policy, so that nobody is locked out of a bucket for good.
+ * What a bucket itself decides is found by `bucketAccess` alone, for calls as for those who ask what would become of one.
  * Source: Service Authorization Reference, "Amazon S3"; S3 User Guide, "Required permissions for Amazon S3 API operations".
  */
 import type { IncomingMessage } from 'node:http';
-import type { AccessRequest } from '../../api/access.ts';
+import type { AccessRequest, ResourceAccess } from '../../api/access.ts';
+import type { ResourceQuestion } from '../../api/find-resource.ts';
 import type { Call } from '../../api/operation.ts';
+import { resourceTagContext } from '../../api/tags.ts';
 import type { AccountId } from '../../event/types.ts';
 import type { Clock } from '../../store/clock.ts';
 import type { Bucket } from '../../store/objects.ts';
@@ -117,23 +118,50 @@ function headerActions(call: AskingCall): readonly string[] {
 
 function requests(call: AskingCall, bucket: Bucket | undefined, { key, versionId }: S3Target, actions: readonly string[]): AccessRequest[] {
   const name = bucket?.name ?? call.bucketName ?? '*';
-  const { principal, account } = call.request.call;
-  // Whose a foreign bucket is, nobody here knows: it belongs to those who configured it, and its service asks its policy itself.
-  const owner = bucket === undefined || bucket.owner === undefined ? account : (bucket.owner as AccountId);
   const context = s3Context(call, versionId);
-  const isOpen = owner === account || !isRestricted(bucket);
+  const resource = key === undefined ? bucketArn(name) : objectArn(name, key);
   return actions.map((written) => {
-    const action = (versionId === undefined ? undefined : OF_VERSIONS.get(written)) ?? written;
-    const isOfPolicy = /^(?:Get|Put|Delete)BucketPolicy$/.test(action) && principal.type === 'Root' && owner === account;
-    const policy = isOfPolicy || bucket?.owner === undefined || !isOpen ? undefined : bucket.policy;
-    return {
-      action: `s3:${action}`,
-      resource: key === undefined ? bucketArn(name) : objectArn(name, key),
-      owner,
-      ...(policy === undefined ? {} : { resourcePolicy: policy }),
-      context,
-    };
+    const action = `s3:${(versionId === undefined ? undefined : OF_VERSIONS.get(written)) ?? written}`;
+    return { action, resource, context, found: bucketAccess(bucket, { call: call.request.call, action, resource }) };
   });
+}
+
+/** Whose a bucket at another S3 is for those who did not configure it: nobody's, so that nothing opens it. */
+const OTHERS = '' as AccountId;
+
+/**
+ * What of a bucket decides about an action on it or on its objects.
+ *
+ * The bucket's policy is the resource's policy, for the owner's users as for other accounts. The root of the owner may always
+ * read and change that policy, so that nobody is locked out of a bucket for good. A bucket at another S3 belongs to those who configured
+ * it, and its service asks its policy itself.
+ * @param bucket Absent where there is none, or where the action is about buckets that are not there yet.
+ */
+export function bucketAccess(
+  bucket: Bucket | undefined,
+  { call: { principal, account }, action, resource }: ResourceQuestion,
+): ResourceAccess {
+  if (resource === '*' && OF_ALL_BUCKETS.test(action)) return { arn: bucketArn('*') };
+  if (bucket === undefined || NOT_OF_A_BUCKET.test(action)) return {};
+  if (bucket.owner === undefined) return { owner: principal.isAdministrator ? account : OTHERS };
+  const isRoot = principal.type === 'Root' && bucket.owner === account;
+  const isOpen = bucket.owner === account || !isRestricted(bucket);
+  const isAsked = bucket.policy !== undefined && isOpen && !(isRoot && OF_POLICY.test(action));
+  return {
+    owner: bucket.owner,
+    ...(isAsked ? { policy: bucket.policy } : {}),
+    context: bucketTags(bucket),
+  };
+}
+
+const OF_ALL_BUCKETS = /^s3:ListAllMyBuckets$/i;
+const NOT_OF_A_BUCKET = /^s3:(?:CreateBucket|ListAllMyBuckets)$/i;
+const OF_POLICY = /^s3:(?:Get|Put|Delete)BucketPolicy$/i;
+
+/** A bucket's tags are condition keys under S3's own name, too. */
+function bucketTags({ tags = [] }: Bucket): ReadonlyMap<string, readonly string[]> {
+  const own = tags.map(([key, value]) => [`s3:buckettag/${key.toLowerCase()}`, [value]] as const);
+  return new Map([...resourceTagContext(tags.map(([Key, Value]) => ({ Key, Value }))), ...own]);
 }
 
 /** Headers and parameters that are condition keys under their own name. */

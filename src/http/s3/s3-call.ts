@@ -176,9 +176,10 @@ export class S3Call {
    */
   async openBucket(): Promise<Bucket> {
     const bucket = await this.#findBucket(this.bucket, 'x-amz-expected-bucket-owner');
-    const owner = bucket.owner ?? this.request.call.account;
+    const { account, principal } = this.request.call;
+    const owner = bucket.owner ?? account;
     // A refusal tells no other account whose the bucket is.
-    if (owner === this.request.call.account) this.bucketOwner = owner;
+    if (bucket.owner === account || (bucket.owner === undefined && principal.isAdministrator)) this.bucketOwner = owner;
     const requests = operationRequests(this, this.eventName, bucket);
     await this.authorize(requests);
     // A call that asks for each of its objects opens nothing by itself.
@@ -253,8 +254,6 @@ export class S3Call {
     const bucket = await this.objects.getBucket(name);
     if (bucket === undefined) throw s3Error('NoSuchBucket', { details: { BucketName: name } });
     const expected = this.header(expectation);
-    const { principal } = this.request.call;
-    if (bucket.owner === undefined && !principal.isAdministrator) throw s3Error('AccessDenied');
     if (expected !== undefined && expected !== bucket.owner) throw s3Error('AccessDenied');
     return bucket;
   }
