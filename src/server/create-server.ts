@@ -47,6 +47,7 @@ import { type ExpireDeps, expireObjects } from '../lifecycle/expire-objects.ts';
 import { Directory } from '../organizations/directory.ts';
 import { builtInTopics } from '../sns/built-in-topics.ts';
 import { Deliveries } from '../sns/deliveries.ts';
+import { MessageSigner } from '../sns/message-signer.ts';
 import type { SnsDeps } from '../sns/sns-deps.ts';
 import type { Follower } from '../store/follower.ts';
 import { joinDamage } from '../store/join-damage.ts';
@@ -206,6 +207,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
       recordEvents([{ ...event, eventSource: 'kms.amazonaws.com', category: 'Management', origin: 'AWS Internal' }]),
   };
   const tokenKey = await keys.derive('sns-subscriptions');
+  const signer = await MessageSigner.open({ catalog, keys, clock, chance, name: origin });
   const deliveries = await Deliveries.open({
     catalog,
     clock,
@@ -214,6 +216,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     outbound: stores.subscribers,
     queues: stores.queues,
     mailer: stores.mailer,
+    signer,
     url: options.url,
     report: ({ kind, subscription, error }) =>
       log[kind === 'halted' ? 'error' : 'warn'](`subscription ${subscription}: ${messageOf(error)}`, { kind }),
@@ -450,7 +453,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     services,
     streams: new Map([['POST /v1/events', bulkRoute(intake)]]),
     pages: new Map([
-      ...subscriptionPages(sns),
+      ...subscriptionPages(sns, signer),
       ...createPages({
         journal,
         counter,

@@ -1,6 +1,7 @@
 /**
  * `snowtrail start`: opens a data directory, serves, and drains at the end.
  */
+import { setMaxListeners } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -73,6 +74,8 @@ export async function startServer(settings: Settings, options: StartOptions = {}
   const log = createLog();
   const { stores, installationId, failure, close } = await openStores(settings, (problem) => log.warn(problem.message), options.clock);
   const closing = new AbortController();
+  // Every follower listens, and whatever waits for an answer while it does.
+  setMaxListeners(0, closing.signal);
   try {
     let url = '';
     const server = await createServer({

@@ -3,13 +3,15 @@
  * message got the message. What they change is a `configuration` fact in the journal, by `anonymous`.
  *
  * Programs get XML, as from the service, and the link itself acts. Mails link to pages for people, which first ask: what opens every
- * link of a mail, to look for harm, must neither confirm nor end anything. HEAD changes nothing.
+ * link of a mail, to look for harm, must neither confirm nor end anything. HEAD changes nothing. Beside them lies the certificate that
+ * messages are verified with.
  */
 import { ApiError } from '../api/api-error.ts';
 import type { Page, PageAnswer } from '../http/ports.ts';
 import { escapeXml, type XmlFields, xmlDocument } from '../http/xml.ts';
 import { confirmByLink } from '../sns/confirm-subscription.ts';
 import { unsubscribeByLink } from '../sns/end-subscription.ts';
+import type { MessageSigner } from '../sns/message-signer.ts';
 import type { SnsDeps } from '../sns/sns-deps.ts';
 import { CONFIRM_PATH, UNSUBSCRIBE_PATH } from '../sns/subscription-message.ts';
 import { CONFIRM_PAGE, UNSUBSCRIBE_PAGE } from '../sns/write-mail.ts';
@@ -28,7 +30,7 @@ interface LinkAction {
   readonly done: string;
 }
 
-export function subscriptionPages(deps: SnsDeps): ReadonlyMap<string, Page> {
+export function subscriptionPages(deps: SnsDeps, signer: Pick<MessageSigner, 'path' | 'certificate'>): ReadonlyMap<string, Page> {
   const confirm: LinkAction = {
     name: 'ConfirmSubscription',
     members: ['TopicArn', 'Token'],
@@ -56,6 +58,7 @@ export function subscriptionPages(deps: SnsDeps): ReadonlyMap<string, Page> {
     [UNSUBSCRIBE_PATH, forPrograms(deps, unsubscribe)],
     [CONFIRM_PAGE, forPeople(confirm)],
     [UNSUBSCRIBE_PAGE, forPeople(unsubscribe)],
+    [signer.path, () => certificate(signer)],
   ]);
 }
 
@@ -90,6 +93,14 @@ function forPeople({ members: names, act, question, button, done }: LinkAction):
       return html(error.status ?? 400, `<p>This did not work: the link is not valid any more. (${escapeXml(error.message)})</p>`);
     }
   };
+}
+
+/** What messages are verified with. */
+async function certificate(signer: Pick<MessageSigner, 'certificate'>): Promise<PageAnswer> {
+  const pem = await signer.certificate();
+  return pem === undefined
+    ? { status: 404, contentType: 'text/plain; charset=utf-8', body: 'nothing was signed yet\n' }
+    : { status: 200, contentType: 'application/x-pem-file', body: pem };
 }
 
 function xml(status: number, name: string, fields: XmlFields): PageAnswer {

@@ -5,7 +5,7 @@ import { ApiError } from '../api/api-error.ts';
 import type { Call, Operation } from '../api/operation.ts';
 import { requestTagContext } from '../api/tags.ts';
 import { changesOfEnd } from './end-subscription.ts';
-import { invalid, readAttributes, readTopicName } from './read-input.ts';
+import { invalid, readAttributes, readTopicName, type TopicAttributes } from './read-input.ts';
 import { changeTopic } from './record-change.ts';
 import type { SnsDeps, SnsInput } from './sns-deps.ts';
 import { type Subscription, subscriptionsKey } from './subscription.ts';
@@ -28,7 +28,7 @@ export function createTopic(deps: SnsDeps): Operation<SnsInput, { readonly Topic
     },
     decide: async (call, input) => {
       const id = idOf(call, input);
-      const { policy, displayName } = readAttributes(input);
+      const given = readAttributes(input);
       const tags = readTags(input, { isNeeded: false });
       const recorded = {
         output: { TopicArn: topicArn(id) },
@@ -37,7 +37,7 @@ export function createTopic(deps: SnsDeps): Operation<SnsInput, { readonly Topic
       };
       const existing = (await deps.catalog.get<Topic>(topicKey(id)))?.value;
       if (existing !== undefined) {
-        const differs = (policy ?? existing.policy) !== existing.policy || (displayName ?? existing.displayName) !== existing.displayName;
+        const differs = (Object.keys(given) as (keyof TopicAttributes)[]).some((name) => given[name] !== existing[name]);
         if (differs) throw invalid('Attributes Reason: Topic already exists with different attributes');
         if (tags.length > 0 && !areSame(tags, existing.tags)) throw invalid('Tags Reason: Topic already exists with different tags');
         return recorded;
@@ -48,9 +48,10 @@ export function createTopic(deps: SnsDeps): Operation<SnsInput, { readonly Topic
         });
       const after: Topic = {
         ...id,
-        policy: policy ?? defaultPolicy(id),
-        displayName: displayName ?? '',
+        policy: defaultPolicy(id),
+        displayName: '',
         tags,
+        ...given,
         createdAtMs: call.receivedAtMs,
       };
       return {

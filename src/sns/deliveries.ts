@@ -13,9 +13,10 @@ import { backOffMs } from '../store/back-off.ts';
 import type { Catalog, CatalogChange, CatalogDocument, CatalogKey } from '../store/catalog.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import { isBug } from '../store/is-bug.ts';
+import { Aborted, unlessAborted } from '../store/unless-aborted.ts';
 import { NotSent, type SendDeps, type Sending, sendMessage } from './send-message.ts';
 import { isMailed, isOver, type Subscription, type SubscriptionId, subscriptionArn, subscriptionKey } from './subscription.ts';
-import type { WaitingMessage } from './subscription-message.ts';
+import type { MessageDeps, WaitingMessage } from './subscription-message.ts';
 import { type Topic, topicKey } from './topic.ts';
 
 export interface DeliveriesDeps extends SendDeps {
@@ -26,6 +27,7 @@ export interface DeliveriesDeps extends SendDeps {
   readonly chance: Chance;
   /** Where this server is, as its subscribers see it. */
   readonly url: () => string;
+  readonly signer: MessageDeps['signer'];
   readonly report: (problem: DeliveryProblem) => void;
 }
 
@@ -145,6 +147,7 @@ export class Deliveries {
   /** Sends until `signal` aborts; resolves when nothing is being sent any more. */
   async run(signal: AbortSignal): Promise<void> {
     const sending = new Set<Promise<void>>();
+    signal.addEventListener('abort', () => this.#wake.abort(), { once: true });
     while (!signal.aborted) {
       this.#wake = new AbortController();
       for (const line of this.#due()) {
@@ -156,7 +159,7 @@ export class Deliveries {
         });
         sending.add(turn);
       }
-      await this.#deps.clock.sleep(this.#restMs(), AbortSignal.any([signal, this.#wake.signal]));
+      await this.#deps.clock.sleep(this.#restMs(), this.#wake.signal);
     }
     await Promise.all(sending);
   }
@@ -197,24 +200,24 @@ export class Deliveries {
       if (message.atMs < clock.nowMs() - lifeMs(subscription, message)) return await this.#take(line, key, givenUp);
       if (isMailed(subscription) && (await this.#isMailedOut(line))) return;
       // Who does not answer does not keep the server from ending: it is sent to again after the next start.
-      if (!(await isDone(sendMessage(this.#deps, sending), signal))) return;
+      await unlessAborted(signal, sendMessage(this.#deps, sending));
       await this.#take(line, key, isMailed(subscription) ? (status) => mailed(withoutError(status), clock.nowMs()) : withoutError);
       line.failures = 0;
     } catch (error) {
-      await this.#fail(line, error);
+      if (!(error instanceof Aborted)) await this.#fail(line, error);
     }
   }
 
   /** `undefined` where nobody wants the message any more. */
   async #read(id: SubscriptionId, key: CatalogKey): Promise<Sending | undefined> {
-    const { catalog, clock, url, tokenKey } = this.#deps;
+    const { catalog, clock, url, tokenKey, signer } = this.#deps;
     const [subscription, topic, message] = await Promise.all([
       catalog.get<Subscription>(subscriptionKey(id)),
       catalog.get<Topic>(topicKey(id.topic)),
       catalog.get<WaitingMessage>(key),
     ]);
     if (message === undefined || topic === undefined || !isWanted(subscription?.value, message.value, clock.nowMs())) return undefined;
-    return { subscription: subscription!.value, topic: topic.value, message: message.value, at: { url: url(), tokenKey } };
+    return { subscription: subscription!.value, topic: topic.value, message: message.value, at: { url: url(), tokenKey, signer } };
   }
 
   /** Whether a mailbox has had all its mails of this hour. Its line rests until the next one then. */
@@ -306,16 +309,6 @@ function withoutError(status: DeliveryStatus): DeliveryStatus {
 function mailed(status: DeliveryStatus, nowMs: EpochMs): DeliveryStatus {
   const hour = hourOf(nowMs);
   return { ...status, mails: { hour, count: status.mails?.hour === hour ? status.mails.count + 1 : 1 } };
-}
-
-/** False when `signal` aborts before the work is done. The signal lives as long as the server: nothing is left hanging on it. */
-function isDone(work: Promise<void>, signal: AbortSignal): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const giveUp = () => resolve(false);
-    if (signal.aborted) giveUp();
-    signal.addEventListener('abort', giveUp, { once: true });
-    work.then(() => resolve(true), reject).finally(() => signal.removeEventListener('abort', giveUp));
-  });
 }
 
 function messageKey({ topic, id }: SubscriptionId, message: WaitingMessage): CatalogKey {

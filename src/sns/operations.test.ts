@@ -84,7 +84,8 @@ describe('topics', () => {
     await set('LambdaSuccessFeedbackSampleRate', '0');
     await set('HTTPFailureFeedbackRoleArn', '');
     await set('FifoTopic', 'false');
-    await set('TracingConfig', 'PassThrough');
+    await send('SetTopicAttributes', { TopicArn: ARN, AttributeName: 'TracingConfig', AttributeValue: 'PassThrough' });
+    expect(await attributes()).toMatchObject({ TracingConfig: 'PassThrough' });
     await expect(set('TracingConfig', 'Active')).rejects.toMatchObject({ message: expect.stringContaining('TracingConfig') });
     await expect(set('LambdaSuccessFeedbackSampleRate', '5')).rejects.toMatchObject({ code: 'InvalidParameter' });
     await expect(set('HTTPFailureFeedbackRoleArn', 'arn:aws:iam::123837392027:role/x')).rejects.toMatchObject({ code: 'InvalidParameter' });

@@ -8,7 +8,7 @@ import type { AccountId, Region } from '../event/types.ts';
 import { parsePolicy } from '../policy/parse-policy.ts';
 import { readTopicArn } from '../store/topics.ts';
 import type { SnsInput } from './sns-deps.ts';
-import type { TopicId } from './topic.ts';
+import type { SignatureVersion, TopicId } from './topic.ts';
 
 const POLICY_LENGTH_MAX = 30_720;
 const DISPLAY_NAME_LENGTH_MAX = 100;
@@ -17,6 +17,8 @@ const DISPLAY_NAME_LENGTH_MAX = 100;
 export interface TopicAttributes {
   readonly policy?: string;
   readonly displayName?: string;
+  readonly signatureVersion?: SignatureVersion;
+  readonly tracingConfig?: 'PassThrough';
 }
 
 /** @throws ApiError InvalidParameter */
@@ -69,6 +71,12 @@ export function readAttribute(name: string, value: string): TopicAttributes {
       if (value.length > DISPLAY_NAME_LENGTH_MAX)
         throw invalid(`DisplayName has ${value.length} characters; at most ${DISPLAY_NAME_LENGTH_MAX}`);
       return { displayName: value };
+    case 'SignatureVersion':
+      if (value !== '1' && value !== '2') throw invalid('SignatureVersion must be 1 or 2');
+      return { signatureVersion: value };
+    case 'TracingConfig':
+      if (value !== 'PassThrough') throw unsupported(`TracingConfig \`${value.slice(0, 50)}\``);
+      return { tracingConfig: value };
     default:
       if (isOff(name, value)) return {};
       throw unsupported(name.slice(0, 100));
@@ -82,8 +90,6 @@ function isOff(name: string, value: string): boolean {
   );
   if (ofDelivery !== null) return value === '' || (ofDelivery[1] !== undefined && value === '0');
   if (name === 'FifoTopic' || name === 'ContentBasedDeduplication') return value === 'false';
-  // The service's default: no trace of its own. No message of ours carries one.
-  if (name === 'TracingConfig') return value === '' || value === 'PassThrough';
   return (name === 'KmsMasterKeyId' || name === 'DeliveryPolicy' || name === 'ArchivePolicy') && value === '';
 }
 
@@ -93,5 +99,5 @@ export function invalid(reason: string): ApiError {
 
 /** An attribute that is kept and not obeyed would be a false promise. */
 function unsupported(name: string): ApiError {
-  return invalid(`${name} is not supported by this installation; topics have Policy and DisplayName`);
+  return invalid(`${name} is not supported by this installation; topics have Policy, DisplayName and SignatureVersion`);
 }

@@ -11,7 +11,7 @@ import { type Mail, MailError, type Mailer } from '../store/mailer.ts';
 import { type Outbound, OutboundFailed, OutboundRefused } from '../store/outbound.ts';
 import { type Queues, QueuesError } from '../store/queues.ts';
 import type { Subscription } from './subscription.ts';
-import { type LinkDeps, type SentMessage, type WaitingMessage, writeMessage } from './subscription-message.ts';
+import { type MessageDeps, type SentMessage, type WaitingMessage, writeMessage } from './subscription-message.ts';
 import { type Topic, topicArn } from './topic.ts';
 import { writeMail } from './write-mail.ts';
 
@@ -31,7 +31,7 @@ export interface Sending {
   readonly subscription: Subscription;
   readonly topic: Topic;
   readonly message: WaitingMessage;
-  readonly at: LinkDeps;
+  readonly at: MessageDeps;
 }
 
 /** It was not taken, or nobody knows. `reason` is shown to whoever may read the subscription. */
@@ -49,17 +49,17 @@ export class NotSent extends Error {
 }
 
 /** @throws NotSent */
-export function sendMessage(deps: SendDeps, sending: Sending): Promise<void> {
+export async function sendMessage(deps: SendDeps, sending: Sending): Promise<void> {
   const { subscription, topic, message, at } = sending;
   switch (subscription.protocol) {
     case 'http':
     case 'https':
-      return sendToUrl(deps, subscription, writeMessage(subscription, message, at));
+      return sendToUrl(deps, subscription, await writeMessage(subscription, message, { topic, at }));
     case 'sqs':
-      return sendToQueue(deps, subscription, writeMessage(subscription, message, at));
+      return sendToQueue(deps, subscription, await writeMessage(subscription, message, { topic, at }));
     case 'email':
     case 'email-json':
-      return sendByMail(deps, writeMail(subscription, message, { topic, at }));
+      return sendByMail(deps, await writeMail(subscription, message, { topic, at }));
   }
 }
 

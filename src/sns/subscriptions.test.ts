@@ -12,6 +12,7 @@ const TOPIC = `arn:aws:sns:${HOME}:${TRAIL_ACCOUNT}:deliveries`;
 const QUEUE = `arn:aws:sqs:${HOME}:${TRAIL_ACCOUNT}:deliveries`;
 const URL_OF_SINK = 'https://hooks.example/notices';
 const SINK = { TopicArn: TOPIC, Protocol: 'https', Endpoint: URL_OF_SINK };
+const SIGNATURE = ['SignatureVersion', 'Signature', 'SigningCertURL'];
 const DAY_MS = 24 * 3600 * 1000;
 
 let sns: SnsRig;
@@ -55,7 +56,7 @@ describe('subscriptions of a topic', () => {
       'content-type': 'text/plain; charset=UTF-8',
     });
     expect(body).toMatchObject({ Type: 'SubscriptionConfirmation', TopicArn: TOPIC, Message: expect.stringContaining(TOPIC) });
-    expect(Object.keys(body)).toEqual(['Type', 'MessageId', 'Token', 'TopicArn', 'Message', 'SubscribeURL', 'Timestamp']);
+    expect(Object.keys(body)).toEqual(['Type', 'MessageId', 'Token', 'TopicArn', 'Message', 'SubscribeURL', 'Timestamp', ...SIGNATURE]);
     expect(body.SubscribeURL).toBe(
       `https://audit.example/sns/confirm-subscription?TopicArn=${encodeURIComponent(TOPIC)}&Token=${body.Token}`,
     );
@@ -69,8 +70,10 @@ describe('subscriptions of a topic', () => {
     await sns.settle();
     const [{ headers, body } = expect.unreachable()] = sns.taken();
     expect(headers).toMatchObject({ 'x-amz-sns-message-type': 'Notification', 'x-amz-sns-subscription-arn': arn });
-    const { Timestamp, UnsubscribeURL, ...rest } = body;
-    expect(rest).toEqual({ Type: 'Notification', MessageId, TopicArn: TOPIC, Subject: 'a subject', Message: 'a message' });
+    const { Timestamp, UnsubscribeURL, Signature: _, ...rest } = body;
+    const signed = { SignatureVersion: '1', SigningCertURL: `https://audit.example${sns.signer.path}` };
+    expect(rest).toEqual({ Type: 'Notification', MessageId, TopicArn: TOPIC, Subject: 'a subject', Message: 'a message', ...signed });
+    expect(Object.keys(body).slice(-5)).toEqual(['Timestamp', ...SIGNATURE, 'UnsubscribeURL']);
     expect(Timestamp).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
     const link = new URL(UnsubscribeURL).searchParams;
     expect(link.get('SubscriptionArn')).toBe(arn);

@@ -27,6 +27,8 @@ export function getTopicAttributes(deps: SnsDeps): Operation<SnsInput, Attribute
         Owner: topic.account,
         Policy: topic.policy,
         DisplayName: topic.displayName,
+        ...(topic.signatureVersion === undefined ? {} : { SignatureVersion: topic.signatureVersion }),
+        ...(topic.tracingConfig === undefined ? {} : { TracingConfig: topic.tracingConfig }),
         SubscriptionsConfirmed: String(confirmed),
         SubscriptionsPending: String(subscriptions.length - confirmed),
         SubscriptionsDeleted: '0',

@@ -13,12 +13,19 @@ export interface TopicId {
   readonly name: string;
 }
 
+/** `1`: RSA with SHA-1; `2`: with SHA-256. */
+export type SignatureVersion = '1' | '2';
+
 export interface Topic extends TopicId {
   /** JSON, as its owner gave it. */
   readonly policy: string;
   /** Empty where none was given. */
   readonly displayName: string;
   readonly tags: readonly Tag[];
+  /** How messages are signed; absent: as `1`, and nobody said so. */
+  readonly signatureVersion?: SignatureVersion;
+  /** Said by its owner, of what holds for all: messages are not traced. */
+  readonly tracingConfig?: 'PassThrough';
   readonly createdAtMs: EpochMs;
 }
 

@@ -6,21 +6,21 @@
  */
 import type { Mail } from '../store/mailer.ts';
 import { type Subscription, subscriptionArn } from './subscription.ts';
-import { type LinkDeps, linkTo, type WaitingMessage, writeMessage } from './subscription-message.ts';
+import { type LinkDeps, linkTo, type MessageDeps, type WaitingMessage, writeMessage } from './subscription-message.ts';
 import { type Topic, topicArn } from './topic.ts';
 
 /** Pages that a mail links to. */
 export const CONFIRM_PAGE = '/sns/confirm-subscription.html';
 export const UNSUBSCRIBE_PAGE = '/sns/unsubscribe.html';
 
-export function writeMail(
+export async function writeMail(
   subscription: Subscription,
   message: WaitingMessage,
-  { topic, at }: { readonly topic: Topic; readonly at: LinkDeps },
-): Mail {
+  { topic, at }: { readonly topic: Topic; readonly at: MessageDeps },
+): Promise<Mail> {
   const { endpoint, protocol, id } = subscription;
   // A mail for people is never the bare message: they would not find the way out.
-  const { headers, body } = writeMessage(subscription, message, at);
+  const { headers, body } = await writeMessage(subscription, message, { topic, at });
   const isAsking = message.kind === 'SubscriptionConfirmation';
   return {
     to: endpoint,

@@ -1,18 +1,23 @@
 /**
  * Topics and their subscribers on memory stores: URLs are functions, and there is one queue service.
  */
-import { createHash } from 'node:crypto';
+import { createHash, type KeyObject } from 'node:crypto';
 import type { Call, Decision, Operation } from '../../src/api/operation.ts';
 import { Deliveries, type DeliveryProblem } from '../../src/sns/deliveries.ts';
 import { topicAccess } from '../../src/sns/find-topic.ts';
+import { MessageSigner } from '../../src/sns/message-signer.ts';
 import { snsOperations } from '../../src/sns/operations.ts';
 import type { SnsDeps, SnsInput } from '../../src/sns/sns-deps.ts';
+import { generateRsaKey } from '../../src/store/keyring.ts';
 import type { Mail, MailError, Mailer } from '../../src/store/mailer.ts';
 import { createMemoryOutbound, type OutboundHandler } from '../../src/store/memory/outbound.ts';
 import type { OutboundRequest } from '../../src/store/outbound.ts';
 import { PageTokens } from '../../src/store/page-tokens.ts';
 import { type Queues, QueuesError } from '../../src/store/queues.ts';
 import { TrailRig } from './trail-rig.ts';
+
+/** One for all: it takes long to make. */
+let rsaKey: Promise<KeyObject> | undefined;
 
 export class SnsRig {
   readonly trail = new TrailRig();
@@ -28,6 +33,7 @@ export class SnsRig {
   /** Mail is refused with it while it is set. */
   refusal: MailError | undefined;
   deps!: SnsDeps;
+  signer!: MessageSigner;
   #running = new AbortController();
   #ended: Promise<void> = Promise.resolve();
 
@@ -37,6 +43,16 @@ export class SnsRig {
     await this.stop();
     this.#running = new AbortController();
     const tokenKey = new Uint8Array(32).fill(7);
+    this.signer = await MessageSigner.open({
+      catalog,
+      keys,
+      clock,
+      chance,
+      name: 'snowtrail/test',
+      makeRsaKey: () => (rsaKey ??= generateRsaKey()),
+    });
+    // What is sent does not wait for the key.
+    await this.signer.sign('1', '');
     const deliveries = await Deliveries.open({
       catalog,
       clock,
@@ -45,6 +61,7 @@ export class SnsRig {
       outbound: createMemoryOutbound({ clock, handlers: this.handlers, names: this.names }),
       queues: this.#queues(),
       mailer: this.#mailer(),
+      signer: this.signer,
       url: () => 'https://audit.example',
       report: (problem) => this.problems.push(problem),
     });

@@ -2,6 +2,7 @@
  * Subscribers of a topic of this server, set up by the AWS CLI: a URL that confirms by the link it is sent, and a queue (moto). A
  * trail's deliveries and what callers publish reach both, over a restart as well.
  */
+import { verify, X509Certificate } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -146,6 +147,19 @@ describe.skipIf(!hasMoto || aws === undefined)('subscribers of a topic of this s
     expect([wrong.status, await wrong.text()]).toEqual([400, expect.stringContaining('<Code>InvalidParameter</Code>')]);
     const { Subscriptions } = await ours<{ Subscriptions: object[] }>('sns', 'list-subscriptions');
     expect(Subscriptions).toEqual([{ SubscriptionArn: arn, Owner: ACCOUNT, Protocol: 'http', Endpoint: endpoint, TopicArn: TOPIC }]);
+  });
+
+  test('what it is sent is verified with the certificate that the message names, which anybody may read', async () => {
+    const { MessageId } = await ours<{ MessageId: string }>('sns', 'publish', '--topic-arn', TOPIC, '--message', 'to be verified');
+    const { body } = await untilSaid('the message', async () =>
+      sink.ofKind('Notification').find((each) => each.body['MessageId'] === MessageId),
+    );
+    expect(body['SigningCertURL']).toMatch(new RegExp(`^${server.url}/SimpleNotificationService-[0-9a-f]{32}\\.pem$`));
+    const { publicKey } = new X509Certificate(await (await fetch(body['SigningCertURL']!)).text());
+    const names = ['Message', 'MessageId', 'Timestamp', 'TopicArn', 'Type'];
+    const text = names.map((name) => `${name}\n${body[name]}\n`).join('');
+    expect(verify('sha1', Buffer.from(text), publicKey, Buffer.from(body['Signature']!, 'base64'))).toBe(true);
+    sink.received.splice(0);
   });
 
   test('a queue is subscribed at once', async () => {
