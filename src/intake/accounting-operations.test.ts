@@ -48,6 +48,7 @@ describe('accountingOperations', () => {
       clock: rig.clock,
       followers: () => [{ name: 'history', cursor: () => 1n }],
       missing,
+      messageLines: async () => [{ name: 'notices/x', waiting: 3, sent: 4, failed: 7, givenUp: 2, problem: 'NotFound' }],
       followerStates: () => [
         { name: 'history', state: 'running' },
         { name: 'tree', state: 'stopped', problem: 'a bug' },
@@ -197,6 +198,7 @@ describe('accountingOperations', () => {
         { Name: 'history', State: 'running', Lag: 2 },
         { Name: 'tree', State: 'stopped', Problem: 'a bug' },
       ],
+      Messages: [{ Name: 'notices/x', Waiting: 3, Sent: 4, Failed: 7, GivenUp: 2, Problem: 'NotFound' }],
     });
     const refusal = await ask('GetHealth', callOf(OWNER)).catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(ApiError);

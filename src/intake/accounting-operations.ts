@@ -8,6 +8,7 @@ import type { EpochMs } from '../event/types.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
 import { joinDamage } from '../store/join-damage.ts';
 import type { Journal, JournalDamage } from '../store/journal.ts';
+import type { MessageLine } from '../store/message-line.ts';
 import { type GetAccountingDeps, getAccounting } from './get-accounting.ts';
 import { type CountedFollower, lagOf } from './watch-books.ts';
 
@@ -16,6 +17,8 @@ export interface AccountingDeps extends GetAccountingDeps {
   readonly historyIndex: Pick<HistoryIndex, 'dropped'>;
   readonly followers: () => readonly Pick<CountedFollower, 'name' | 'cursor'>[];
   readonly followerStates: () => readonly { readonly name: string; readonly state: string; readonly problem?: string }[];
+  /** How messages to topics and their subscribers go. */
+  readonly messageLines: () => Promise<readonly MessageLine[]>;
   /** Entries that were acknowledged, and that the journal ends before (F46); `undefined` when there are none. */
   readonly missing: MissingEntries | undefined;
   /** Damaged entries that followers went on without. */
@@ -38,10 +41,18 @@ export function accountingOperations(deps: AccountingDeps): readonly Operation[]
 }
 
 /**
- * `GetHealth`: journal, damage, what followers went on without, parts of history that had to be made again, and
- * followers with the entries that they have not taken yet. Administrators only.
+ * `GetHealth`: journal, damage, what followers went on without, parts of history that had to be made again, followers with the entries
+ * that they have not taken yet, and how messages to topics and their subscribers go. Administrators only.
  */
-function getHealth({ journal, historyIndex, followers, followerStates, passedOver, missing }: AccountingDeps): Operation<object, object> {
+function getHealth({
+  journal,
+  historyIndex,
+  followers,
+  followerStates,
+  messageLines,
+  passedOver,
+  missing,
+}: AccountingDeps): Operation<object, object> {
   return {
     name: 'GetHealth',
     isReadOnly: true,
@@ -67,6 +78,10 @@ function getHealth({ journal, historyIndex, followers, followerStates, passedOve
             Name: name,
             State: doing,
             Lag: lags.get(name),
+            ...(problem === undefined ? {} : { Problem: problem }),
+          })),
+          Messages: (await messageLines()).map(({ name, waiting, sent, failed, givenUp, problem }) => ({
+            ...{ Name: name, Waiting: waiting, Sent: sent, Failed: failed, GivenUp: givenUp },
             ...(problem === undefined ? {} : { Problem: problem }),
           })),
         },

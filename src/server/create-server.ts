@@ -333,6 +333,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   });
   const passedOver = () =>
     [history, counter].flatMap((follower) => joinDamage(follower.passedOver()).map((range) => ({ ...range, follower: follower.name })));
+  const messageLines = async () => [...(await trails.noticeLines()), ...(await deliveries.messageLines())];
   const accounting = accountingOperations({
     journal,
     clock,
@@ -341,6 +342,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     books,
     followers: counted,
     followerStates,
+    messageLines,
     passedOver,
     missing: rollback,
   });
@@ -462,6 +464,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
         followers: counted,
         followerStates,
         logsFollowers: () => trails.logsFollowers(),
+        messageLines,
         metricsAccess: options.metricsAccess ?? {},
       }),
     ]),

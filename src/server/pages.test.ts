@@ -26,6 +26,7 @@ async function open(more: Partial<PageSources> & { delivered?: number; isChecked
     books,
     followers: () => [history],
     followerStates: () => [{ name: 'history', state: 'running' }],
+    messageLines: async () => [{ name: 'notices/main', waiting: 3, sent: 5, failed: 2, givenUp: 1, problem: 'NotFound' }],
     logsFollowers: () => [{ name: 'logs/main', refused: () => ({ tooOld: 2, tooNew: 0, invalid: 0 }) }],
     metricsAccess: { isOpen: true },
     ...sources,
@@ -95,6 +96,10 @@ describe('createPages', () => {
         'snowtrail_books_unreadable_entries 0',
         'snowtrail_unexplained_received_events 0',
         'snowtrail_follower_running{follower="history"} 1',
+        'snowtrail_messages{line="notices/main",outcome="waiting"} 3',
+        'snowtrail_messages{line="notices/main",outcome="sent"} 5',
+        'snowtrail_messages{line="notices/main",outcome="failed"} 2',
+        'snowtrail_messages{line="notices/main",outcome="given_up"} 1',
       ]),
     );
   });

@@ -17,6 +17,7 @@ import { type Books, type CountedFollower, lagOf } from '../intake/watch-books.t
 import { startOfHour } from '../store/account-hour.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
 import type { Journal } from '../store/journal.ts';
+import type { MessageLine } from '../store/message-line.ts';
 import type { LogsFollower } from '../trail/logs/follow-logs.ts';
 import type { FollowerState } from './run-follower.ts';
 
@@ -47,6 +48,8 @@ export interface PageSources {
   readonly followerStates: () => readonly FollowerState[];
   /** Those that deliver log events. */
   readonly logsFollowers: () => readonly Pick<LogsFollower, 'name' | 'refused'>[];
+  /** How messages to topics and their subscribers go. */
+  readonly messageLines: () => Promise<readonly MessageLine[]>;
   readonly metricsAccess: MetricsAccess;
 }
 
@@ -132,6 +135,12 @@ async function metrics(sources: PageSources): Promise<PageAnswer> {
   ] as const);
   for (const follower of sources.logsFollowers())
     for (const [reason, value] of Object.entries(follower.refused())) refused.set({ follower: follower.name, reason }, value);
+  const messages = gauge('messages', 'Messages to topics and their subscribers by what became of them; `failed` are tries', [
+    'line',
+    'outcome',
+  ] as const);
+  for (const { name: line, waiting, sent, failed, givenUp } of await sources.messageLines())
+    for (const [outcome, value] of Object.entries({ waiting, sent, failed, given_up: givenUp })) messages.set({ line, outcome }, value);
   const running = gauge('follower_running', '1 while a follower goes on, 0 when it retries or has stopped', ['follower'] as const);
   for (const { name, state } of followerStates()) running.set({ follower: name }, state === 'running' ? 1 : 0);
   setHours(sources, gauge);

@@ -13,6 +13,7 @@ import { backOffMs } from '../store/back-off.ts';
 import type { Catalog, CatalogChange, CatalogDocument, CatalogKey } from '../store/catalog.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import { isBug } from '../store/is-bug.ts';
+import type { MessageLine } from '../store/message-line.ts';
 import { Aborted, unlessAborted } from '../store/unless-aborted.ts';
 import { NotSent, type SendDeps, type Sending, sendMessage } from './send-message.ts';
 import { isMailed, isOver, type Subscription, type SubscriptionId, subscriptionArn, subscriptionKey } from './subscription.ts';
@@ -54,6 +55,7 @@ export interface Parcel {
   readonly message: WaitingMessage;
 }
 
+const STATUS = 'sns-subscription-status';
 const HOUR_MS = 3600 * 1000;
 /** Most messages that wait for one subscriber, and most bytes of what waits for those of one account's topics. */
 const LINE_MAX = 1_000;
@@ -85,6 +87,8 @@ export class Deliveries {
   readonly #lines = new Map<string, Line>();
   /** Of what waits, by the topic's account. */
   readonly #bytes = new Map<AccountId, number>();
+  /** Tries since the start, by the topic's account. */
+  readonly #tries = new Map<AccountId, { sent: number; failed: number }>();
   #wake = new AbortController();
 
   private constructor(deps: DeliveriesDeps) {
@@ -136,6 +140,27 @@ export class Deliveries {
 
   async status(id: SubscriptionId): Promise<DeliveryStatus> {
     return (await this.#deps.catalog.get<DeliveryStatus>(statusKey(id)))?.value ?? { givenUp: 0 };
+  }
+
+  /** How the subscribers of topics do, by the topics' account: of those that there are now; tries since the server started. */
+  async messageLines(): Promise<readonly MessageLine[]> {
+    const lines = new Map<AccountId, { waiting: number; givenUp: number; errors: string[] }>();
+    const lineOf = (account: AccountId) => {
+      const line = lines.get(account) ?? { waiting: 0, givenUp: 0, errors: [] };
+      lines.set(account, line);
+      return line;
+    };
+    for (const { key, value } of await this.#deps.catalog.list<DeliveryStatus>([STATUS])) {
+      const line = lineOf(key[1] as AccountId);
+      line.givenUp += value.givenUp;
+      if (value.error !== undefined) line.errors.push(value.error);
+    }
+    for (const { id, waiting } of this.#lines.values()) lineOf(id.topic.account).waiting += waiting.length;
+    for (const account of this.#tries.keys()) lineOf(account);
+    return [...lines].sort().map(([account, { waiting, givenUp: lost, errors }]) => ({
+      ...{ name: `subscribers/${account}`, waiting, ...(this.#tries.get(account) ?? { sent: 0, failed: 0 }), givenUp: lost },
+      ...(errors.length === 0 ? {} : { problem: `${errors[0]}, of ${errors.length} subscriber${errors.length === 1 ? '' : 's'}` }),
+    }));
   }
 
   /** What goes with a subscription that ends. A message that comes meanwhile finds nobody, and is dropped. */
@@ -202,6 +227,7 @@ export class Deliveries {
       // Who does not answer does not keep the server from ending: it is sent to again after the next start.
       await unlessAborted(signal, sendMessage(this.#deps, sending));
       await this.#take(line, key, isMailed(subscription) ? (status) => mailed(withoutError(status), clock.nowMs()) : withoutError);
+      this.#tell(line, 'sent');
       line.failures = 0;
     } catch (error) {
       if (!(error instanceof Aborted)) await this.#fail(line, error);
@@ -233,6 +259,7 @@ export class Deliveries {
   async #fail(line: Line, error: unknown): Promise<void> {
     const { clock, chance, report } = this.#deps;
     line.failures++;
+    this.#tell(line, 'failed');
     line.isHalted = isBug(error);
     line.retryAtMs = clock.monotonicMs() + backOffMs(RETRY, line.failures, chance);
     const isGivenUp = error instanceof NotSent && error.isFinal;
@@ -275,6 +302,11 @@ export class Deliveries {
     line.waiting.push({ key, sizeBytes });
     this.#lines.set(arn, line);
     this.#count(id, sizeBytes);
+  }
+
+  #tell({ id: { topic } }: Line, outcome: 'sent' | 'failed'): void {
+    const tries = this.#tries.get(topic.account) ?? { sent: 0, failed: 0 };
+    this.#tries.set(topic.account, { ...tries, [outcome]: tries[outcome] + 1 });
   }
 
   #count({ topic }: SubscriptionId, sizeBytes: number): void {
@@ -320,7 +352,7 @@ function idOf([, account, region, name, id]: CatalogKey): SubscriptionId {
 }
 
 function statusKey({ topic, id }: SubscriptionId): CatalogKey {
-  return ['sns-subscription-status', topic.account, topic.region, topic.name, id];
+  return [STATUS, topic.account, topic.region, topic.name, id];
 }
 
 function sizeOf({ text, subject = '' }: WaitingMessage): number {

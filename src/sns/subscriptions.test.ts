@@ -294,6 +294,9 @@ describe('messages to subscribers', () => {
     await sns.pass(60_000);
     await sns.pass(DAY_MS + 600_000);
     expect(await attributes(arn)).toMatchObject({ MessagesGivenUp: '1' });
+    expect(await sns.deps.deliveries.messageLines()).toEqual([
+      expect.objectContaining({ name: `subscribers/${TRAIL_ACCOUNT}`, waiting: 0, givenUp: 1, failed: expect.any(Number) }),
+    ]);
     expect(await sns.trail.catalog.list(['sns-message'])).toEqual([]);
   });
 

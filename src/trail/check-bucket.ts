@@ -13,6 +13,7 @@ import { statementName } from '../policy/evaluate-policy.ts';
 import { parsePolicy } from '../policy/parse-policy.ts';
 import { type Bucket, ObjectConflict, type Objects, ObjectsError } from '../store/objects.ts';
 import { type BucketTarget, correctedPolicy, foldersOf, judge, type NeededAccess, neededAccess } from './bucket-policy.ts';
+import { CORRECTED } from './corrected-policy.ts';
 import { accountFolder, evidenceFolder, trailArn } from './trail.ts';
 
 const PREFIX_LENGTH_MAX = 200;
@@ -62,7 +63,7 @@ export async function requireWritableBucket(objects: Objects, target: BucketTarg
 /** The policy that would do, for the message. */
 function correction(bucket: Bucket, target: BucketTarget): string {
   const corrected = isDecidedByProbe(bucket) ? undefined : correctedPolicy(bucket, target);
-  return corrected === undefined ? '' : ` The corrected policy: ${corrected}`;
+  return corrected === undefined ? '' : `${CORRECTED}${corrected}`;
 }
 
 /** Puts the empty object that shows that the trail can write; it stays, as the service leaves it. */

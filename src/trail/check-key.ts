@@ -9,6 +9,7 @@ import { ApiError } from '../api/api-error.ts';
 import type { BucketName } from '../event/types.ts';
 import type { Objects, PutOptions } from '../store/objects.ts';
 import type { TrailKeys } from '../store/trail-keys.ts';
+import { CORRECTED } from './corrected-policy.ts';
 import { accountFolder, type Trail, type TrailId, trailArn } from './trail.ts';
 
 interface KeyDeps {
@@ -48,7 +49,7 @@ export async function withTrailKey(deps: KeyDeps, trail: Trail, given: string | 
     case 'refused':
       throw new ApiError(
         'InsufficientEncryptionPolicyException',
-        `Insufficient permissions to access S3 bucket ${trail.s3BucketName} or KMS key ${verdict.arn}. ${verdict.reason} The corrected policy: ${verdict.correctedPolicy}`,
+        `Insufficient permissions to access S3 bucket ${trail.s3BucketName} or KMS key ${verdict.arn}. ${verdict.reason}${CORRECTED}${verdict.correctedPolicy}`,
       );
   }
 }

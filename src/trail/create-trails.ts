@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict';
 import type { Operation } from '../api/operation.ts';
 import { type LogGroups, LogGroupsError } from '../store/log-groups.ts';
+import type { MessageLine } from '../store/message-line.ts';
 import type { Organization } from '../store/organization.ts';
 import { changeMembers, type MembersChange } from './change-members.ts';
 import type { OperationDeps } from './change-trail.ts';
@@ -29,6 +30,7 @@ import { listTrails } from './list-trails.ts';
 import { LogsFollower } from './logs/follow-logs.ts';
 import { LOGS_CHANGE, LOGS_STATE } from './logs/logs-state.ts';
 import { NOTICE } from './notices/notice.ts';
+import { noticeLines } from './notices/notice-lines.ts';
 import { NoticeSender } from './notices/send-notices.ts';
 import { putEventConfiguration } from './put-event-configuration.ts';
 import { putEventSelectors } from './put-event-selectors.ts';
@@ -71,6 +73,8 @@ export interface Trails {
   followers(): readonly (TrailFollower | LogsFollower)[];
   /** Those of them that deliver log events. */
   logsFollowers(): readonly LogsFollower[];
+  /** How the topics of trails are told of deliveries. */
+  noticeLines(): Promise<readonly MessageLine[]>;
   /** By the follower's name; `undefined` when there is no such trail. */
   health(name: string): TrailHealth | undefined;
 }
@@ -145,6 +149,7 @@ export async function createTrails(deps: TrailDeps): Promise<Trails> {
       }),
     followers,
     logsFollowers: () => logs.followers(),
+    noticeLines: () => noticeLines(catalog),
     health: (name) =>
       followers()
         .find((follower) => follower.name === name)

@@ -1,6 +1,9 @@
-import { describe, expect, test } from 'vitest';
-import { BUCKET, bucketPolicy, HOME, STRANGER, TRAIL_ACCOUNT, TrailRig } from '../../test/support/trail-rig.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { BUCKET, bucketPolicy, HOME, START_MS, STRANGER, TRAIL_ACCOUNT, TrailRig } from '../../test/support/trail-rig.ts';
 import type { BucketName } from '../event/types.ts';
+import { kmsService } from '../server/kms-service.ts';
+import { createManualClock } from '../store/memory/clock.ts';
+import { createMemoryLogGroups, type MemoryLogGroups } from '../store/memory/log-groups.ts';
 import type { Trails } from './create-trails.ts';
 import type { TrailCheckOutput } from './examine-trail.ts';
 
@@ -158,5 +161,98 @@ describe('a trail whose bucket has Object Lock', () => {
     expect(versions.filter(({ retention }) => retention?.mode !== 'COMPLIANCE')).toEqual([]);
     for (const { key, versionId } of versions)
       await expect(rig.objects.delete(NAME, key, versionId!, { bypassGovernance: true })).rejects.toMatchObject({ reason: 'AccessDenied' });
+  });
+
+  describe('of a trail with a key, a topic and a log group', () => {
+    const TOPIC = `arn:aws:sns:${HOME}:${TRAIL_ACCOUNT}:deliveries`;
+    const GROUP = `arn:aws:logs:${HOME}:${TRAIL_ACCOUNT}:log-group:trails:*`;
+    const ROLE = `arn:aws:iam::${TRAIL_ACCOUNT}:role/logs-delivery`;
+    const Principal = { Service: 'cloudtrail.amazonaws.com' };
+    const mine = { Effect: 'Allow', Principal: { AWS: TRAIL_ACCOUNT }, Action: '*', Resource: '*' };
+    const document = (...Statement: object[]) => JSON.stringify({ Version: '2012-10-17', Statement });
+    const encrypts = { Effect: 'Allow', Principal, Action: 'kms:GenerateDataKey*', Resource: '*' };
+    const publishes = { Effect: 'Allow', Principal, Action: 'sns:Publish', Resource: TOPIC };
+
+    let groups: MemoryLogGroups;
+    let rig: TrailRig;
+    let trails: Trails;
+    let KeyId: string;
+
+    // biome-ignore lint/suspicious/noExplicitAny: answers are looked at by the test that knows the operation.
+    async function sendKms(name: string, input: object): Promise<any> {
+      const service = kmsService(rig.kms);
+      const decision = await service.operations.get(name)!.decide(rig.call(), service.decodeInput!(name, input as never) as never);
+      await decision.apply?.();
+      return decision.output;
+    }
+
+    const found = async (kind: string) => (await check(rig, trails)).find(({ Check }) => Check === kind)!;
+
+    beforeEach(async () => {
+      const clock = createManualClock({ startMs: START_MS });
+      groups = createMemoryLogGroups({ clock, roles: new Set([ROLE]) });
+      groups.groups.set(GROUP, new Map());
+      rig = new TrailRig({ logGroups: groups });
+      await rig.createBucket();
+      trails = await rig.open();
+      KeyId = (await sendKms('CreateKey', { Policy: document(mine, encrypts) })).KeyMetadata.KeyId;
+      rig.topics.topics.set(TOPIC, { policy: document(publishes), messages: [] });
+      const logs = { CloudWatchLogsLogGroupArn: GROUP, CloudWatchLogsRoleArn: ROLE };
+      await rig.send(trails, 'CreateTrail', { Name: 'main', S3BucketName: BUCKET, KmsKeyId: KeyId, SnsTopicName: 'deliveries', ...logs });
+    });
+
+    test('each is a check of its own, and holds', async () => {
+      expect((await check(rig, trails)).map(({ Check, Problem }) => [Check, Problem])).toEqual(
+        ['bucket', 'object lock', 'key', 'topic', 'log group'].map((kind) => [kind, undefined]),
+      );
+    });
+
+    test('EN2: a key that is disabled, is to be deleted, or whose policy lacks the statement, is named', async () => {
+      await sendKms('DisableKey', { KeyId });
+      expect((await found('key')).Problem).toMatch(/^KmsException: KMS key .* cannot be used: it is disabled\.$/);
+      await sendKms('EnableKey', { KeyId });
+      await sendKms('ScheduleKeyDeletion', { KeyId });
+      expect((await found('key')).Problem).toMatch(/it is pending deletion\.$/);
+      await sendKms('CancelKeyDeletion', { KeyId });
+      await sendKms('EnableKey', { KeyId });
+      await sendKms('PutKeyPolicy', { KeyId, Policy: document(mine) });
+      const { Problem, CorrectedPolicy } = await found('key');
+      expect(Problem).toMatch(/^InsufficientEncryptionPolicyException: .*Add the statement AllowCloudTrailEncryptLogs\.$/);
+      await sendKms('PutKeyPolicy', { KeyId, Policy: CorrectedPolicy });
+      expect((await found('key')).Holds).toBe('encrypts what the trail writes');
+    });
+
+    test("a topic's policy that lacks the statement is named with the one that would do; what denies has none", async () => {
+      rig.topics.topics.set(TOPIC, { policy: document(mine), messages: [] });
+      const { Problem, CorrectedPolicy } = await found('topic');
+      expect(Problem).toMatch(/^InsufficientSnsTopicPolicyException: .*Add the statement AWSCloudTrailSNSPolicy20131101\.$/);
+      rig.topics.topics.set(TOPIC, { policy: CorrectedPolicy!, messages: [] });
+      expect((await found('topic')).Holds).toBe('takes what the trail sends');
+      rig.topics.topics.set(TOPIC, { policy: document(publishes, { ...publishes, Sid: 'Closed', Effect: 'Deny' }), messages: [] });
+      const denied = await found('topic');
+      expect([denied.Problem?.includes('Statement Closed denies sns:Publish'), denied.CorrectedPolicy]).toEqual([true, undefined]);
+    });
+
+    test('EN5: a role that may not write to the log group is named with the policy that it needs', async () => {
+      groups.outage = (call) => (call === 'createStream' ? 'AccessDeniedException' : undefined);
+      const { Problem, CorrectedPolicy } = await found('log group');
+      expect(Problem).toMatch(/^InvalidCloudWatchLogsLogGroupArnException: Access denied: .*Give the role .* this policy\.$/);
+      expect((JSON.parse(CorrectedPolicy!) as PolicyDocument).Statement.map(({ Sid }) => Sid)).toEqual([
+        'AWSCloudTrailCreateLogStream',
+        'AWSCloudTrailPutLogEvents',
+      ]);
+    });
+
+    test('a role that makes streams and may not write to them shows at the first delivery', async () => {
+      groups.outage = (call) => (call === 'putEvents' ? 'AccessDeniedException' : undefined);
+      await rig.send(trails, 'StartLogging', { Name: 'main' });
+      await rig.record(HOME);
+      await rig.pass(trails, 60_000);
+      const { Problem, CorrectedPolicy } = await found('log group');
+      expect([Problem, CorrectedPolicy?.includes('logs:PutLogEvents')]).toEqual([
+        'AccessDeniedException: The last delivery to the log group failed.',
+        true,
+      ]);
+    });
   });
 });

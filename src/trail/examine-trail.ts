@@ -1,40 +1,43 @@
 /**
  * Snowtrail's own `CheckTrail`: whether a trail may deliver where it is to deliver, as CreateTrail would find it now.
  *
- * One check for each place. A check that finds something gives the service's code with what is missing; for a bucket of the
- * server also the policy that would do. A check of a bucket whose policy cannot be read puts the probe object again.
+ * One check for each place. A check that finds something gives the service's code with what is missing, and the policy that would do
+ * where one is known: of the bucket, the key, the topic, or the role of the log group. A check of a bucket whose policy cannot be read puts the probe object again.
  * Source: features.md EN3, BP2, BP6.
  */
 import { ApiError } from '../api/api-error.ts';
 import type { Operation } from '../api/operation.ts';
 import type { Bucket } from '../store/objects.ts';
-import { correctedPolicy } from './bucket-policy.ts';
 import type { OperationDeps } from './change-trail.ts';
 import { requireWritableBucket } from './check-bucket.ts';
+import { withTrailKey } from './check-key.ts';
+import { CORRECTED, splitCorrected } from './corrected-policy.ts';
 import { findOwnTrail } from './find-trail.ts';
-import { requireLogGroup } from './logs/check-log-group.ts';
+import { requireLogGroup, rolePolicy } from './logs/check-log-group.ts';
+import { type LogsState, logsStateKey } from './logs/logs-state.ts';
 import { receiptKey } from './make-receipt.ts';
 import { requireTopic } from './notices/check-topic.ts';
+import { type NoticeStatus, noticeStatusKey } from './notices/notice.ts';
 import { newestPut, readDelivery } from './read-delivery.ts';
 import { type Trail, trailArn } from './trail.ts';
 import { trailAccess } from './trail-access.ts';
 
 /** One place that a trail delivers to. */
 export interface TrailCheckOutput {
-  /** What it is: `bucket`, `object lock`, `topic`, `log group`. */
+  /** What it is: `bucket`, `object lock`, `key`, `topic`, `log group`. */
   readonly Check: string;
   readonly Resource: string;
   /** What holds; absent with `Problem`. */
   readonly Holds?: string;
   /** The service's code and what is missing. */
   readonly Problem?: string;
-  /** The bucket's policy with what is missing, as JSON. */
+  /** The policy with what is missing, as JSON: of the resource, or of a log group's role. */
   readonly CorrectedPolicy?: string;
 }
 
 const SENT = 'takes what the trail sends';
 
-type CheckDeps = Pick<OperationDeps, 'catalog' | 'objects' | 'topics' | 'logGroups'>;
+type CheckDeps = Pick<OperationDeps, 'catalog' | 'objects' | 'topics' | 'logGroups' | 'trailKeys' | 'foreignBuckets'>;
 
 export function checkTrail(
   deps: CheckDeps,
@@ -51,38 +54,54 @@ export function checkTrail(
 }
 
 async function examine(deps: CheckDeps, trail: Trail): Promise<readonly TrailCheckOutput[]> {
-  const { objects, topics, logGroups } = deps;
-  const { s3BucketName, snsTopicArn, cloudWatchLogs } = trail;
+  const { objects, topics, logGroups, catalog } = deps;
+  const { s3BucketName, snsTopicArn, cloudWatchLogs, kmsKeyId } = trail;
   const bucket = await objects.getBucket(s3BucketName);
-  const delivery = await readDelivery(deps.catalog, trail);
+  const delivery = await readDelivery(catalog, trail);
   const arn = `arn:aws:s3:::${s3BucketName}`;
-  const ofBucket = await check('bucket', arn, async () => {
-    await requireWritableBucket(objects, trail, delivery.state?.receipts.number ?? 0);
-    return bucket?.owner === undefined || bucket.owner === trail.account
-      ? 'takes what the trail writes'
-      : `takes what the trail writes, for its owner ${bucket.owner}`;
-  });
-  const corrected = ofBucket.Problem === undefined || bucket?.owner === undefined ? undefined : correctedPolicy(bucket, trail);
-  return [
-    { ...ofBucket, ...(corrected !== undefined && { CorrectedPolicy: corrected }) },
-    ...(bucket === undefined ? [] : [{ Check: 'object lock', Resource: arn, Holds: await lockOf(deps, trail, bucket) }]),
-    ...(snsTopicArn === undefined
-      ? []
-      : [
-          await check('topic', snsTopicArn, async () => {
-            await requireTopic(topics, trail);
-            return SENT;
-          }),
-        ]),
-    ...(cloudWatchLogs === undefined
-      ? []
-      : [
-          await check('log group', cloudWatchLogs.logGroupArn, async () => {
-            await requireLogGroup(logGroups, trail);
-            return SENT;
-          }),
-        ]),
+  const checks = [
+    await check('bucket', arn, async () => {
+      await requireWritableBucket(objects, trail, delivery.state?.receipts.number ?? 0);
+      return bucket?.owner === undefined || bucket.owner === trail.account
+        ? 'takes what the trail writes'
+        : `takes what the trail writes, for its owner ${bucket.owner}`;
+    }),
   ];
+  if (bucket !== undefined) checks.push({ Check: 'object lock', Resource: arn, Holds: await lockOf(deps, trail, bucket) });
+  if (kmsKeyId !== undefined)
+    checks.push(
+      await check('key', kmsKeyId, async () => {
+        await withTrailKey(deps, trail, undefined);
+        const isForeign = deps.foreignBuckets?.has(s3BucketName) === true;
+        return isForeign ? 'is asked by the S3 of the bucket at each put' : 'encrypts what the trail writes';
+      }),
+    );
+  if (snsTopicArn !== undefined)
+    checks.push(
+      await check('topic', snsTopicArn, async () => {
+        await requireTopic(topics, trail);
+        const status = (await catalog.get<NoticeStatus>(noticeStatusKey(trail)))?.value;
+        requireSent(status?.error, 'The last message to the topic failed');
+        return SENT;
+      }),
+    );
+  if (cloudWatchLogs !== undefined)
+    checks.push(
+      await check('log group', cloudWatchLogs.logGroupArn, async () => {
+        await requireLogGroup(logGroups, trail);
+        const { error } = (await catalog.get<LogsState>(logsStateKey(trail)))?.value ?? {};
+        // A role may make log streams and not write to them: only a delivery shows it.
+        const isDenied = error?.startsWith('AccessDenied') === true;
+        requireSent(error, 'The last delivery to the log group failed', isDenied ? rolePolicy(trail, cloudWatchLogs) : undefined);
+        return SENT;
+      }),
+    );
+  return checks;
+}
+
+/** @throws ApiError with the code of the last try, when it failed */
+function requireSent(code: string | undefined, what: string, policy?: string): void {
+  if (code !== undefined) throw new ApiError(code, `${what}.${policy === undefined ? '' : `${CORRECTED}${policy}`}`);
 }
 
 async function check(Check: string, Resource: string, look: () => Promise<string>): Promise<TrailCheckOutput> {
@@ -90,7 +109,8 @@ async function check(Check: string, Resource: string, look: () => Promise<string
     return { Check, Resource, Holds: await look() };
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    return { Check, Resource, Problem: `${error.code}: ${error.message.replace(/ The corrected policy: .*$/s, '')}` };
+    const { said, policy } = splitCorrected(error.message);
+    return { Check, Resource, Problem: `${error.code}: ${said}`, ...(policy === undefined ? {} : { CorrectedPolicy: policy }) };
   }
 }
 

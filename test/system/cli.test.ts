@@ -464,8 +464,9 @@ describe('snowtrail trails and doctor', () => {
       cli(['trails', 'status', 'abroat']),
     ]);
     expect(lines(list)).toEqual([expect.objectContaining({ TrailARN, IsLogging: true, S3BucketName: BUCKET })]);
-    expect(table.text).toMatch(new RegExp(`^abroad +eu-west-1 +yes +all +yes +s3://${BUCKET} +-$`, 'm'));
-    expect(show.text).toContain(`ARN            ${TrailARN}\n`);
+    expect(table.text).toMatch(new RegExp(`^abroad +eu-west-1 +yes +all +yes +s3://${BUCKET} +management +- +-$`, 'm'));
+    expect(show.text).toMatch(new RegExp(`^ARN +${TrailARN}$`, 'm'));
+    expect(show.text).toMatch(/^What it causes itself +logged$/m);
     expect([list, table, show, status].map(({ stderr }) => stderr)).toEqual(['', '', '', '']);
     expect((JSON.parse(status.text) as { IsLogging: boolean }).IsLogging).toBe(true);
     expect([missing.exitCode, missing.stderr]).toEqual([5, 'snowtrail: no trail is called `abroat`; there are: abroad\n']);

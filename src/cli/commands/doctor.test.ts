@@ -10,6 +10,7 @@ const HEALTHY = {
   Damage: [],
   PassedOver: [],
   HistoryDropped: [],
+  Messages: [{ Name: 'notices/x', Waiting: 0, Sent: 4, Failed: 1, GivenUp: 0 }],
   Followers: [{ Name: 'history', State: 'running' }],
 };
 const BALANCED = { Received: RECEIVED, Followers: [{ ...BOOK, Pending: 0, Unexplained: 0 }], Unexplained: 0, Unreadable: 0 };
@@ -30,6 +31,11 @@ describe('findProblems', () => {
           { Name: 'tree', State: 'stopped', Problem: 'a bug' },
           { Name: 'trail/x', State: 'retrying', Problem: 'no answer' },
         ],
+        Messages: [
+          { Name: 'notices/x', Waiting: 3, Sent: 4, Failed: 7, GivenUp: 2, Problem: 'NotFound' },
+          // Whose endpoint it is sees to it.
+          { Name: 'subscribers/y', Waiting: 1, Sent: 0, Failed: 1, GivenUp: 0, Problem: '503, of 1 subscriber' },
+        ],
       },
       {
         ...BALANCED,
@@ -44,6 +50,7 @@ describe('findProblems', () => {
       'part 7.run of the history index (entries 3 to 9) was damaged and dropped: a page has a wrong checksum',
       'follower tree has stopped: a bug',
       'follower trail/x cannot go on for now: no answer',
+      'notices/x do not reach their topic: NotFound; 3 wait, 2 were given up',
       '2 events that account 111122223333 was sent in the hour from 2026-11-20T14:00:00.000Z are unexplained: received is not accepted + repeated + rejected',
       '1 events of account 111122223333, received in the hour from 2026-11-20T14:00:00.000Z, are unexplained in follower history',
     ]);

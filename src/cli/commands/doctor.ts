@@ -25,6 +25,17 @@ interface Health {
   readonly PassedOver: readonly (Damage & { readonly Follower: string })[];
   readonly HistoryDropped: readonly { readonly Run: string; readonly From: string; readonly To: string; readonly Reason: string }[];
   readonly Followers: readonly { readonly Name: string; readonly State: string; readonly Problem?: string; readonly Lag?: number }[];
+  readonly Messages: readonly Messages[];
+}
+
+/** How messages to the topic of a trail, or to the subscribers of an account's topics, go. */
+interface Messages {
+  readonly Name: string;
+  readonly Waiting: number;
+  readonly Sent: number;
+  readonly Failed: number;
+  readonly GivenUp: number;
+  readonly Problem?: string;
 }
 
 /** Entries that were acknowledged, and that the journal ends before. */
@@ -124,6 +135,15 @@ const FOLLOWER_COLUMNS: readonly Column<FollowerLine>[] = [
   { heading: 'unexplained', cell: (line) => line.Books?.Unexplained, isRight: true },
 ];
 
+const MESSAGE_COLUMNS: readonly Column<Messages>[] = [
+  { heading: 'messages', cell: (line) => line.Name },
+  { heading: 'waiting', cell: (line) => line.Waiting, isRight: true },
+  { heading: 'sent', cell: (line) => line.Sent, isRight: true },
+  { heading: 'failed', cell: (line) => line.Failed, isRight: true },
+  { heading: 'given up', cell: (line) => line.GivenUp, isRight: true },
+  { heading: 'problem', cell: (line) => line.Problem, widthMax: 40 },
+];
+
 export function addDoctor(program: Command): void {
   const command = program
     .command('doctor')
@@ -177,7 +197,9 @@ async function examine(client: Client, options: GlobalOptions): Promise<void> {
       ['Unexplained', books && String(books.Unexplained)],
       ['Unreadable', books && books.Unreadable > 0 ? `${books.Unreadable} entries, in no books below` : undefined],
     ]);
-    await writeOut(`${facts}\n${formatTable(FOLLOWER_COLUMNS, followers)}`);
+    const messages = health?.Messages ?? [];
+    const lines = messages.length === 0 ? '' : `\n${formatTable(MESSAGE_COLUMNS, messages)}`;
+    await writeOut(`${facts}\n${formatTable(FOLLOWER_COLUMNS, followers)}${lines}`);
   } else {
     await printFacts(options, [], {
       ...health,
@@ -313,7 +335,7 @@ export function findLosses(
 }
 
 function findInHealth(health: Health): readonly Finding[] {
-  const { Journal, Damage, PassedOver, HistoryDropped, Followers } = health;
+  const { Journal, Damage, PassedOver, HistoryDropped, Followers, Messages } = health;
   const findings: Finding[] = [];
   const { Missing } = Journal;
   if (Missing !== undefined) findings.push(missingFinding(Missing, Journal.Head));
@@ -354,6 +376,13 @@ function findInHealth(health: Health): readonly Finding[] {
             ? 'it does not go on by itself, and has skipped nothing; read the log of the server, then start it again'
             : `it goes on once the journal has entries ${Missing.From} to ${Missing.To} again`
           : 'it tries again by itself and catches up in order; see to what it could not reach',
+    });
+  }
+  for (const { Name, Waiting, GivenUp, Problem } of Messages) {
+    if (Problem === undefined || !Name.startsWith('notices/')) continue;
+    findings.push({
+      Problem: `${Name} do not reach their topic: ${Problem}; ${Waiting} wait, ${GivenUp} were given up`,
+      Advice: 'log files are delivered all the same; `snowtrail doctor trail NAME` says what the topic lacks. A notice waits for a day',
     });
   }
   return findings;

@@ -27,6 +27,11 @@ export interface Trail {
   readonly LogFileValidationEnabled: boolean;
   readonly HasCustomEventSelectors: boolean;
   readonly IsOrganizationTrail?: boolean;
+  readonly KmsKeyId?: string;
+  readonly SnsTopicARN?: string;
+  readonly CloudWatchLogsLogGroupArn?: string;
+  readonly CloudWatchLogsRoleArn?: string;
+  readonly RecursiveLogging?: boolean;
 }
 
 /** The selectors of a trail as GetEventSelectors answers. */
@@ -42,6 +47,10 @@ interface TrailStatus {
   readonly LatestDeliveryError?: string;
   readonly LatestDigestDeliveryTime?: number;
   readonly LatestDigestDeliveryError?: string;
+  readonly LatestNotificationTime?: number;
+  readonly LatestNotificationError?: string;
+  readonly LatestCloudWatchLogsDeliveryTime?: number;
+  readonly LatestCloudWatchLogsDeliveryError?: string;
   readonly StartLoggingTime?: number;
   readonly StopLoggingTime?: number;
 }
@@ -90,19 +99,47 @@ async function listTrails(options: GlobalOptions): Promise<void> {
       { heading: 'regions', cell: (trail) => (trail.IsMultiRegionTrail ? 'all' : 'home') },
       { heading: 'digests', cell: (trail) => yesNo(trail.LogFileValidationEnabled) },
       { heading: 'bucket', cell: (trail) => placeOf(trail), widthMax: 48 },
-      { heading: 'problem', cell: (trail) => trail.LatestDeliveryError ?? trail.LatestDigestDeliveryError, widthMax: 40 },
+      { heading: 'events', cell: (trail) => eventsOf(selectorsOf(trail)), widthMax: 40 },
+      { heading: 'with', cell: extrasOf, widthMax: 40 },
+      { heading: 'problem', cell: problemOf, widthMax: 40 },
     ],
     trails,
   );
   if (trails.length === 0) say(options, 'no trail yet; next: aws cloudtrail create-trail --name NAME --s3-bucket-name BUCKET');
 }
 
-async function describe({ arn, home }: FoundTrail): Promise<Trail & TrailStatus> {
-  const [{ Trail: trail }, status] = await Promise.all([
+type DescribedTrail = Trail & TrailStatus & GivenSelectors;
+
+async function describe({ arn, home }: FoundTrail): Promise<DescribedTrail> {
+  const [{ Trail: trail }, status, given] = await Promise.all([
     home.cloudtrail<{ Trail: Trail }>('GetTrail', { Name: arn }),
     home.cloudtrail<TrailStatus>('GetTrailStatus', { Name: arn }),
+    home.cloudtrail<GivenSelectors>('GetEventSelectors', { TrailName: arn }),
   ]);
-  return { ...trail, ...status };
+  return { ...trail, ...status, ...given };
+}
+
+/** What a trail has that not every trail has, in one word each. */
+function extrasOf(trail: Trail): string {
+  const extras = [
+    ['organization', trail.IsOrganizationTrail === true],
+    ['key', trail.KmsKeyId !== undefined],
+    ['topic', trail.SnsTopicARN !== undefined],
+    ['log group', trail.CloudWatchLogsLogGroupArn !== undefined],
+  ] as const;
+  return extras.flatMap(([name, has]) => (has ? [name] : [])).join(', ') || '-';
+}
+
+/** What is in the way of deliveries, what matters most first. */
+function problemOf(status: TrailStatus): string | undefined {
+  const { LatestDeliveryError, LatestDigestDeliveryError, LatestCloudWatchLogsDeliveryError, LatestNotificationError } = status;
+  const problems = [
+    ['', LatestDeliveryError],
+    ['digest: ', LatestDigestDeliveryError],
+    ['log group: ', LatestCloudWatchLogsDeliveryError],
+    ['topic: ', LatestNotificationError],
+  ] as const;
+  return problems.flatMap(([where, problem]) => (problem === undefined || problem === '' ? [] : [`${where}${problem}`]))[0];
 }
 
 async function showTrail(options: GlobalOptions, name: string): Promise<void> {
@@ -124,6 +161,12 @@ async function showTrail(options: GlobalOptions, name: string): Promise<void> {
       ['Global events', yesNo(trail.IncludeGlobalServiceEvents)],
       ['Digests', yesNo(trail.LogFileValidationEnabled)],
       ['Events', eventsOf(selectors)],
+      ['Organization', yesNo(trail.IsOrganizationTrail === true)],
+      ['Key', trail.KmsKeyId],
+      ['Topic', trail.SnsTopicARN],
+      ['Log group', trail.CloudWatchLogsLogGroupArn],
+      ['Log group role', trail.CloudWatchLogsRoleArn],
+      ['What it causes itself', trail.RecursiveLogging === undefined ? undefined : trail.RecursiveLogging ? 'logged' : 'left out'],
       [
         'Selectors',
         trail.HasCustomEventSelectors ? JSON.stringify(given.EventSelectors ?? given.AdvancedEventSelectors) : 'none of its own',
@@ -151,8 +194,12 @@ async function showStatus(options: GlobalOptions, name: string): Promise<void> {
     ['Stopped', timeOf(status.StopLoggingTime)],
     ['Last log file', timeOf(status.LatestDeliveryTime)],
     ['Last digest', timeOf(status.LatestDigestDeliveryTime)],
+    ['Last message', timeOf(status.LatestNotificationTime)],
+    ['Last log event', timeOf(status.LatestCloudWatchLogsDeliveryTime)],
     ['Log file problem', status.LatestDeliveryError],
     ['Digest problem', status.LatestDigestDeliveryError],
+    ['Topic problem', status.LatestNotificationError],
+    ['Log group problem', status.LatestCloudWatchLogsDeliveryError],
   ];
   await printFacts(options, facts, status);
 }

@@ -8,6 +8,7 @@
 import type { AccessRequest } from '../../api/access.ts';
 import { ApiError } from '../../api/api-error.ts';
 import { type LogGroups, LogGroupsError, type LogTarget, readLogGroupArn } from '../../store/log-groups.ts';
+import { CORRECTED } from '../corrected-policy.ts';
 import type { Trail } from '../trail.ts';
 import { logStreamName } from './stream-name.ts';
 
@@ -83,11 +84,11 @@ function refused(trail: Trail, target: LogTarget, error: LogGroupsError): ApiErr
   const said = `${error.reason}: ${error.message}.`;
   if (error.isRole)
     return roleRefused(
-      `${said} The role must trust cloudtrail.amazonaws.com, and the credentials of \`delivery.logs\` be allowed to assume it: ${TRUST}`,
+      `${said} The role ${roleArn} must trust cloudtrail.amazonaws.com, and the credentials of \`delivery.logs\` be allowed to assume it.${CORRECTED}${TRUST}`,
     );
   if (error.reason === 'ResourceNotFoundException') return groupRefused(`The log group ${logGroupArn} does not exist.`);
   if (/^AccessDenied/.test(error.reason))
-    return groupRefused(`Access denied: ${said} Give the role ${roleArn} this policy: ${rolePolicy(trail, target)}`);
+    return groupRefused(`Access denied: ${said} Give the role ${roleArn} this policy.${CORRECTED}${rolePolicy(trail, target)}`);
   return groupRefused(`The log group ${logGroupArn} cannot be written to. ${said}`);
 }
 
@@ -97,7 +98,7 @@ const TRUST = JSON.stringify({
 });
 
 /** What the role needs and no more: to make the trail's streams and to write to them. */
-function rolePolicy(trail: Trail, { logGroupArn }: LogTarget): string {
+export function rolePolicy(trail: Trail, { logGroupArn }: LogTarget): string {
   const own = logStreamName({ account: trail.account, homeRegion: trail.homeRegion });
   const streams = trail.organizationId === undefined ? [own] : [own, `${trail.organizationId}_`];
   const Resource = streams.map((stream) => `${logGroupArn.slice(0, -1)}log-stream:${stream}*`);

@@ -10,6 +10,7 @@ import { ApiError } from '../../api/api-error.ts';
 import { evaluatePolicy, statementName } from '../../policy/evaluate-policy.ts';
 import { parsePolicy } from '../../policy/parse-policy.ts';
 import { readTopicArn, type Topics, TopicsError } from '../../store/topics.ts';
+import { CORRECTED } from '../corrected-policy.ts';
 import { type Trail, type TrailId, trailArn } from '../trail.ts';
 
 /** Member of CreateTrail and UpdateTrail. */
@@ -60,17 +61,28 @@ export async function requireTopic(topics: Topics, trail: Trail): Promise<void> 
 export async function faultOfTopic(topics: Topics, trail: TrailId, topicArn: string): Promise<string | undefined> {
   const isOwn = readTopicArn(topicArn)!.account === trail.account;
   const look = await topics.look(topicArn);
-  const add = `Its policy needs this statement: ${statement(trail, topicArn)}`;
+  const needed = statement(trail, topicArn);
+  const add = `Its policy needs this statement: ${JSON.stringify(needed)}`;
   if (look.kind === 'unreadable' && isOwn) return undefined;
-  const fault = look.kind === 'there' ? faultOfPolicy(look.policy, trail, topicArn) : 'There is no such topic.';
+  if (look.kind !== 'there') return isOwn ? `There is no such topic. ${add}` : add;
+  const fault = faultOfPolicy(look.policy, trail, topicArn);
   if (fault === undefined) return undefined;
-  return isOwn ? `${fault} ${add}` : add;
+  if (!isOwn) return add;
+  const corrected = fault.isDenied ? undefined : withStatement(look.policy, needed);
+  return corrected === undefined ? fault.reason : `${fault.reason} Add the statement ${needed.Sid}.${CORRECTED}${corrected}`;
 }
 
-function faultOfPolicy(policy: string | undefined, trail: TrailId, topicArn: string): string | undefined {
-  if (policy === undefined) return 'The topic has no policy.';
+/** The policy with one statement more; one that cannot be read is replaced by it. What denies has no corrected policy. */
+function withStatement(policy: string | undefined, needed: object): string {
+  const isRead = policy !== undefined && parsePolicy(policy).kind === 'policy';
+  const { Statement: before = [], ...rest } = (isRead ? JSON.parse(policy) : { Version: '2012-10-17' }) as { readonly Statement?: unknown };
+  return JSON.stringify({ ...rest, Statement: [...(Array.isArray(before) ? (before as unknown[]) : [before]), needed] });
+}
+
+function faultOfPolicy(policy: string | undefined, trail: TrailId, topicArn: string): TopicFault | undefined {
+  if (policy === undefined) return { reason: 'The topic has no policy.', isDenied: false };
   const parsed = parsePolicy(policy);
-  if (parsed.kind === 'malformed') return `Its policy cannot be read: ${parsed.reason}.`;
+  if (parsed.kind === 'malformed') return { reason: `Its policy cannot be read: ${parsed.reason}.`, isDenied: false };
   const verdict = evaluatePolicy(parsed.policy, {
     principal: { kind: 'service', service: 'cloudtrail.amazonaws.com' },
     action: 'sns:Publish',
@@ -86,17 +98,23 @@ function faultOfPolicy(policy: string | undefined, trail: TrailId, topicArn: str
   });
   if (verdict.kind === 'allowed') return undefined;
   return verdict.kind === 'denied'
-    ? `Statement ${statementName(verdict.statement)} denies sns:Publish to the trail ${trailArn(trail)}.`
-    : 'No statement allows sns:Publish to cloudtrail.amazonaws.com.';
+    ? { reason: `Statement ${statementName(verdict.statement)} denies sns:Publish to the trail ${trailArn(trail)}.`, isDenied: true }
+    : { reason: 'No statement allows sns:Publish to cloudtrail.amazonaws.com.', isDenied: false };
 }
 
-function statement(trail: TrailId, topicArn: string): string {
-  return JSON.stringify({
+interface TopicFault {
+  readonly reason: string;
+  /** A statement stands in the way, which no other one helps against. */
+  readonly isDenied: boolean;
+}
+
+function statement(trail: TrailId, topicArn: string) {
+  return {
     Sid: 'AWSCloudTrailSNSPolicy20131101',
     Effect: 'Allow',
     Principal: { Service: 'cloudtrail.amazonaws.com' },
     Action: 'SNS:Publish',
     Resource: topicArn,
     Condition: { StringEquals: { 'aws:SourceArn': trailArn(trail) } },
-  });
+  };
 }

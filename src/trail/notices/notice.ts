@@ -22,15 +22,20 @@ export interface NoticeStatus {
   readonly attemptedAtMs?: EpochMs;
   /** The code of the last try; absent when it succeeded. */
   readonly error?: string;
+  /** Notices that the topic took, and tries that failed. */
+  readonly sent: number;
+  readonly failed: number;
   /** Notices that nobody took for a day, and that were given up. */
   readonly givenUp: number;
 }
+
+export const NO_NOTICES: NoticeStatus = { sent: 0, failed: 0, givenUp: 0 };
 
 /** A message of a topic has 256 KiB at most; this leaves room for what stands around the keys. */
 const MESSAGE_BYTES_MAX = 240 * 1024;
 
 export const NOTICE = 'trail-notice';
-const NOTICE_STATUS = 'notice-status';
+export const NOTICE_STATUS = 'notice-status';
 
 const id = ({ account, homeRegion, name }: TrailId) => [account, homeRegion, name] as const;
 

@@ -57,6 +57,20 @@ describe('notices of deliveries', () => {
     await rig.pass(trails, 10_000);
   });
 
+  test('what waits, was sent, failed and was given up is told of each trail', async () => {
+    const name = `notices/${TRAIL_ACCOUNT}/${HOME}/main`;
+    expect(await trails.noticeLines()).toEqual([]);
+    rig.topics.outage = 'ServiceUnavailable';
+    await rig.record(HOME);
+    await rig.pass(trails, 10_000);
+    const [line] = await trails.noticeLines();
+    expect(line).toMatchObject({ name, waiting: 1, sent: 0, givenUp: 0, problem: 'ServiceUnavailable' });
+    expect(line!.failed).toBeGreaterThan(0);
+    rig.topics.outage = undefined;
+    await rig.pass(trails, 10 * MINUTE_MS);
+    expect(await trails.noticeLines()).toEqual([{ name, waiting: 0, sent: 1, failed: expect.any(Number), givenUp: 0 }]);
+  });
+
   test('each batch of log files is one message, with the bucket and the keys', async () => {
     const before = messages().length;
     await rig.record(HOME);

@@ -14,7 +14,8 @@ import { RETRY_MAX_MS, RetriedSteps } from '../retried-steps.ts';
 import { type Trail, type TrailId, trailKey } from '../trail.ts';
 import type { TrailDeps } from '../trail-deps.ts';
 import { faultOfTopic } from './check-topic.ts';
-import { messagesOf, type Notice, type NoticeStatus, noticeStatusKey, noticesKey } from './notice.ts';
+import { messagesOf, NO_NOTICES, type Notice, type NoticeStatus, noticeStatusKey, noticesKey } from './notice.ts';
+import { noticesName } from './notice-lines.ts';
 
 /** Notices that are sent in one go. */
 const ROUND = 50;
@@ -31,7 +32,7 @@ export class NoticeSender implements CrewMember {
   constructor(deps: NoticeDeps, id: TrailId) {
     this.#deps = deps;
     this.id = id;
-    this.name = `notices/${id.account}/${id.homeRegion}/${id.name}`;
+    this.name = noticesName(id);
     this.#steps = new RetriedSteps(deps, {
       id,
       name: this.name,
@@ -82,7 +83,10 @@ export class NoticeSender implements CrewMember {
     for (const notice of waiting) {
       for (const message of messagesOf(notice.value)) await this.#steps.unlessStopped(topics.publish(topicArn, message));
       const nowMs = clock.nowMs();
-      await this.#note(({ givenUp }) => ({ givenUp, succeededAtMs: nowMs, attemptedAtMs: nowMs }), [notice]);
+      await this.#note(
+        ({ error: _, ...status }) => ({ ...status, sent: status.sent + 1, succeededAtMs: nowMs, attemptedAtMs: nowMs }),
+        [notice],
+      );
     }
     return true;
   }
@@ -91,14 +95,17 @@ export class NoticeSender implements CrewMember {
   async #note(change: (status: NoticeStatus) => NoticeStatus, done: readonly CatalogDocument<Notice>[]): Promise<void> {
     const { catalog } = this.#deps;
     const key = noticeStatusKey(this.id);
-    const status = (await catalog.get<NoticeStatus>(key))?.value ?? { givenUp: 0 };
+    const status = (await catalog.get<NoticeStatus>(key))?.value ?? NO_NOTICES;
     await catalog.commit([{ key, value: change(status), expected: 'any' }, ...done.map(taken)]);
   }
 
   async #noteFailure(error: unknown): Promise<void> {
     if (!(error instanceof TopicsError)) return;
     // A catalog that fails as well is in the report of the next step.
-    await this.#note((status) => ({ ...status, attemptedAtMs: this.#deps.clock.nowMs(), error: error.reason }), []).catch(() => undefined);
+    await this.#note(
+      (status) => ({ ...status, failed: status.failed + 1, attemptedAtMs: this.#deps.clock.nowMs(), error: error.reason }),
+      [],
+    ).catch(() => undefined);
   }
 }
 
