@@ -49,8 +49,7 @@ export function getKeyRotationStatus(deps: KmsDeps): Operation<KeyInput, object>
     name: 'GetKeyRotationStatus',
     isReadOnly: true,
     decide: async (_call, { value: key }) => {
-      requireSymmetric(key, 'GetKeyRotationStatus');
-      // While its deletion is pending a key is not rotated; what was chosen comes back when the deletion is cancelled.
+      // A key that is not symmetric has none, and is not refused: clients ask for each key. While its deletion is pending a key is not rotated; what was chosen comes back when the deletion is cancelled.
       const rotation = key.state === 'PendingDeletion' ? undefined : key.rotation;
       return {
         output: {

@@ -1,110 +1,16 @@
 /**
  * Trails as Terraform's AWS provider makes, reads, changes and deletes them: what was applied has no difference to what is planned next.
  *
- * The configurations are ours; the cases are some of those of the provider's own acceptance tests for `aws_cloudtrail`. Terraform 1.11 and the
- * provider 5.100 are in no registry that tests may use: where they are missing, the tests are skipped, also where everything else is
- * required.
+ * The configurations are ours; the cases are some of those of the provider's own acceptance tests for `aws_cloudtrail`.
  */
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { Client } from '../../src/cli/client.ts';
-import { findServer } from '../../src/cli/find-server.ts';
-import { clientEnvironment, run } from '../support/clients.ts';
 import { type StartedServer, startServer } from '../support/start-server.ts';
+import { hasTerraform, Terraform, terraformEnvironment } from '../support/terraform.ts';
 
 const ACCOUNT = '123837392027';
 const REGION = 'us-east-1';
-const PLUGINS = ['/opt/tf-plugins', process.env['SNOWTRAIL_TERRAFORM_PLUGINS'] ?? ''].find((folder) =>
-  existsSync(join(folder, 'registry.terraform.io/hashicorp/aws/5.100.0')),
-);
-
-const isThere = PLUGINS !== undefined && hasTerraform();
-if (!isThere)
-  console.warn('skipped: Terraform 1.11 with the AWS provider 5.100.0 is missing; SNOWTRAIL_TERRAFORM_PLUGINS names a folder with it');
-
-function hasTerraform(): boolean {
-  try {
-    return execFileSync('terraform', ['version'], { stdio: 'pipe' }).toString().startsWith('Terraform v1.11');
-  } catch {
-    return false;
-  }
-}
-
-let server: StartedServer;
-let folder: string;
-let env: Record<string, string>;
-
-beforeAll(async () => {
-  if (!isThere) return;
-  server = await startServer({ flags: ['--account-id', ACCOUNT, '--region', REGION, '--organization-id', 'o-winterday01'] });
-  const { access } = new Client(await findServer({ dataDir: server.dataDir, account: ACCOUNT }));
-  const key = { accessKeyId: access.accessKeyId, secretAccessKey: access.secretAccessKey };
-  env = { ...clientEnvironment(server.url, key, REGION), TF_CLI_CONFIG_FILE: '/dev/null', CHECKPOINT_DISABLE: '1', TF_IN_AUTOMATION: '1' };
-});
-
-afterAll(async () => {
-  if (!isThere) return;
-  expect(await server.stop()).toBe(0);
-  await rm(server.dataDir, { recursive: true, force: true });
-});
-
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'snowtrail-terraform-'));
-});
-afterEach(() => rm(folder, { recursive: true, force: true }));
-
-async function terraform(...words: readonly string[]): Promise<{ code: number; said: string; stdout: string }> {
-  const { code, stdout, stderr } = await run('terraform', words, { cwd: folder, env, timeoutMs: 120_000 });
-  return { code, stdout, said: `${words.join(' ')}: ${code}\n${stdout.slice(-3_000)}\n${stderr.slice(-3_000)}` };
-}
-
-async function succeed(...words: readonly string[]): Promise<string> {
-  const { code, said, stdout } = await terraform(...words);
-  expect(code, said).toBe(0);
-  return stdout;
-}
-
-/** Applies a configuration, and finds nothing to change after it. @returns the trail as Terraform read it */
-async function converge(configuration: string): Promise<Record<string, unknown>> {
-  await writeFile(join(folder, 'main.tf'), `${PROVIDER}\n${BUCKET}\n${configuration}`);
-  await succeed('apply', '-auto-approve', '-no-color', '-input=false');
-  // 0: there is nothing to do; 2: there is.
-  await succeed('plan', '-detailed-exitcode', '-no-color', '-input=false');
-  return readTrail();
-}
-
-async function readTrail(): Promise<Record<string, unknown>> {
-  const state = JSON.parse(await succeed('show', '-json', '-no-color')) as State;
-  return state.values.root_module.resources.find(({ address }) => address === TRAIL)!.values;
-}
-
-interface State {
-  readonly values: {
-    readonly root_module: { readonly resources: readonly { readonly address: string; readonly values: Record<string, unknown> }[] };
-  };
-}
-
 const TRAIL = 'aws_cloudtrail.main';
-
-const PROVIDER = `
-terraform {
-  required_providers {
-    aws = {
-      source  = "hashicorp/aws"
-      version = "5.100.0"
-    }
-  }
-}
-
-provider "aws" {
-  region            = "${REGION}"
-  s3_use_path_style = true
-}
-`;
 
 const BUCKET = `
 resource "aws_s3_bucket" "logs" {
@@ -183,19 +89,100 @@ const CASES: readonly Case[] = [
   },
 ];
 
-describe.skipIf(!isThere)('Terraform', () => {
+describe.skipIf(!hasTerraform)('Terraform', () => {
+  let server: StartedServer;
+  let terraform: Terraform;
+
+  beforeAll(async () => {
+    server = await startServer({ flags: ['--account-id', ACCOUNT, '--region', REGION, '--organization-id', 'o-winterday01'] });
+  });
+  afterAll(async () => {
+    expect(await server.stop()).toBe(0);
+    await rm(server.dataDir, { recursive: true, force: true });
+  });
+  beforeEach(async () => {
+    terraform = await Terraform.begin(await terraformEnvironment(server, { account: ACCOUNT, region: REGION }));
+  });
+  afterEach(() => terraform.end());
+
   test.each(CASES)(
     '$title: planned, applied, imported and destroyed without a difference',
     async ({ first, shows, changed, changedShows }) => {
-      await writeFile(join(folder, 'main.tf'), PROVIDER);
-      await succeed('init', `-plugin-dir=${PLUGINS}`, '-no-color', '-input=false');
-      expect(await converge(first)).toMatchObject(shows);
-      expect(await converge(changed)).toMatchObject(changedShows);
-      await succeed('state', 'rm', TRAIL);
-      await succeed('import', '-no-color', '-input=false', TRAIL, `arn:aws:cloudtrail:${REGION}:${ACCOUNT}:trail/winterday`);
-      await succeed('plan', '-detailed-exitcode', '-no-color', '-input=false');
-      expect(await readTrail()).toMatchObject(changedShows);
-      await succeed('destroy', '-auto-approve', '-no-color', '-input=false');
+      await terraform.converge(`${BUCKET}\n${first}`);
+      expect(await terraform.read(TRAIL)).toMatchObject(shows);
+      await terraform.converge(`${BUCKET}\n${changed}`);
+      expect(await terraform.read(TRAIL)).toMatchObject(changedShows);
+      await terraform.reimport(TRAIL, `arn:aws:cloudtrail:${REGION}:${ACCOUNT}:trail/winterday`);
+      await terraform.expectNothingToDo();
+      expect(await terraform.read(TRAIL)).toMatchObject(changedShows);
+      await terraform.destroy();
     },
   );
+
+  test('a key with rotation, its policy and its alias: applied, changed, imported and destroyed without a difference', async () => {
+    await terraform.converge(
+      keys({ rotation: '  enable_key_rotation = true\n  rotation_period_in_days = 180', alias: 'main', action: 'kms:Decrypt' }),
+    );
+    expect(await terraform.read(KEY)).toMatchObject({ enable_key_rotation: true, rotation_period_in_days: 180, is_enabled: true });
+    await terraform.converge(keys({ rotation: '  enable_key_rotation = false', alias: 'other', action: 'kms:Encrypt' }));
+    expect(await terraform.read(KEY)).toMatchObject({ enable_key_rotation: false });
+    await terraform.reimport('aws_kms_alias.main', 'alias/winterday');
+    await terraform.expectNothingToDo();
+    await terraform.destroy();
+  });
 });
+
+const KEY = 'aws_kms_key.main';
+
+/** A key that encrypts, with these settings, another one, a pair that signs, and an alias. */
+function keys({
+  rotation,
+  alias,
+  action,
+}: {
+  readonly rotation: string;
+  readonly alias: 'main' | 'other';
+  readonly action: string;
+}): string {
+  return `
+resource "aws_kms_key" "main" {
+  description             = "log files"
+  deletion_window_in_days = 7
+  tags                    = { Team = "audit" }
+${rotation}
+}
+
+resource "aws_kms_key_policy" "main" {
+  key_id = aws_kms_key.main.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Effect    = "Allow"
+        Principal = { AWS = "arn:aws:iam::${ACCOUNT}:root" }
+        Action    = "kms:*"
+        Resource  = "*"
+      },
+      {
+        Effect    = "Allow"
+        Principal = { Service = "cloudtrail.amazonaws.com" }
+        Action    = ["kms:GenerateDataKey*", "${action}"]
+        Resource  = "*"
+      },
+    ]
+  })
+}
+
+resource "aws_kms_key" "other" {}
+
+resource "aws_kms_key" "signing" {
+  customer_master_key_spec = "ECC_NIST_P256"
+  key_usage                = "SIGN_VERIFY"
+}
+
+resource "aws_kms_alias" "main" {
+  name          = "alias/winterday"
+  target_key_id = aws_kms_key.${alias}.key_id
+}
+`;
+}
