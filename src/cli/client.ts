@@ -95,7 +95,7 @@ export class Client {
 
   /** Sends one signed request. @throws CommandFailed when no answer comes. */
   async send(
-    service: 'snowtrail' | 'cloudtrail' | 's3' | 'sts' | 'iam',
+    service: 'snowtrail' | 'cloudtrail' | 's3' | 'sts' | 'iam' | 'kms' | 'sns' | 'organizations',
     method: string,
     path: string,
     options: {
