@@ -11,6 +11,8 @@ export interface TakenMail {
   readonly raw: string;
   /** Who logged in. */
   readonly user: unknown;
+  /** It came over TLS. */
+  readonly isSecure: boolean;
 }
 
 export interface SmtpSink {
@@ -25,13 +27,19 @@ export async function startSmtpSink(options: SMTPServerOptions = {}): Promise<Sm
   const server = new SMTPServer({
     disabledCommands: ['STARTTLS'],
     authOptional: true,
-    onData: (stream, { envelope: { mailFrom, rcptTo }, user }, done) => {
+    onData: (stream, { envelope: { mailFrom, rcptTo }, user, secure }, done) => {
       let raw = '';
       stream.setEncoding('utf8').on('data', (piece: string) => {
         raw += piece;
       });
       stream.on('end', () => {
-        taken.push({ from: mailFrom === false ? '' : mailFrom.address, to: rcptTo.map(({ address }) => address), raw, user });
+        taken.push({
+          from: mailFrom === false ? '' : mailFrom.address,
+          to: rcptTo.map(({ address }) => address),
+          raw,
+          user,
+          isSecure: secure,
+        });
         done();
       });
     },

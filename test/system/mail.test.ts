@@ -6,6 +6,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { EpochMs } from '../../src/event/types.ts';
+import { generateRsaKey } from '../../src/store/keyring.ts';
+import { makeSigningCertificate } from '../../src/store/signing-certificate.ts';
 import { type AwsCli, rootCli, untilSaid } from '../support/aws-cli.ts';
 import { findAwsCli } from '../support/clients.ts';
 import { readMail, type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts';
@@ -29,32 +32,40 @@ describe.skipIf(aws === undefined)('mail to subscribers of a topic', () => {
   let server: StartedServer;
   let folder: string;
   let flags: readonly string[];
+  let env: Readonly<Record<string, string>>;
   let cli: AwsCli;
   let isSmtpOpen = true;
   let said = '';
 
   beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'snowtrail-mail-'));
+    const key = await generateRsaKey();
+    const nowMs = Date.now() as EpochMs;
+    const certificate = await makeSigningCertificate(key, { name: 'localhost', serialNumber: new Uint8Array(16), nowMs });
+    await writeFile(join(folder, 'authority.pem'), certificate);
     smtp = await startSmtpSink({
+      // It takes no password and no mail before the line is encrypted.
+      disabledCommands: [],
       authOptional: false,
-      allowInsecureAuth: true,
+      key: key.export({ type: 'pkcs8', format: 'pem' }),
+      cert: certificate,
       onAuth: ({ username, password }, _session, done) =>
         username === 'audit' && password === PASSWORD ? done(null, { user: username }) : done(new Error('who are you')),
       onMailFrom: (_address, _session, done) => done(isSmtpOpen ? null : Object.assign(new Error('not now'), { responseCode: 451 })),
     });
-    folder = await mkdtemp(join(tmpdir(), 'snowtrail-mail-'));
     await writeFile(join(folder, 'password'), `${PASSWORD}\n`, { mode: 0o600 });
     const config = join(folder, 'snowtrail.yaml');
     const mail = {
-      host: '127.0.0.1',
+      host: 'localhost',
       port: smtp.port,
-      tls: 'none',
       from: 'audit@example.com',
       user: 'audit',
       passwordFile: join(folder, 'password'),
     };
     await writeFile(config, JSON.stringify({ delivery: { smtp: mail } }));
     flags = ['--config', config, '--account-id', ACCOUNT, '--flush-interval', '1s'];
-    server = await startServer({ flags });
+    env = { NODE_EXTRA_CA_CERTS: join(folder, 'authority.pem') };
+    server = await startServer({ flags, env });
     cli = await rootCli(aws!, server, REGION);
     await cli('sns', 'create-topic', '--name', 'deliveries', '--attributes', 'DisplayName=Audit of Winterday');
     await cli('sns', 'set-topic-attributes', '--topic-arn', TOPIC, '--attribute-name', 'Policy', '--attribute-value', topicPolicy);
@@ -85,8 +96,9 @@ describe.skipIf(aws === undefined)('mail to subscribers of a topic', () => {
     expect(await cli(...subscribe, 'email', '--notification-endpoint', 'ann@example.org')).toEqual({
       SubscriptionArn: 'pending confirmation',
     });
-    const { from, to, user, head, text } = await nextMail();
+    const { from, to, user, isSecure, head, text } = await nextMail();
     expect({ from, to, user }).toEqual({ from: 'audit@example.com', to: ['ann@example.org'], user: 'audit' });
+    expect(isSecure).toBe(true);
     expect(head).toMatchObject({ from: 'Audit of Winterday <audit@example.com>', subject: 'Please confirm your subscription' });
     const link = linkIn(text);
     expect(link).toMatch(new RegExp(`^${server.url}/sns/confirm-subscription\\.html\\?`));
@@ -144,7 +156,7 @@ describe.skipIf(aws === undefined)('mail to subscribers of a topic', () => {
     said = await untilSaid('what the log says of it', async () => (server.stderr().includes('451') ? server.stderr() : undefined));
     await server.kill();
     isSmtpOpen = true;
-    server = await startServer({ flags, dataDir: server.dataDir });
+    server = await startServer({ flags, env, dataDir: server.dataDir });
     cli = await rootCli(aws!, server, REGION);
     let mail = await nextMail();
     while (mail.head['x-amz-sns-message-id'] !== MessageId || mail.to[0] !== 'ann@example.org') mail = await nextMail();
