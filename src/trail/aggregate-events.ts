@@ -15,10 +15,12 @@ import { announce } from './announce-step.ts';
 import type { RecordGroup } from './collect-batch.ts';
 import { bindFiles, documentsOf, putFiles, requireAsAnnounced, scopeOf } from './deliver-batch.ts';
 import { batchPut } from './delivery-status.ts';
+import { type PastAggregation, rememberAggregation } from './past-aggregations.ts';
 import { type PreparedFile, prepareFiles } from './prepare-batch.ts';
 import { readInTurns } from './read-in-turns.ts';
-import { followerName, trailArn } from './trail.ts';
-import type { AggregationPoint, BoundFiles, PendingStep, TrailChange, TrailState } from './trail-state.ts';
+import { followerName, type TrailId, trailArn, trailScope } from './trail.ts';
+import type { TrailDeps } from './trail-deps.ts';
+import type { AggregationPoint, DeliverySettings, PendingStep, TrailChange, TrailState } from './trail-state.ts';
 import type { BatchFiles, TrailStep } from './trail-step.ts';
 
 type Aggregation = Extract<PendingStep['work'], { kind: 'aggregation' }>;
@@ -63,12 +65,12 @@ async function countEntries({ deps }: TrailStep, run: AggregationRun, to: bigint
 
 /** Saves the bounds of a run and its receipt; the next step puts it. Where there is nothing to put, the run is done. */
 async function bind(step: TrailStep, run: AggregationRun, isLast: boolean): Promise<void> {
-  const { deps, saved, state, target, memory } = step;
+  const { id, deps, saved, state, target, memory } = step;
   const { point } = run;
   const { groups, next } = run.result(isLast);
   if (groups.length === 0) return saved.save({ state: { ...state, aggregation: next } });
   const nowMs = deps.clock.nowMs();
-  const files = await step.inTurn(() => prepare(step, point, groups, { target, nameMs: nowMs }));
+  const files = await step.inTurn(() => prepare(deps, id, { point, groups }, { target, nameMs: nowMs }));
   const objects = files.map(({ object }) => object);
   const content = { kind: 'aggregation' as const, fromSequence: BigInt(point.from) + 1n, toSequence: BigInt(next.to), objects };
   const { number } = await announce(step, content, { kind: 'aggregation', point, next, isLast, ...bindFiles(step, files, nowMs) });
@@ -77,17 +79,27 @@ async function bind(step: TrailStep, run: AggregationRun, isLast: boolean): Prom
 
 /** The files of a pending aggregation: kept from binding it, or made again after a restart. */
 export async function aggregatedFilesOf(step: TrailStep, pending: PendingStep, work: Aggregation): Promise<BatchFiles> {
-  const { deps, id, memory } = step;
+  const { deps, id, state, memory } = step;
   if (memory.files?.number === pending.number) return memory.files;
-  const run = newRun(step, work.point, work);
-  const to = BigInt(work.next.to);
-  const reached = await readInTurns(deps, { after: run.at, to }, (entry) => run.take(entry));
-  assert(reached === to, `\`${followerName(id)}\` counts again up to ${to}, and came to ${reached}`);
-  const { groups } = run.result(work.isLast);
-  const files = await prepare(step, work.point, groups, { target: pending.target, nameMs: work.nameMs });
+  const files = await makeAgain(deps, id, { work, target: pending.target, ...membersOf(state) });
   requireAsAnnounced(id, pending, work, files);
   memory.files = { number: pending.number, files, counts: [], regions: [] };
   return memory.files;
+}
+
+/** The files of an aggregation that was announced, from the journal. */
+export async function makeAgain(
+  deps: Pick<TrailDeps, 'journal' | 'clock' | 'sha256' | 'gzip'>,
+  id: TrailId,
+  { work, target, members }: PastAggregation,
+): Promise<readonly PreparedFile[]> {
+  // Where it ends is known, however long windows are waited for now.
+  const tools = { sha256: deps.sha256, graceMs: Number.POSITIVE_INFINITY };
+  const run = new AggregationRun(work.point, trailScope(id, { ...work, ...(members && { members }) }), tools);
+  const to = BigInt(work.next.to);
+  const reached = await readInTurns(deps, { after: run.at, to }, (entry) => run.take(entry));
+  assert(reached === to, `\`${followerName(id)}\` counts again up to ${to}, and came to ${reached}`);
+  return prepare(deps, id, { point: work.point, groups: run.result(work.isLast).groups }, { target, nameMs: work.nameMs });
 }
 
 /** Puts the files of an aggregation, whose receipt is put. */
@@ -95,25 +107,34 @@ export async function finishAggregation(step: TrailStep, pending: PendingStep, w
   const { id, deps, saved, state, memory } = step;
   const { files } = await step.inTurn(() => aggregatedFilesOf(step, pending, work));
   await putFiles(step, pending, files);
+  const { chains, written } = await documentsOf(step, pending, { work, files, opened: [] });
+  const past = await rememberAggregation(deps.catalog, id, { number: pending.number, work, target: pending.target, ...membersOf(state) });
   await saved.save({
     state: { ...state, aggregation: work.next, lastBatchAtMs: work.atMs, ...batchPut(state, deps.clock.nowMs()) },
     pending: null,
-    ...(await documentsOf(step, pending, { work, files, opened: [] })),
+    chains,
+    written: [...written, ...past.written],
+    removed: past.removed,
   });
   deps.onNotice?.(id);
   memory.files = undefined;
 }
 
-function newRun(step: TrailStep, point: AggregationPoint, settings: Omit<BoundFiles, 'files' | 'atMs' | 'nameMs'>): AggregationRun {
+function newRun(step: TrailStep, point: AggregationPoint, settings: DeliverySettings): AggregationRun {
   const { deps, settings: amounts } = step;
   return new AggregationRun(point, scopeOf(step, settings), { sha256: deps.sha256, graceMs: amounts.aggregationGraceMs });
 }
 
+/** The accounts of the state: while a step waits, no change is taken in. */
+function membersOf({ settings: { members } }: TrailState): Pick<DeliverySettings, 'members'> {
+  return members === undefined ? {} : { members };
+}
+
 /** One file for each account and Region. */
 async function prepare(
-  { id, deps }: TrailStep,
-  { closedToMs }: AggregationPoint,
-  groups: readonly WindowGroup[],
+  deps: Pick<TrailDeps, 'sha256' | 'gzip'>,
+  id: TrailId,
+  { point, groups }: { readonly point: AggregationPoint; readonly groups: readonly WindowGroup[] },
   naming: { readonly target: PendingStep['target']; readonly nameMs: EpochMs },
 ): Promise<readonly PreparedFile[]> {
   const by = { sha256: deps.sha256, trailArn: trailArn(id) };
@@ -129,7 +150,7 @@ async function prepare(
     const { account, region } = ofPlace[0]!;
     return {
       ...{ account, region, folder: 'CloudTrail-Aggregated' },
-      records: ofPlace.map((group) => encodeAggregatedEvent(group, { ...by, isLate: group.windowMs + WINDOW_MS <= closedToMs })),
+      records: ofPlace.map((group) => encodeAggregatedEvent(group, { ...by, isLate: group.windowMs + WINDOW_MS <= point.closedToMs })),
       firstSequence: ascending(ofPlace.map(({ firstSequence }) => firstSequence))[0]!,
       lastSequence: ascending(ofPlace.map(({ lastSequence }) => lastSequence)).at(-1)!,
       oldestEventMs: Math.min(...ofPlace.map(({ oldestMs }) => oldestMs)),

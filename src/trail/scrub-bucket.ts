@@ -2,7 +2,7 @@
  * Looks whether what a trail delivered in the last day is still in its bucket, and puts again what is gone (F20).
  *
  * The receipts in the journal say what was put. A receipt is put as the journal has it; a log file is made again from the journal's
- * events. Both must come out with the hash that was announced, else nothing is put. A digest cannot be made again, and an object
+ * events, one of aggregated events by what was remembered of it. Both must come out with the hash that was announced, else nothing is put. A digest cannot be made again, and an object
  * of another size is not touched: both are told, and `snowtrail verify` names them. Whatever is found is on record first.
  *
  * Only the last day's: what is older may be gone because the bucket's owner lets it expire, which S3 does after a day at the
@@ -15,9 +15,11 @@ import { parseLogFileKey } from '../logfile/log-file-key.ts';
 import { parseNote } from '../tlog/note.ts';
 import { parseReceipt, type Receipt, type ReceiptObject } from '../tlog/receipt.ts';
 import { toHex } from '../tlog/text.ts';
+import { makeAgain } from './aggregate-events.ts';
 import { sealOptions } from './check-key.ts';
 import { receiptKey } from './make-receipt.ts';
 import { OpenLosses } from './open-losses.ts';
+import { pastAggregation } from './past-aggregations.ts';
 import { selectionAt } from './past-selections.ts';
 import { DeliveryFailed, GZIP_JSON, type PutDeps, putObject, RECEIPT_TEXT, untilAnswered } from './put-object.ts';
 import { readDelivery } from './read-delivery.ts';
@@ -90,7 +92,11 @@ export async function scrubBucket(deps: ScrubDeps, trail: TrailId, signal: Abort
           return body && { body, options: GZIP_JSON, isSealed: true };
         });
     if (receipt.kind === 'aggregation')
-      for (const object of receipt.objects) await look.at(at(object.key, object.sizeBytes), async () => undefined);
+      for (const object of receipt.objects)
+        await look.at(at(object.key, object.sizeBytes), async () => {
+          const body = await makeAggregated(deps, trail, number, object);
+          return body && { body, options: GZIP_JSON, isSealed: true };
+        });
     if (receipt.kind === 'digest') await look.at(at(receipt.digest.key, receipt.digest.sizeBytes), async () => undefined);
   }
   await look.finish();
@@ -214,6 +220,13 @@ async function makeLogFile(deps: ScrubDeps, trail: TrailId, object: ReceiptObjec
     if (toHex(deps.sha256(body)) === object.sha256) return body;
   }
   return undefined;
+}
+
+/** The same of a file of aggregated events. @param number Of its receipt. */
+async function makeAggregated(deps: ScrubDeps, trail: TrailId, number: number, object: ReceiptObject): Promise<Uint8Array | undefined> {
+  const past = await pastAggregation(deps.catalog, trail, number);
+  const files = past === undefined ? [] : await makeAgain(deps, trail, past);
+  return files.find((file) => file.object.key === object.key && file.object.sha256 === object.sha256)?.body;
 }
 
 /**

@@ -48,6 +48,29 @@ async function deliver(): Promise<Delivered> {
   return { rig, trails, keysOf };
 }
 
+/** A trail that has delivered aggregated events of two windows, before and after a change of its templates. */
+async function aggregate(): Promise<Pick<Delivered, 'rig' | 'trails'>> {
+  const { rig, trails } = await deliver();
+  const of = (Field: string, ...Equals: readonly string[]) => ({ Field, Equals });
+  const AdvancedEventSelectors = [{ FieldSelectors: [of('eventCategory', 'Data'), of('resources.type', 'AWS::S3::Object')] }];
+  await rig.send(trails, 'PutEventSelectors', { TrailName: 'main', AdvancedEventSelectors });
+  for (const template of ['API_ACTIVITY', 'RESOURCE_ACCESS']) {
+    const AggregationConfigurations = [{ EventCategory: 'Data', Templates: [template] }];
+    await rig.send(trails, 'PutEventConfiguration', { TrailName: 'main', AggregationConfigurations });
+    for (const region of [HOME, WEST, HOME])
+      await rig.record(region, {
+        eventName: 'GetObject',
+        members: {
+          eventCategory: 'Data',
+          eventSource: 's3.amazonaws.com',
+          resources: [{ type: 'AWS::S3::Object', ARN: 'arn:aws:s3:::b/k' }],
+        },
+      });
+    await rig.pass(trails, 6 * 60_000);
+  }
+  return { rig, trails };
+}
+
 async function scrub(trails: Trails): Promise<readonly ScrubFinding[]> {
   const found: ScrubFinding[] = [];
   await trails.scrub(new AbortController().signal, (each) => found.push(each));
@@ -57,6 +80,16 @@ async function scrub(trails: Trails): Promise<readonly ScrubFinding[]> {
 const outcomes = (found: readonly ScrubFinding[]) => found.map((each) => (each.outcome === 'failed' ? String(each.error) : each.outcome));
 
 describe('a bucket that loses what was delivered to it (F20)', () => {
+  test('files of aggregated events are made again as well', async () => {
+    const { rig, trails } = await aggregate();
+    const before = (await checkTrail(rig, BUCKET, { mayHaveUnlisted: true })).objects;
+    const keys = [...before.keys()].filter((key) => key.includes('/CloudTrail-Aggregated/')) as ObjectKey[];
+    expect(keys).toHaveLength(4);
+    for (const key of keys) await rig.objects.delete(NAME, key);
+    expect(outcomes(await scrub(trails))).toEqual(keys.map(() => 'put-again'));
+    expect((await checkTrail(rig, BUCKET, { mayHaveUnlisted: true })).objects).toEqual(before);
+  });
+
   test('a bucket that has everything is left as it is', async () => {
     const { rig, trails } = await deliver();
     const before = await checkTrail(rig, BUCKET);
