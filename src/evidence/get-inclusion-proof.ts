@@ -38,22 +38,28 @@ export function getInclusionProof(deps: {
   return {
     name: 'GetInclusionProof',
     isReadOnly: true,
-    decide: async (call, input) => {
-      const entry = await findEntry(deps.journal, call, input);
-      const checkpoint = await checkpointOver(deps.tree, entry.sequence);
-      const hashes = await deps.tree.inclusion(entry.sequence, checkpoint.size);
-      return {
-        output: {
-          Sequence: `${entry.sequence}`,
-          LeafIndex: `${entry.sequence - 1n}`,
-          LeafText: leafText(entry, hashBytes(deps.sha256, entry)),
-          Nonce: toBase64(entry.nonce),
-          TreeSize: `${checkpoint.size}`,
-          Checkpoint: checkpoint.note,
-          Hashes: hashes.map(toBase64),
-        },
-      };
-    },
+    decide: async (call, input) => ({ output: await proveEntry(deps, await findEntry(deps.journal, call, input)) }),
+  };
+}
+
+/** @throws ApiError EntryPendingException */
+export async function proveEntry(
+  {
+    tree,
+    sha256,
+  }: { readonly tree: Pick<TreeFollower, 'latestCheckpoint' | 'checkpointNow' | 'cursor' | 'inclusion'>; readonly sha256: Sha256 },
+  entry: JournalEntry,
+): Promise<GetInclusionProofOutput> {
+  const checkpoint = await checkpointOver(tree, entry.sequence);
+  const hashes = await tree.inclusion(entry.sequence, checkpoint.size);
+  return {
+    Sequence: `${entry.sequence}`,
+    LeafIndex: `${entry.sequence - 1n}`,
+    LeafText: leafText(entry, hashBytes(sha256, entry)),
+    Nonce: toBase64(entry.nonce),
+    TreeSize: `${checkpoint.size}`,
+    Checkpoint: checkpoint.note,
+    Hashes: hashes.map(toBase64),
   };
 }
 

@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AccountId, BucketName, ObjectKey, Region } from '../event/types.ts';
+import { hashSha256 } from '../server/sha256.ts';
+import type { Journal } from '../store/journal.ts';
 import { createManualClock, createSeededChance, type ManualClock } from '../store/memory/clock.ts';
+import { createMemoryJournal } from '../store/memory/journal.ts';
 import { createMemoryObjects } from '../store/memory/objects.ts';
 import type { LifecycleRule, Objects } from '../store/objects.ts';
 import { type Expiration, expireObjects } from './expire-objects.ts';
@@ -17,6 +20,7 @@ const bytesOf = (text: string) => new TextEncoder().encode(text);
 let clock: ManualClock;
 let objects: Objects;
 let recorded: Expiration[];
+let journal: Journal;
 let stop: AbortController;
 let running: Promise<void>;
 
@@ -24,11 +28,14 @@ beforeEach(() => {
   clock = createManualClock({ startMs: START_MS });
   objects = createMemoryObjects({ clock, chance: createSeededChance('lifecycle') });
   recorded = [];
+  journal = createMemoryJournal({ clock, chance: createSeededChance('journal') });
   stop = new AbortController();
   running = expireObjects(
     {
       clock,
       objects,
+      journal,
+      sha256: hashSha256,
       accounts: () => [OWNER],
       record: async (expirations) => void recorded.push(...expirations),
       report: (bucket, error) => {

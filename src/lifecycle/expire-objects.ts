@@ -2,15 +2,22 @@
  * Carries out the lifecycle rules of the server's buckets.
  *
  * What is due is recorded first, as an event of the bucket's owner, and then deleted: so the record tells who took an object away.
+ * Beside the event, which its like could be submitted, there is a fact that only this task makes (`tlog/expiry.ts`): by it
+ * `snowtrail verify` tells what expired from what was deleted.
  * What changed meanwhile stays; what Object Lock protects stays, for the store refuses it whoever asks. Time is the server's clock,
  * held against its own running, so that a clock that is set ahead expires nothing.
  * Source: S3 User Guide, "Expiring objects"; the operations `S3.EXPIRE.OBJECT` and `S3.CREATE.DELETEMARKER` of its access logs.
  */
 import type { AccountId, EventResource, JsonObject, Region } from '../event/types.ts';
 import type { Clock } from '../store/clock.ts';
+import { findFacts } from '../store/find-expiries.ts';
+import type { Journal, NewFact } from '../store/journal.ts';
 import { type DueVersion, findDue } from '../store/lifecycle.ts';
 import { createLockTime } from '../store/object-lock.ts';
 import { type Bucket, type ObjectInfo, type Objects, ObjectsError } from '../store/objects.ts';
+import { type Expiry, encodeExpiry, expiryId } from '../tlog/expiry.ts';
+import { HASH_BYTES, type Sha256 } from '../tlog/hash.ts';
+import { fromBase64, toHex, utf8 } from '../tlog/text.ts';
 
 /** A start has work of its own. */
 const FIRST_MS = 15 * 60_000;
@@ -31,6 +38,8 @@ export interface Expiration {
 export interface ExpireDeps {
   readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs' | 'sleep'>;
   readonly objects: Pick<Objects, 'listBuckets' | 'listVersions' | 'delete'>;
+  readonly journal: Pick<Journal, 'append' | 'find'>;
+  readonly sha256: Sha256;
   /** Accounts that may have buckets. */
   readonly accounts: () => readonly AccountId[];
   /** Returns once all of them are durable. */
@@ -64,6 +73,7 @@ async function expireBucket(deps: ExpireDeps, bucket: Bucket, time: ReturnType<t
     batch = [];
     if (due.length === 0) return;
     await deps.record(due.map((each) => expirationOf(bucket, each)));
+    await appendFacts(deps, bucket, due);
     for (const each of due) await carryOut(deps, bucket, each);
   };
   for await (const each of findDue(allVersions(deps.objects, bucket, signal), bucket.lifecycle!, time)) {
@@ -71,6 +81,44 @@ async function expireBucket(deps: ExpireDeps, bucket: Bucket, time: ReturnType<t
     if (batch.length >= BATCH_MAX) await flush();
   }
   await flush();
+}
+
+/** @throws JournalFull, JournalFailed */
+async function appendFacts({ clock, journal, sha256 }: ExpireDeps, bucket: Bucket, due: readonly DueVersion[]): Promise<void> {
+  const { owner, region } = bucket;
+  const counts = new Map<string, number>();
+  const facts: NewFact[] = [];
+  for (const { info, rule, kind } of due) {
+    // Nothing of a reader's goes with a delete marker.
+    if (info.isDeleteMarker) continue;
+    const { key, versionId, checksums } = info;
+    const operation = kind === 'remove' ? 'remove' : placesMarker(bucket, info) ? 'hide' : 'expire';
+    const sha256Hex = hexOfChecksum(checksums?.['SHA256']);
+    const expiry: Expiry = { bucket: bucket.name, key, versionId, sha256: sha256Hex, operation, rule: rule.id };
+    const count = counts.get(key) ?? (await findFacts({ journal, sha256 }, owner!, expiry)).length;
+    counts.set(key, count + 1);
+    facts.push({
+      kind: 'fact',
+      factKind: 'expiry',
+      factId: expiryId(sha256, expiry, count + 1),
+      account: owner!,
+      region,
+      receivedAtMs: clock.nowMs(),
+      bytes: utf8(encodeExpiry(expiry)),
+    });
+  }
+  if (facts.length > 0) await journal.append(facts);
+}
+
+/** Of a whole object; the checksum of one that came in parts is another. */
+function hexOfChecksum(base64: string | undefined): string | null {
+  const bytes = base64 === undefined ? undefined : fromBase64(base64);
+  return bytes?.length === HASH_BYTES ? toHex(bytes) : null;
+}
+
+/** Whether a deletion without a version id leaves the version there, behind a delete marker. */
+function placesMarker({ versioning }: Bucket, { versionId }: ObjectInfo): boolean {
+  return versioning === 'Enabled' || (versioning === 'Suspended' && versionId !== null);
 }
 
 async function carryOut({ objects, report }: ExpireDeps, { name }: Bucket, { info, kind }: DueVersion): Promise<void> {

@@ -23,6 +23,7 @@ import { checkConstraints, decodeInput, encodeOutput, type ModelObject } from '.
 import { type ApprovalRules, guardNarrowing } from '../approvals/guard-narrowing.ts';
 import { approvalOperations } from '../approvals/operations.ts';
 import type { AccountId, BucketName, Region } from '../event/types.ts';
+import { proveEntry } from '../evidence/get-inclusion-proof.ts';
 import { createTreeFollower, type TreeFollower } from '../evidence/grow-tree.ts';
 import { evidenceOperations } from '../evidence/operations.ts';
 import { keyStatementReader } from '../evidence/read-key-statement.ts';
@@ -246,6 +247,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     chance,
     evidence: tree,
     keyStatement: keyStatementReader(keyStatements),
+    proveEntry: (entry) => proveEntry({ tree, sha256 }, entry),
     sha256,
     gzip: options.gzip,
     origin,
@@ -416,6 +418,8 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const expiring: ExpireDeps = {
     clock,
     objects,
+    journal,
+    sha256,
     accounts: () => accounts.list().map((info) => info.account),
     record: (expirations) =>
       recordEvents(

@@ -27,6 +27,8 @@ export type FactKind =
   | 'clock-jump'
   /** An object that was delivered is not in its bucket as it should be (`trail/record-loss.ts`). */
   | 'loss'
+  /** A lifecycle rule lets an object expire (`tlog/expiry.ts`). */
+  | 'expiry'
   /** Who submitted what lies right before it, and what became of all of it (`event/submission.ts`). */
   | 'intake';
 

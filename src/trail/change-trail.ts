@@ -23,7 +23,16 @@ import { tagChange } from './trail-tags.ts';
 export interface OperationDeps
   extends Pick<
     TrailDeps,
-    'catalog' | 'journal' | 'objects' | 'sha256' | 'digestIntervalMs' | 'foreignBuckets' | 'trailKeys' | 'logGroups' | 'topics'
+    | 'catalog'
+    | 'journal'
+    | 'objects'
+    | 'sha256'
+    | 'digestIntervalMs'
+    | 'foreignBuckets'
+    | 'trailKeys'
+    | 'logGroups'
+    | 'topics'
+    | 'proveEntry'
   > {
   /** In which order changes are carried out. */
   readonly turns: ChangeTurns;

@@ -22,6 +22,7 @@ import { organizationTrails } from './find-trail.ts';
 import { TrailFollower, type TrailHealth } from './follow-trail.ts';
 import { getEventConfiguration } from './get-event-configuration.ts';
 import { getEventSelectors } from './get-event-selectors.ts';
+import { getExpirations } from './get-expirations.ts';
 import { getTrail } from './get-trail.ts';
 import { getTrailEvidence } from './get-trail-evidence.ts';
 import { getTrailStatus } from './get-trail-status.ts';
@@ -194,7 +195,7 @@ function operations(deps: OperationDeps): Trails['operations'] {
       removeTags(deps),
       listTags(deps),
     ] as readonly Operation[],
-    snowtrail: [getTrailEvidence(deps), checkTrail(deps)] as readonly Operation[],
+    snowtrail: [getTrailEvidence(deps), getExpirations(deps), checkTrail(deps)] as readonly Operation[],
   };
 }
 

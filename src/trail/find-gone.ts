@@ -5,6 +5,7 @@
  * at every object (`scrub-bucket.ts`). A foreign bucket is not asked: what it does not answer holds up nobody here.
  */
 import type { BucketName, EpochMs, ObjectKey } from '../event/types.ts';
+import { type FindExpiriesDeps, findExpiries } from '../store/find-expiries.ts';
 import type { Objects } from '../store/objects.ts';
 import { receiptKey } from './make-receipt.ts';
 import { type Delivery, newestPut } from './read-delivery.ts';
@@ -23,18 +24,16 @@ export interface GoneEvidence {
   readonly thereAtMs: EpochMs;
 }
 
-export interface FindGoneDeps {
+export interface FindGoneDeps extends FindExpiriesDeps {
   readonly objects: Pick<Objects, 'getBucket' | 'head'>;
-  /** Names of the buckets that lie at another S3. */
-  readonly foreignBuckets?: ReadonlySet<BucketName>;
 }
 
-/** @returns `undefined` when both are there, nothing was put yet, the trail was moved since, or the store does not say. */
-export async function findGone(
-  { objects, foreignBuckets }: FindGoneDeps,
-  trail: Trail,
-  delivery: Delivery,
-): Promise<GoneEvidence | undefined> {
+/**
+ * @returns `undefined` when both are there, the receipt expired by a rule of the bucket, nothing was put yet, the trail was moved since,
+ *   or the store does not say.
+ */
+export async function findGone(deps: FindGoneDeps, trail: Trail, delivery: Delivery): Promise<GoneEvidence | undefined> {
+  const { objects, foreignBuckets } = deps;
   const newest = newestPut(delivery);
   if (delivery.state === undefined || newest === undefined || newest.number < 1 || foreignBuckets?.has(newest.target.bucket))
     return undefined;
@@ -52,7 +51,8 @@ export async function findGone(
   });
   try {
     if ((await objects.getBucket(target.bucket)) === undefined) return gone('bucket-gone');
-    return (await objects.head(target.bucket, key)) === undefined ? gone('newest-receipt-gone') : undefined;
+    if ((await objects.head(target.bucket, key)) !== undefined) return undefined;
+    return (await findExpiries(deps, target.bucket, key)).length > 0 ? undefined : gone('newest-receipt-gone');
   } catch {
     // Damaged, or the device does not read: the look at every object tells of it, and so does the next delivery.
     return undefined;

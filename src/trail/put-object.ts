@@ -7,6 +7,8 @@
 import type { BucketName, ObjectKey } from '../event/types.ts';
 import type { Clock } from '../store/clock.ts';
 import { type Objects, ObjectsError, type PutOptions } from '../store/objects.ts';
+import type { Sha256 } from '../tlog/hash.ts';
+import { toBase64 } from '../tlog/text.ts';
 
 /** The bucket did not take an object. The same put is tried again later. */
 export class DeliveryFailed extends Error {
@@ -45,6 +47,7 @@ export interface PutDeps {
   /** Objects that were put and are not put again: those of a step that failed over another one. */
   readonly alreadyPut: Set<string>;
   readonly clock: Pick<Clock, 'sleep'>;
+  readonly sha256: Sha256;
   readonly putTimeoutMs: number;
   /** Ends waiting at once: the process stops. */
   readonly stop: AbortSignal;
@@ -80,7 +83,9 @@ export async function putObject(deps: PutDeps, object: DeliveredObject): Promise
   if (deps.alreadyPut.has(path)) return;
   const put = async () => {
     const seal = isSealed ? await deps.seal(object) : {};
-    return deps.objects.put(bucket, key, body, { ifNoneMatch: true, acl: 'bucket-owner-full-control', ...options, ...seal });
+    // The hash stays with an encrypted object, too: when it expires, the record can say which bytes went.
+    const checksums = { SHA256: toBase64(deps.sha256(body)) };
+    return deps.objects.put(bucket, key, body, { ifNoneMatch: true, acl: 'bucket-owner-full-control', checksums, ...options, ...seal });
   };
   await untilAnswered(deps, `putting \`${path}\``, put());
   deps.alreadyPut.add(path);

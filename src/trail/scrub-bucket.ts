@@ -6,12 +6,13 @@
  * of another size is not touched: both are told, and `snowtrail verify` names them. Whatever is found is on record first.
  *
  * Only the last day's: what is older may be gone because the bucket's owner lets it expire, which S3 does after a day at the
- * earliest, and what was taken away on purpose shall not come back for ever.
+ * earliest, and what was taken away on purpose shall not come back for ever. What a rule with a date let expire earlier is no loss either.
  */
 
 import type { AccountId, EpochMs, ObjectKey } from '../event/types.ts';
 import { encodeLogFile } from '../logfile/encode-log-file.ts';
 import { parseLogFileKey } from '../logfile/log-file-key.ts';
+import { findExpiries } from '../store/find-expiries.ts';
 import { parseNote } from '../tlog/note.ts';
 import { parseReceipt, type Receipt, type ReceiptObject } from '../tlog/receipt.ts';
 import { toHex } from '../tlog/text.ts';
@@ -151,6 +152,7 @@ class BucketLook {
     try {
       const found = await untilAnswered(this.#deps, `looking for \`${bucket}/${wanted.key}\``, objects.head(bucket, wanted.key));
       this.#isTold = true;
+      if (found === undefined && (await findExpiries(this.#deps, bucket, wanted.key)).length > 0) return;
       if (found === undefined) return await this.#lost(wanted, make);
       await this.#open.end(bucket, wanted.key);
       if (found.sizeBytes !== wanted.sizeBytes) await this.#note(wanted, { outcome: 'differs', foundAtMs: this.#deps.clock.nowMs() });

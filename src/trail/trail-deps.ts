@@ -4,7 +4,7 @@
 import type { AccountId, BucketName, EpochMs, Region } from '../event/types.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { Chance, Clock } from '../store/clock.ts';
-import type { Journal } from '../store/journal.ts';
+import type { Journal, JournalEntry } from '../store/journal.ts';
 import type { Keys, PublicKeyInfo } from '../store/keys.ts';
 import type { LogGroups } from '../store/log-groups.ts';
 import type { Objects } from '../store/objects.ts';
@@ -28,6 +28,9 @@ export interface TrailEvidence {
 export type FindKeyStatement = (
   key: Pick<PublicKeyInfo, 'use' | 'fingerprint'>,
 ) => Promise<{ readonly kind: 'stated'; readonly note: string } | { readonly kind: 'unstated' | 'unreadable' }>;
+
+/** That an entry is in the record that a checkpoint signs, as `GetInclusionProof` answers it. */
+export type ProveEntry = (entry: JournalEntry) => Promise<object>;
 
 /** Amounts that tests and small machines change. */
 export interface TrailSettings {
@@ -72,6 +75,7 @@ export interface TrailDeps {
   readonly chance: Pick<Chance, 'fraction'>;
   readonly evidence: TrailEvidence;
   readonly keyStatement: FindKeyStatement;
+  readonly proveEntry: ProveEntry;
   readonly sha256: Sha256;
   /** Deterministic, one member (`compress.ts`). */
   readonly gzip: (content: Uint8Array) => Promise<Uint8Array>;

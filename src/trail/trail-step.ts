@@ -76,9 +76,9 @@ export function newProgress(number: number): StepProgress {
 
 /** What `putObject` needs. */
 export function putDepsOf({ id, deps, kmsKeyArn, memory, settings, stop }: TrailStep): PutDeps {
-  const { objects, clock } = deps;
+  const { objects, clock, sha256 } = deps;
   const seal: PutDeps['seal'] = (object) => sealOptions(deps, id, kmsKeyArn, object);
-  return { objects, seal, clock, alreadyPut: memory.progress.alreadyPut, putTimeoutMs: settings.putTimeoutMs, stop };
+  return { objects, seal, clock, sha256, alreadyPut: memory.progress.alreadyPut, putTimeoutMs: settings.putTimeoutMs, stop };
 }
 
 /** A bucket's owner may take the permission back at any time. @throws DeliveryFailed */

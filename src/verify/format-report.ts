@@ -28,7 +28,7 @@ export function formatReport(report: VerifyReport, options: { readonly isVerbose
   const lines: string[] = [];
   const reasons = reasonsByKey(report.findings);
   for (const file of report.files) {
-    const isQuiet = file.verdict === 'valid' || file.verdict === 'unchecked';
+    const isQuiet = file.verdict === 'valid' || file.verdict === 'unchecked' || file.verdict === 'expired';
     if (isQuiet && !options.isVerbose) continue;
     lines.push(formatFile(file, reasons.get(file.key) ?? []));
   }
@@ -53,7 +53,9 @@ function reasonsByKey(findings: readonly Finding[]): ReadonlyMap<string, readonl
   return reasons;
 }
 
-function formatFile({ key, kind, verdict }: FileReport, reasons: readonly string[]): string {
+function formatFile({ key, kind, verdict, reason }: FileReport, reasons: readonly string[]): string {
+  // Its finding is about all files of the rule.
+  if (verdict === 'expired') return [KIND_WORDS[kind], key, reason ?? verdict].map(printable).join('\t');
   const word = verdict === 'valid' || verdict === 'unchecked' || verdict === 'pending' ? verdict : verdict.toUpperCase();
   return [KIND_WORDS[kind], key, reasons.length === 0 ? word : `${word}: ${reasons.join('; ')}`].map(printable).join('\t');
 }
@@ -80,6 +82,7 @@ function notValid(counts: Counts, words: string): string {
     invalid > 0 ? `, ${invalid} ${words} INVALID` : '',
     counts.unreadable > 0 ? `, ${counts.unreadable} could not be checked` : '',
     counts.pending > 0 ? `, ${counts.pending} pending` : '',
+    counts.expired > 0 ? `, ${counts.expired} expired by lifecycle rules` : '',
     counts.unchecked > 0 ? `, ${counts.unchecked} not asked for` : '',
   ];
   return parts.join('');

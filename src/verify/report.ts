@@ -25,8 +25,8 @@ export interface Finding {
 }
 
 export type FileKind = 'log' | 'digest' | 'backfill-digest' | 'receipt' | 'key' | 'other';
-/** `unchecked`: outside of the asked range or Region. */
-export type FileVerdict = 'valid' | 'tampered' | 'missing' | 'unlisted' | 'unreadable' | 'pending' | 'unchecked';
+/** `unchecked`: outside of the asked range or Region. `expired`: not there, because a lifecycle rule let it expire, as the journal shows. */
+export type FileVerdict = 'valid' | 'tampered' | 'missing' | 'unlisted' | 'unreadable' | 'pending' | 'unchecked' | 'expired';
 
 export interface FileReport {
   readonly key: string;
@@ -92,7 +92,7 @@ export interface VerifyReport {
   readonly cannotKnow: readonly string[];
 }
 
-const VERDICTS: readonly FileVerdict[] = ['valid', 'tampered', 'missing', 'unlisted', 'unreadable', 'pending', 'unchecked'];
+const VERDICTS: readonly FileVerdict[] = ['valid', 'tampered', 'missing', 'unlisted', 'unreadable', 'pending', 'unchecked', 'expired'];
 const KINDS: readonly FileKind[] = ['log', 'digest', 'backfill-digest', 'receipt', 'key', 'other'];
 
 /** The level of a finding about a file with this verdict; `undefined` when there is nothing to say. */
@@ -104,6 +104,7 @@ const LEVELS: Readonly<Record<FileVerdict, FindingLevel | undefined>> = {
   unreadable: 'incomplete',
   pending: 'pending',
   unchecked: undefined,
+  expired: undefined,
 };
 
 /** Gathers what is found while the verification goes on. */
@@ -111,6 +112,8 @@ export class ReportBuilder {
   readonly #findings: Finding[] = [];
   /** By key. A later, worse verdict on the same file replaces the one before. */
   readonly #files = new Map<string, FileReport>();
+  /** What expired, by bucket and rule. */
+  readonly #expired = new Map<string, { bucket: string; rule: string; count: number; first: string; last: string }>();
 
   /** Something that is about no single file, or that comes on top of a file's verdict. */
   add(finding: Finding): void {
@@ -130,6 +133,18 @@ export class ReportBuilder {
     this.#files.set(key, { key, kind, verdict, ...(reason !== undefined && { reason }) });
   }
 
+  /** A file that expired. Those of one rule together are one note. */
+  expired(
+    key: string,
+    kind: FileKind,
+    { bucket, rule, at }: { readonly bucket: string; readonly rule: string; readonly at: string },
+  ): void {
+    this.file({ key, kind, verdict: 'expired', reason: `expired by the rule \`${rule}\` of \`${bucket}\` on ${at.slice(0, 10)}` });
+    const id = JSON.stringify([bucket, rule]);
+    const { count, first, last } = this.#expired.get(id) ?? { count: 0, first: at, last: at };
+    this.#expired.set(id, { bucket, rule, count: count + 1, first: at < first ? at : first, last: at > last ? at : last });
+  }
+
   /** Whether the file was given a verdict. */
   has(key: string): boolean {
     return this.#files.has(key);
@@ -141,6 +156,10 @@ export class ReportBuilder {
     return files.length > 0 && files.every(({ verdict }) => verdict === 'unchecked');
   }
 
+  get hasMissing(): boolean {
+    return [...this.#files.values()].some(({ verdict }) => verdict === 'missing');
+  }
+
   get isTampered(): boolean {
     return this.#findings.some(({ level }) => level === 'tampered');
   }
@@ -150,6 +169,13 @@ export class ReportBuilder {
   }
 
   finish(rest: Omit<VerifyReport, 'version' | 'verdict' | 'exitCode' | 'summary' | 'counts' | 'findings' | 'files'>): VerifyReport {
+    for (const { bucket, rule, count, first, last } of this.#expired.values()) {
+      const dates =
+        first.slice(0, 10) === last.slice(0, 10) ? `on ${first.slice(0, 10)}` : `from ${first.slice(0, 10)} to ${last.slice(0, 10)}`;
+      const what = count === 1 ? '1 file expired' : `${count} files expired`;
+      const message = `${what} by the rule \`${rule}\` of \`${bucket}\` ${dates}, as the journal of the server shows: what was in them cannot be checked any more`;
+      this.#findings.push({ level: 'note', code: 'expired', message });
+    }
     const files = [...this.#files.values()].sort((one, other) => (one.key < other.key ? -1 : 1));
     const verdict = this.isTampered ? 'tampered' : this.isIncomplete ? 'incomplete' : 'consistent';
     return {

@@ -1,6 +1,7 @@
 /**
  * What the parts of one verification share, and what was asked for.
  */
+import type { Expired } from './expired.ts';
 import type { Inspector } from './inspector.ts';
 import type { JobLimit } from './job-limit.ts';
 import type { NumberSet, ScopeId, TrailName } from './layout.ts';
@@ -28,6 +29,8 @@ export interface Run {
   readonly inspector: Inspector;
   readonly inventory: Inventory;
   readonly selection: Selection;
+  /** What the server's journal says of what is not there; absent offline. */
+  readonly expired?: Expired;
   /** The caller knows that this is a copy at another place. */
   readonly isRelocated: boolean;
   /** The present. */
@@ -42,6 +45,8 @@ export interface Inventory {
   readonly unnamed: Set<string>;
   /** Keys whose newest version is a delete marker. */
   readonly deleted: Set<string>;
+  /** Those of them of which versions are still there. */
+  readonly hidden: Set<string>;
   /** Keys that hold several versions with different bytes, and how many. */
   readonly overwritten: Map<string, number>;
   readonly trails: Map<string, FoundTrail>;

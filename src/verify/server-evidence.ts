@@ -3,7 +3,7 @@
  *
  * The server is believed as far as its keys are (see `trust.ts`); everything else it says is checked under them. A call
  * that fails makes the verdict incomplete, never tampered.
- * Operations: src/evidence (GetCheckpoint, GetConsistencyProof, ListEvidenceKeys), src/trail (GetTrailEvidence).
+ * Operations: src/evidence (GetCheckpoint, GetConsistencyProof, ListEvidenceKeys), src/trail (GetTrailEvidence, GetExpirations).
  */
 import type { NoteKey } from '../tlog/note.ts';
 import { parseNoteKey } from '../tlog/note.ts';
@@ -55,6 +55,22 @@ export interface ServerLoss {
   readonly outcome: string;
   /** As the server gives it. */
   readonly foundAt: string;
+}
+
+/** An entry of the journal with the proof that it is in the tree; nothing of it is checked. */
+export interface UnprovenEntry {
+  readonly bytes: Uint8Array;
+  readonly nonce: Uint8Array;
+  readonly leafText: string;
+  readonly sequence: bigint;
+  /** The signed note of the tree that the proof leads to. */
+  readonly checkpoint: string;
+  readonly hashes: readonly Uint8Array[];
+}
+
+export interface ExpirationsAnswer {
+  readonly entries: readonly UnprovenEntry[];
+  readonly receipt: Uint8Array | undefined;
 }
 
 export class ServerEvidence {
@@ -110,11 +126,16 @@ export class ServerEvidence {
     );
     const hashes = answer['Hashes'];
     if (!Array.isArray(hashes)) throw new BadAnswer('GetConsistencyProof answered without `Hashes`');
-    return (hashes as readonly unknown[]).map((hash) => {
-      const bytes = typeof hash === 'string' ? fromBase64(hash) : undefined;
-      if (bytes === undefined) throw new BadAnswer('GetConsistencyProof answered with a hash that is not base64');
-      return bytes;
-    });
+    return (hashes as readonly unknown[]).map((hash) => asBytes(hash, 'GetConsistencyProof'));
+  }
+
+  /** What the journal says of an object's expiry. */
+  async expirations(input: Readonly<Record<string, unknown>>): Promise<ExpirationsAnswer> {
+    const answer = asMembers(await this.#call('GetExpirations', input), 'GetExpirations');
+    const list = answer['Expirations'];
+    if (!Array.isArray(list)) throw new BadAnswer('GetExpirations answered without `Expirations`');
+    const receipt = answer['Receipt'] === undefined ? undefined : asBytes(answer['Receipt'], 'GetExpirations');
+    return { entries: (list as readonly unknown[]).map(readEntry), receipt };
   }
 
   /** The trails that the caller may see, or one of them. */
@@ -157,6 +178,30 @@ function readTrail(value: unknown): ServerTrail {
   if (number === 0) return base;
   if (typeof sha !== 'string') throw new BadAnswer('GetTrailEvidence answered without `LastReceiptSha256`');
   return { ...base, last: { number, sha256: sha } };
+}
+
+function readEntry(value: unknown): UnprovenEntry {
+  const what = 'GetExpirations';
+  const entry = asMembers(value, `an entry of ${what}`);
+  const [leafText, sequence, checkpoint, hashes] = [entry['LeafText'], entry['Sequence'], entry['Checkpoint'], entry['Hashes']];
+  if (typeof leafText !== 'string' || typeof checkpoint !== 'string' || !Array.isArray(hashes))
+    throw new BadAnswer(`${what} answered with an entry that is not complete`);
+  if (typeof sequence !== 'string' || !/^[1-9][0-9]{0,18}$/.test(sequence))
+    throw new BadAnswer(`${what} answered with a sequence that is none`);
+  return {
+    bytes: asBytes(entry['Bytes'], what),
+    nonce: asBytes(entry['Nonce'], what),
+    leafText,
+    sequence: BigInt(sequence),
+    checkpoint,
+    hashes: (hashes as readonly unknown[]).map((hash) => asBytes(hash, what)),
+  };
+}
+
+function asBytes(value: unknown, what: string): Uint8Array {
+  const bytes = typeof value === 'string' ? fromBase64(value) : undefined;
+  if (bytes === undefined) throw new BadAnswer(`${what} answered with something that is not base64`);
+  return bytes;
 }
 
 function readPlaces(value: unknown): ServerTrail['places'] {

@@ -14,6 +14,7 @@ import { verifyLinkedDigest, verifyListedLog } from './aws-rules.ts';
 import { checkObject, faultsOfDigest, type ObjectOutcome } from './check-object.ts';
 import { DigestLedger, digestBefore, type LinkedDigest, type OnlyDigests } from './digest-ledger.ts';
 import { KEY_FILE_BYTES_MAX, readEvidenceKey } from './evidence-key-file.ts';
+import type { Absence, ShownExpiry } from './expired.ts';
 import { inOrder } from './job-limit.ts';
 import { bucketOf, keyIn } from './join-buckets.ts';
 import { type KeyLink, keyLink } from './key-link.ts';
@@ -82,15 +83,33 @@ export function verifyTrail(
   return new TrailVerification(run, trail, places, known).verify();
 }
 
+/** An object as its receipt names it. */
+interface NamedObject {
+  readonly bucket: string;
+  readonly key: string;
+  readonly sha256: string;
+}
+
 /** An object that is not there; whether that is a fault is known when all receipts are. */
 interface Absent {
   readonly file: { readonly key: string; readonly kind: FileKind };
   readonly number: number;
   readonly outcome: ObjectOutcome;
   /** As its receipt has it. */
-  readonly named: { readonly bucket: string; readonly key: string };
+  readonly named: NamedObject;
   /** Looks for it once more. */
   readonly check: () => Promise<void>;
+}
+
+/** A receipt that was looked for. */
+interface FoundReceipt {
+  readonly number: number;
+  readonly key: string;
+  readonly fetched: Fetched;
+  /** It is not there any more; its bytes are those of the server's journal. */
+  readonly expiry?: ShownExpiry;
+  /** It is not there, and whether it expired is not known. */
+  readonly isUnknown?: boolean;
 }
 
 /** A place that receipts speak of. */
@@ -154,6 +173,7 @@ class TrailVerification {
     await this.#lookAgain();
     this.#settleMissing();
     await this.#settleLedger();
+    await this.#settleExpired();
     this.#settleAbsent();
     return {
       trail: this.#trail,
@@ -177,6 +197,13 @@ class TrailVerification {
       for (const key of keyFiles.slice(0, KEY_FILES_MAX)) {
         const fetched = await this.#run.source.get(key, KEY_FILE_BYTES_MAX);
         const name = key.slice(key.lastIndexOf('/') + 1);
+        if (fetched.kind === 'missing') {
+          const absence = await this.#whyAbsent(key, bucketOf(this.#run.source, key));
+          if (absence.kind === 'expired') {
+            this.#run.report.expired(key, 'key', absence.expiry);
+            continue;
+          }
+        }
         if (fetched.kind === 'unreadable') {
           this.#unreadKeyFile(key, name, `cannot be read: ${fetched.reason}`);
           continue;
@@ -225,16 +252,29 @@ class TrailVerification {
 
   async #takeRange(from: number, to: number, scope: ScopeId): Promise<void> {
     const read = inOrder(numbers(from, to), this.#run.source.jobs, (number) => this.#fetch(number, scope));
-    for await (const { number, key, fetched } of read) await this.#take(number, key, scope, fetched);
+    for await (const found of read) await this.#take({ ...(await this.#orExpired(found)), scope });
     this.#next = to + 1;
   }
 
-  async #fetch(number: number, scope: ScopeId): Promise<{ number: number; key: string; fetched: Fetched }> {
+  /** The receipt as the server's journal has it, where the one that is not there expired. */
+  async #orExpired<T extends FoundReceipt>(found: T): Promise<T> {
+    const { expired, source } = this.#run;
+    if (found.fetched.kind !== 'missing' || expired === undefined) return found;
+    const { bucket, key } = bucketOf(source, found.key);
+    const isPlace = source.kind === 'bucket' && !this.#run.isRelocated;
+    const place = { bucket: isPlace ? bucket : undefined, key, hasVersions: this.#run.inventory.hidden.has(found.key) };
+    const absence = await expired.receipt(this.#trail, found.number, place);
+    if (absence.kind === 'unexplained') return found;
+    if (absence.kind === 'unknown') return { ...found, fetched: { kind: 'unreadable', reason: absence.reason }, isUnknown: true };
+    return { ...found, fetched: { kind: 'object', bytes: absence.receipt! }, expiry: absence.expiry };
+  }
+
+  async #fetch(number: number, scope: ScopeId): Promise<FoundReceipt> {
     const key = receiptKey(scope, this.#trail, number);
     return { number, key, fetched: await this.#run.jobs.run(0, () => this.#run.source.get(key, RECEIPT_BYTES_MAX)) };
   }
 
-  async #take(number: number, key: string, scope: ScopeId, fetched: Fetched): Promise<void> {
+  async #take({ number, key, scope, fetched, expiry }: FoundReceipt & { readonly scope: ScopeId }): Promise<void> {
     this.#run.progress();
     if (fetched.kind === 'unreadable') {
       this.#unreadableFrom = Math.min(this.#unreadableFrom, number);
@@ -269,7 +309,10 @@ class TrailVerification {
     const faults = this.#chain.take(value, { number, key });
     for (const { code, message } of faults) this.#file(key, 'receipt', 'tampered', code, message);
     const isOverwritten = this.#checkOverwritten(key);
-    if (faults.length === 0 && !isOverwritten) this.#file(key, 'receipt', 'valid');
+    if (faults.length === 0 && !isOverwritten) {
+      if (expiry === undefined) this.#file(key, 'receipt', 'valid');
+      else this.#run.report.expired(key, 'receipt', expiry);
+    }
     this.#checkKnown(number, value, key);
     this.#checkPlace(value.receipt, scope);
     // Copies of all places may be here.
@@ -329,25 +372,32 @@ class TrailVerification {
   async #takeMissing(from: number, to: number): Promise<void> {
     if (from > to) return;
     this.#chain.breakOff();
-    for (let number = from; number <= to && number < from + MISSING_NAMED_MAX; number++) {
-      const { key, scope, fetched } = await this.#find(number);
-      await this.#take(number, key, scope, fetched);
-    }
-    if (to - from >= MISSING_NAMED_MAX) {
-      this.#missing.add(from + MISSING_NAMED_MAX, to);
+    let named = 0;
+    for await (const found of inOrder(numbers(from, to), this.#run.source.jobs, (number) => this.#find(number))) {
+      await this.#take(found);
+      if (found.fetched.kind === 'missing') named++;
+      if (named < MISSING_NAMED_MAX || found.number === to) continue;
+      this.#missing.add(found.number + 1, to);
       this.#chain.breakOff();
+      break;
     }
     this.#next = to + 1;
   }
 
   /** The listing may be older than the receipt: it is missing when it is not there now, at any of the places. */
-  async #find(number: number): Promise<{ key: string; scope: ScopeId; fetched: Fetched }> {
+  async #find(number: number): Promise<FoundReceipt & { readonly scope: ScopeId }> {
     const last = this.#lastScope();
     const newest = { ...(await this.#fetch(number, last)), scope: last };
     if (newest.fetched.kind !== 'missing') return newest;
+    const places = [newest];
     for (const scope of this.#places.keys()) {
-      const found = scope === last ? newest : await this.#fetch(number, scope);
-      if (found.fetched.kind !== 'missing') return { ...found, scope };
+      const found = scope === last ? newest : { ...(await this.#fetch(number, scope)), scope };
+      if (found.fetched.kind !== 'missing') return found;
+      if (scope !== last) places.push(found);
+    }
+    for (const place of places) {
+      const found = await this.#orExpired(place);
+      if (found.fetched.kind !== 'missing') return found;
     }
     return newest;
   }
@@ -356,11 +406,11 @@ class TrailVerification {
   async #takeNewOnes(): Promise<void> {
     for (let count = 0; count < NEW_RECEIPTS_MAX; count++) {
       const number = this.#next;
-      const { key, scope, fetched } = await this.#find(number);
-      if (fetched.kind === 'missing') return;
+      const found = await this.#find(number);
+      if (found.fetched.kind === 'missing' || found.isUnknown) return;
       // Behind one that cannot be read, nobody can tell whether there is another.
-      if (fetched.kind === 'unreadable' && this.#unread.newest?.number === number - 1) return;
-      await this.#take(number, key, scope, fetched);
+      if (found.fetched.kind === 'unreadable' && this.#unread.newest?.number === number - 1) return;
+      await this.#take(found);
       this.#next = number + 1;
     }
   }
@@ -503,7 +553,11 @@ class TrailVerification {
         const { verdict, code, reason } = await checkObject(this.#run, key, form, object);
         this.#run.progress();
         // A delete marker shows that it was there.
-        if (verdict !== 'missing' || code !== undefined) this.#file(key, kind, verdict, code, reason);
+        if (verdict === 'missing' && code === undefined) return;
+        const absence =
+          verdict === 'missing' ? await this.#whyAbsent(key, { ...object, bucket: receipt.bucket }, object.sha256) : undefined;
+        if (absence?.kind === 'expired') this.#run.report.expired(key, kind, absence.expiry);
+        else this.#file(key, kind, verdict, code, reason);
       });
     }
   }
@@ -540,7 +594,7 @@ class TrailVerification {
     const check = async () => {
       const outcome = await checkObject(this.#run, key, 'log', object);
       if (outcome.verdict === 'valid') this.#records += object.events;
-      this.#settle(key, 'log', { number: receipt.number, outcome, named: { bucket: receipt.bucket, key: object.key }, check });
+      this.#settle(key, 'log', { number: receipt.number, outcome, named: { ...object, bucket: receipt.bucket }, check });
     };
     await jobs.add(object.sizeBytes, check);
   }
@@ -563,7 +617,7 @@ class TrailVerification {
     const check = async () => {
       const outcome = await checkObject(this.#run, key, 'digest', digest);
       const content = outcome.facts?.digest;
-      const settled = { number: receipt.number, outcome, named: { bucket: receipt.bucket, key: digest.key }, check };
+      const settled = { number: receipt.number, outcome, named: { ...digest, bucket: receipt.bucket }, check };
       if (content === undefined || !outcome.isSame) return this.#settle(key, kind, settled);
       this.#ledger.content(receipt, content);
       const claim = { trail: this.#trail, bucket: receipt.bucket, receipt: digest, before };
@@ -592,7 +646,7 @@ class TrailVerification {
   #settle(key: string, kind: FileKind, checked: Omit<Absent, 'file'>): void {
     this.#run.progress();
     const { outcome } = checked;
-    if (outcome.verdict === 'missing' && outcome.code === undefined) this.#absent.push({ file: { key, kind }, ...checked });
+    if (outcome.verdict === 'missing') this.#absent.push({ file: { key, kind }, ...checked });
     else this.#file(key, kind, outcome.verdict, outcome.code, outcome.reason);
   }
 
@@ -605,12 +659,43 @@ class TrailVerification {
     await this.#run.jobs.done();
   }
 
+  /** What a lifecycle rule let expire is not missing. */
+  async #settleExpired(): Promise<void> {
+    const { jobs, report } = this.#run;
+    const left: (Absent | undefined)[] = this.#absent.splice(0);
+    for (const [index, { file, named }] of left.entries() as Iterable<[number, Absent]>)
+      await jobs.add(0, async () => {
+        const absence = await this.#whyAbsent(file.key, named, named.sha256);
+        if (absence.kind === 'unexplained') return;
+        left[index] = undefined;
+        if (absence.kind === 'expired') report.expired(file.key, file.kind, absence.expiry);
+        else this.#file(file.key, file.kind, 'unreadable', 'undecided', `it is not there; ${absence.reason}`);
+      });
+    await jobs.done();
+    this.#absent.push(...left.filter((each) => each !== undefined));
+  }
+
+  /** @param content Hash of what was delivered. */
+  async #whyAbsent(
+    at: string,
+    { bucket, key }: { readonly bucket: string | undefined; readonly key: string },
+    content?: string,
+  ): Promise<Absence> {
+    const { expired, inventory } = this.#run;
+    if (expired === undefined || bucket === undefined) return { kind: 'unexplained' };
+    return expired.object(this.#trail, { bucket, key, hasVersions: inventory.hidden.has(at) }, content);
+  }
+
   /** What the newest receipt names may still be on its way; everything before it was put before that receipt was. */
   #settleAbsent(): void {
     const { source, nowMs } = this.#run;
     const newest = this.#chain.newest?.receipt;
     const isLate = source.kind === 'bucket' && newest !== undefined && nowMs - Date.parse(newest.createdAt) > PENDING_MS;
     for (const { file, number, outcome, named } of this.#absent) {
+      if (outcome.code !== undefined) {
+        this.#file(file.key, file.kind, 'missing', outcome.code, outcome.reason);
+        continue;
+      }
       const { delivered = 0 } = this.#known.isTailDue.server ? (this.#known.server ?? {}) : {};
       const doubtedBy = this.#ledger.doubtedBy(named.bucket, named.key);
       // The newest of which the server says that all it names was put is not withdrawn, whatever comes after it.
@@ -620,7 +705,7 @@ class TrailVerification {
         continue;
       }
       const isDue = number !== newest?.number || delivered >= number;
-      if (isDue) this.#file(file.key, file.kind, 'missing', outcome.code ?? 'missing', outcome.reason);
+      if (isDue) this.#file(file.key, file.kind, 'missing', 'missing', outcome.reason);
       else if (isLate) {
         const reason = `the newest receipt, of ${newest.createdAt}, names it, and it is not there: put late, or deleted`;
         this.#run.report.file({ ...file, verdict: 'pending', level: 'incomplete', code: 'overdue', reason, ...this.#arnMember() });

@@ -9,11 +9,23 @@
  */
 import { verifyByAwsRules } from './aws-rules.ts';
 import { isTrail } from './check-object.ts';
+import { Expired } from './expired.ts';
 import { holdAgainst, type ToHold } from './hold-against.ts';
 import { Inspector } from './inspector.ts';
 import { JobLimit } from './job-limit.ts';
 import { bucketOf, keyIn } from './join-buckets.ts';
-import { NumberSet, organizationFolderOf, parseTrailArn, placeOf, regionOf, type ScopeId, type TrailName, trailId } from './layout.ts';
+import { followKeys } from './key-link.ts';
+import {
+  NumberSet,
+  organizationFolderOf,
+  parseTrailArn,
+  placeOf,
+  receiptKey,
+  regionOf,
+  type ScopeId,
+  type TrailName,
+  trailId,
+} from './layout.ts';
 import { type OpenPlace, openPlaces } from './open-places.ts';
 import { type Finding, ReportBuilder, type VerifyReport } from './report.ts';
 import { type FoundReceipts, type FoundTrail, type Inventory, type Run, type Selection, wantsRegion } from './run.ts';
@@ -85,6 +97,8 @@ async function verifyAsListed(options: VerifyOptions, isLast: boolean): Promise<
     state: state.logs.flatMap(({ keys }) => keys),
     server: serverWord.keys,
   });
+  // What the server shows of its journal is under its newest key.
+  followKeys(trust, serverWord.links);
   const inspector = new Inspector(options.threads);
   let done = 0;
   const total = { files: 0 };
@@ -93,8 +107,9 @@ async function verifyAsListed(options: VerifyOptions, isLast: boolean): Promise<
     report,
     jobs: new JobLimit(options.jobs ?? options.source.jobs, BYTES_AT_ONCE),
     inspector,
-    inventory: { unnamed: new Set(), deleted: new Set(), overwritten: new Map(), trails: new Map() },
+    inventory: { unnamed: new Set(), deleted: new Set(), hidden: new Set(), overwritten: new Map(), trails: new Map() },
     selection: selectionOf(options),
+    ...(server !== undefined && { expired: new Expired(server, trust) }),
     isRelocated: options.isRelocated ?? false,
     nowMs: options.nowMs ?? Date.now(),
     progress: () => options.onProgress?.({ phase: 'checking', done: ++done, total: Math.max(done, total.files) }),
@@ -188,6 +203,7 @@ function takeInventory({ source, inventory, report }: Run, objects: Iterable<Lis
     if (place === undefined) continue;
     count++;
     if (!isPresent) inventory.deleted.add(key);
+    if (!isPresent && contents > 0) inventory.hidden.add(key);
     if (contents > 1) inventory.overwritten.set(key, contents);
     switch (place.kind) {
       case 'log':
@@ -233,7 +249,7 @@ async function verifyTrails(
   known: { readonly state: VerifyState; readonly server: readonly ServerTrail[] },
 ): Promise<TrailResults> {
   const isWanted = (trail: TrailName) => isAskedFor(options, trail);
-  addAbsentTrails(run, known, isWanted);
+  await addAbsentTrails(run, known, isWanted);
   addLosses(run, known.server, isWanted);
   const checkpoints = known.state.logs.map(checkpointOf);
   const results: TrailResult[] = [];
@@ -287,25 +303,32 @@ function addLosses(run: Run, trails: readonly ServerTrail[], isWanted: (trail: T
  * Trails that somebody knows of and of which nothing is there. In the bucket that they were delivered to they are missing
  * as a whole, and named; a folder may be the copy of something else.
  */
-function addAbsentTrails(
+async function addAbsentTrails(
   run: Run,
   known: { readonly state: VerifyState; readonly server: readonly ServerTrail[] },
   isWanted: (trail: TrailName) => boolean,
-): void {
+): Promise<void> {
   const fromServer = known.server
     .filter(({ delivered }) => delivered > 0)
-    .map((server) => ({ trailARN: server.trailARN, scope: newestScope(run.source, server), isDue: isHere(run.source, server) }));
+    .map((server) => ({
+      ...{ trailARN: server.trailARN, number: server.delivered },
+      ...{ scope: newestScope(run.source, server), isDue: isHere(run.source, server) },
+    }));
   const fromState = known.state.trails.map((state) => ({
-    trailARN: state.trailARN,
+    ...{ trailARN: state.trailARN, number: state.number },
     scope: keyIn(run.source, state.bucket, state.scope) ?? state.scope,
     isDue: isSamePlace(run.source, state),
   }));
   const absent = new Set<string>();
-  for (const { trailARN, scope, isDue } of [...fromServer, ...fromState]) {
+  for (const { trailARN, number, scope, isDue } of [...fromServer, ...fromState]) {
     const trail = parseTrailArn(trailARN);
     if (trail === undefined || scope === undefined || !isWanted(trail) || run.inventory.trails.has(trailId(trail))) continue;
     if (isDue) {
       foundAt(run.inventory, trail, scope);
+      const newest = bucketOf(run.source, receiptKey(scope, trail, number));
+      // It expired, or nobody knows: its receipts are looked for one by one.
+      const absence = await run.expired?.receipt(trail, number, { ...newest, hasVersions: false });
+      if (absence !== undefined && absence.kind !== 'unexplained') continue;
       run.report.add({
         level: 'tampered',
         code: 'trail-missing',
@@ -393,7 +416,7 @@ async function conclude(run: Run, options: VerifyOptions, { results, aside, stat
   return finished;
 }
 
-function cannotKnow({ source, isRelocated }: Run, options: VerifyOptions, isPartial: boolean): string[] {
+function cannotKnow({ source, isRelocated, report }: Run, options: VerifyOptions, isPartial: boolean): string[] {
   const sentences = ['events that were never sent, or were false when they were sent'];
   if (options.callServer === undefined)
     sentences.push(
@@ -401,6 +424,8 @@ function cannotKnow({ source, isRelocated }: Run, options: VerifyOptions, isPart
         ? 'whether evidence newer than the newest receipt here was removed together with its receipts, or lies where the trail was moved to since: ask the server, or keep a state file'
         : 'whether evidence newer than both the newest receipt here and the last run was removed together with its receipts, or lies where the trail was moved to since: ask the server',
     );
+  if (options.callServer === undefined && report.hasMissing)
+    sentences.push('whether what is missing expired by a lifecycle rule of the bucket: ask the server');
   if (source.kind === 'folder')
     sentences.push('object metadata, versions and delete markers, and the place of the bucket: a copied folder keeps none');
   else if (isRelocated) sentences.push('that this bucket is the one that was delivered to: it was checked as a copy');

@@ -64,10 +64,12 @@ export function describeJournal(name: string, open: () => Promise<JournalRig>): 
 
     test('every kind of fact and source of event comes back as itself, also after a restart', async () => {
       const rig = await open();
-      const facts = (['delivery', 'digest', 'gap', 'configuration', 'key', 'clock-jump', 'intake', 'loss'] as const).map((factKind) => ({
-        ...newFact(factKind),
-        factKind,
-      }));
+      const facts = (['delivery', 'digest', 'gap', 'configuration', 'key', 'clock-jump', 'intake', 'loss', 'expiry'] as const).map(
+        (factKind) => ({
+          ...newFact(factKind),
+          factKind,
+        }),
+      );
       const events = (['record', 'import', 'own-call'] as const).map((source) => ({ ...newEvent(source), source }));
       await rig.journal.append([...facts, ...events]);
       const journal = (await rig.reopen?.()) ?? rig.journal;

@@ -487,6 +487,7 @@ export class EvidenceBuilder {
       GetConsistencyProof: async ({ FromSize, ToSize }) => ({
         Hashes: (await installation.proof(BigInt(String(FromSize)), BigInt(String(ToSize)))).map(toBase64),
       }),
+      GetExpirations: () => ({ Expirations: [] }),
       GetTrailEvidence: () => ({
         Trails: [
           {

@@ -119,6 +119,7 @@ export class TrailRig {
       chance: this.chance,
       keyStatement: keyStatementReader({ journal: this.journal, account: INSTALLATION }),
       evidence: { latestCheckpoint: () => undefined, consistency: async () => [] },
+      proveEntry: async () => ({}),
       topics: this.topics,
       sha256: (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest()),
       gzip: gzipInline,

@@ -4,94 +4,25 @@
  * The trails run on memory stores with a real evidence tree; neither reader shares code with delivery. reliability.md P12,
  * P13, F28, F29, F33–F36; features.md TR4, DL5, IN1.
  */
-import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import type { BucketName, Region } from '../../src/event/types.ts';
-import { createTreeFollower, type TreeFollower } from '../../src/evidence/grow-tree.ts';
-import { listEvidenceKeys } from '../../src/evidence/list-evidence-keys.ts';
-import { createMemoryTreeHashes } from '../../src/store/memory/tree-hashes.ts';
-import { hashNode, type Sha256 } from '../../src/tlog/hash.ts';
-import { formatNoteKey } from '../../src/tlog/note.ts';
-import type { Trails } from '../../src/trail/create-trails.ts';
 import { trailArn } from '../../src/trail/trail.ts';
 import { folderSource } from '../../src/verify/folder-source.ts';
 import type { OpenPlace } from '../../src/verify/open-places.ts';
 import type { VerifyReport } from '../../src/verify/report.ts';
 import type { CallServer } from '../../src/verify/server-evidence.ts';
 import type { EvidenceSource } from '../../src/verify/source.ts';
-import { parsePinnedKeys } from '../../src/verify/trust.ts';
-import { verify } from '../../src/verify/verify.ts';
 import { validateLogs, whyNoAwsCli } from '../support/aws-validate-logs.ts';
 import { MemoryBucket } from '../support/evidence-builder.ts';
 import { IS_SWEEP } from '../support/sweep.ts';
-import {
-  BUCKET,
-  DIGEST_MS,
-  type FaultKind,
-  FLUSH_MS,
-  HOME,
-  INSTALLATION,
-  type PlannedFault,
-  TRAIL_ACCOUNT,
-  TrailRig,
-} from '../support/trail-rig.ts';
+import { answerOf, Installation, verifyUnderFirstKey } from '../support/trail-installation.ts';
+import { BUCKET, DIGEST_MS, type FaultKind, FLUSH_MS, HOME, type PlannedFault, TRAIL_ACCOUNT } from '../support/trail-rig.ts';
 
 const WEST = 'us-west-2' as Region;
-const sha256: Sha256 = (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest());
-
-/** Trails with their evidence tree. */
-class Installation {
-  readonly rig: TrailRig;
-  trails!: Trails;
-  tree!: TreeFollower;
-  readonly #hashes = createMemoryTreeHashes({ hashChildren: (left, right) => hashNode(sha256, left, right) });
-
-  constructor() {
-    this.rig = new TrailRig({
-      evidence: {
-        latestCheckpoint: () => this.tree.latestCheckpoint(),
-        consistency: (from, to) => this.tree.consistency(from, to),
-      },
-    });
-  }
-
-  async open(): Promise<void> {
-    const { catalog, journal, keys, clock } = this.rig;
-    this.tree = await createTreeFollower({ catalog, journal, keys, clock, hashes: this.#hashes, origin: 'snowtrail/rig', sha256 });
-    this.trails = await this.rig.open();
-  }
-
-  /** Lets time pass; the tree and the trails work in each piece of it. */
-  async pass(ms: number, pieceMs = FLUSH_MS): Promise<void> {
-    for (let passed = 0; passed < ms; passed += pieceMs) {
-      await this.rig.clock.advance(pieceMs);
-      await this.work();
-    }
-  }
-
-  async work(): Promise<void> {
-    await this.#grow();
-    await this.rig.settle(this.trails);
-    await this.#grow();
-  }
-
-  send(name: string, input: object = {}): Promise<unknown> {
-    return this.rig.send(this.trails, name, { Name: 'main', ...input });
-  }
-
-  async #grow(): Promise<void> {
-    for (;;) {
-      const entries = await this.rig.journal.read(this.tree.cursor(), 1_000);
-      if (entries.length === 0) break;
-      await this.tree.take(entries);
-    }
-    await this.tree.checkpointNow();
-  }
-}
 
 interface Story {
   readonly what: string;
@@ -826,48 +757,6 @@ describe('trust goes on from a pinned checkpoint key', () => {
 /** Findings that decide the verdict. */
 function deciding({ findings }: VerifyReport): VerifyReport['findings'] {
   return findings.filter(({ level }) => level === 'tampered' || level === 'incomplete');
-}
-
-/** Verifies with nothing pinned but the installation's first checkpoint key. */
-async function verifyUnderFirstKey(
-  { rig }: Installation,
-  source: EvidenceSource,
-  callServer?: CallServer,
-  openPlace?: OpenPlace,
-): Promise<VerifyReport> {
-  const [first] = await rig.keys.list('checkpoint');
-  const key = { name: 'snowtrail/rig', keyHash: first!.fingerprint, publicKey: first!.publicKey };
-  return verify({
-    source,
-    pinnedKeys: parsePinnedKeys(formatNoteKey(key)),
-    nowMs: rig.clock.nowMs(),
-    threads: 0,
-    ...(callServer !== undefined && { callServer }),
-    ...(openPlace !== undefined && { openPlace }),
-  });
-}
-
-/** The operations that the verifier asks for, as the server answers them. */
-async function answerOf(it: Installation, operation: string, input: object): Promise<unknown> {
-  const { rig, tree } = it;
-  switch (operation) {
-    case 'GetTrailEvidence':
-      return rig.send(it.trails, operation, input);
-    case 'GetCheckpoint':
-      return { Checkpoint: tree.latestCheckpoint()!.note };
-    case 'ListEvidenceKeys': {
-      const { keys, journal } = rig;
-      const list = listEvidenceKeys({ keys, journal, account: INSTALLATION, origin: 'snowtrail/rig' });
-      return (await list.decide(rig.call(), {})).output;
-    }
-    case 'GetConsistencyProof': {
-      const { FromSize, ToSize } = input as { FromSize: string; ToSize: string };
-      const hashes = await tree.consistency(BigInt(FromSize), BigInt(ToSize));
-      return { Hashes: hashes.map((hash) => Buffer.from(hash).toString('base64')) };
-    }
-    default:
-      throw new Error(`the verifier asks for ${operation}`);
-  }
 }
 
 /** What the loopback endpoint needs to know of a trail. */

@@ -41,6 +41,7 @@ const FACT_KINDS: Readonly<Record<FactKind, number>> = {
   'clock-jump': 21,
   intake: 22,
   loss: 23,
+  expiry: 24,
 };
 const FLAG_CONFLICTING = 1;
 
