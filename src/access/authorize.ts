@@ -31,6 +31,9 @@ type Refusal = AccessVerdict & { readonly kind: 'denied' | 'not-allowed' };
 /** Operations that nobody needs a policy for, and that no policy can deny. Source: STS API Reference. */
 const FREE: ReadonlySet<string> = new Set(['sts:getcalleridentity', 'sts:getsessiontoken']);
 
+/** Whether users and roles of the first account reach the others: docs/decisions/0023-reach-of-the-first-account.md. */
+const REACH = 'snowtrail:ReachAllAccounts';
+
 /** The organization of an account, as far as conditions tell of it. */
 type FindOrganization = (account: AccountId) => Pick<PrincipalPolicies, 'organizationId' | 'organizationPath'>;
 
@@ -78,6 +81,18 @@ export class Authorizer {
       if (decision !== undefined) this.#decisions.set(call, decision);
       if (verdict.kind === 'denied' || verdict.kind === 'not-allowed') throw notAuthorized(call, { ...decided, verdict, named: request });
     }
+  };
+
+  /**
+   * The call as its operation is to see it: of the first account's users and roles only those reach beyond it whom a policy allows
+   * `snowtrail:ReachAllAccounts`. All others are as those of any account.
+   */
+  readonly withReach = async (call: Call): Promise<Call> => {
+    const { principal } = call;
+    if (!principal.isAdministrator || principal.type === 'Root') return call;
+    const { verdict } = await this.explain(call, { action: REACH, resource: '*' });
+    if (verdict.kind === 'allowed') return call;
+    return { ...call, principal: { ...principal, isAdministrator: false, isOfFirstAccount: true } };
   };
 
   /** What would become of such a call, with all that decides it. Nothing is kept of it. */

@@ -24,8 +24,14 @@ export interface Principal {
   readonly session?: PrincipalSession;
   /** ARN of the provider that says who a `WebIdentityUser` is. */
   readonly identityProvider?: string;
-  /** True for keys of the installation's first account: it may create accounts and record for them (DESIGN §6). */
+  /**
+   * True for the root of the installation's first account, and for those of its users and roles that a policy allows
+   * `snowtrail:ReachAllAccounts`: what operations do and show is not bounded by their own account then (DESIGN §6). Which operations
+   * they may call at all, policies say as for everybody.
+   */
   readonly isAdministrator: boolean;
+  /** Set for the other users and roles of the first account: what the operator configured for the installation is theirs. */
+  readonly isOfFirstAccount?: true;
 }
 
 /** What temporary keys carry with them. */

@@ -374,7 +374,8 @@ class Exchange {
     if (claim?.kind === 'declared' && body !== undefined && sha256Hex(body) !== claim.sha256) {
       throw new SignatureRefusal('wrong-body', "The provided 'x-amz-content-sha256' header does not match what was computed.");
     }
-    return { call: this.#callOf(principal, authorization.scope.region as Region), signingKey };
+    const call = await this.#ports.withReach(this.#callOf(principal, authorization.scope.region as Region));
+    return { call, signingKey };
   }
 
   #callOf(principal: Principal, region: Region): Call {

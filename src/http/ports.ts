@@ -114,6 +114,8 @@ export interface HttpPorts {
   readonly findCredentials: FindCredentials;
   /** The choke point: every call of every service passes it. */
   readonly authorize: Authorize;
+  /** Takes the reach over all accounts from a caller of the first account that no policy gives it. Of every call whose caller is known. */
+  readonly withReach: (call: Call) => Promise<Call>;
   /** Set for a server without authentication: every request is this caller's. */
   readonly trustedCaller?: TrustedCaller;
   /** Holds narrowing changes back until they are approved, where the operator wants that. */

@@ -213,7 +213,8 @@ const TRUST_ACTION = /^sts:(?:\*|AssumeRole\w*\*?|TagSession|SetSourceIdentity|S
 function readActions(value: unknown, where: string, form: PolicyForm): readonly string[] {
   const actions = readTexts(value, where);
   for (const action of actions) {
-    if (action !== '*' && !/^[A-Za-z0-9-]+:[A-Za-z0-9*?]+$/.test(action))
+    // A service is named whole, or is any.
+    if (action !== '*' && !/^(?:[A-Za-z0-9-]+|\*):[A-Za-z0-9*?]+$/.test(action))
       throw new Malformed(`\`${where}\` holds \`${action.slice(0, 128)}\`, which is no action such as \`s3:GetObject\``);
     if (form === 'trust' && !TRUST_ACTION.test(action))
       throw new Malformed(`\`${where}\` holds \`${action.slice(0, 128)}\`; a trust policy is about \`sts:AssumeRole\` and its like`);

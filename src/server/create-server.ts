@@ -442,6 +442,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const ports: HttpPorts = {
     findCredentials: credentialFinder({ accounts, identities, keys }),
     authorize,
+    withReach: authorizer.withReach,
     objectKeys: createObjectKeys({
       ...kms,
       authorize,

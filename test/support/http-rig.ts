@@ -113,6 +113,7 @@ export class HttpRig {
     const ports: HttpPorts = {
       findCredentials: async (id) => known.get(id),
       authorize: options.authorize ?? plainAuthorizer().authorize,
+      withReach: async (call) => call,
       ...(options.trustedCaller === undefined ? {} : { trustedCaller: options.trustedCaller }),
       guard: options.guard ?? (async () => ({ kind: 'free' })),
       narrowsBucket: async () => undefined,

@@ -7,7 +7,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { AccessRequest, ResourceAccess } from '../../api/access.ts';
 import type { ResourceQuestion } from '../../api/find-resource.ts';
-import type { Call } from '../../api/operation.ts';
+import type { Call, Principal } from '../../api/operation.ts';
 import { resourceTagContext } from '../../api/tags.ts';
 import type { AccountId } from '../../event/types.ts';
 import type { Clock } from '../../store/clock.ts';
@@ -143,7 +143,7 @@ export function bucketAccess(
 ): ResourceAccess {
   if (resource === '*' && OF_ALL_BUCKETS.test(action)) return { arn: bucketArn('*') };
   if (bucket === undefined || NOT_OF_A_BUCKET.test(action)) return {};
-  if (bucket.owner === undefined) return { owner: principal.isAdministrator ? account : OTHERS };
+  if (bucket.owner === undefined) return { owner: isOfOperator(principal) ? account : OTHERS };
   const isRoot = principal.type === 'Root' && bucket.owner === account;
   const isOpen = bucket.owner === account || !isRestricted(bucket);
   const isAsked = bucket.policy !== undefined && isOpen && !(isRoot && OF_POLICY.test(action));
@@ -152,6 +152,11 @@ export function bucketAccess(
     ...(isAsked ? { policy: bucket.policy } : {}),
     context: bucketTags(bucket),
   };
+}
+
+/** Whether the caller is of the account that buckets at another S3 belong to here. */
+export function isOfOperator({ isAdministrator, isOfFirstAccount }: Principal): boolean {
+  return isAdministrator || isOfFirstAccount === true;
 }
 
 const OF_ALL_BUCKETS = /^s3:ListAllMyBuckets$/i;

@@ -20,7 +20,7 @@ import type { Recording } from '../run-call.ts';
 import { s3Error } from './errors.ts';
 import type { MultipartUploads } from './multipart-uploads.ts';
 import { readPlace } from './names.ts';
-import { deletionRequests, listingRequests, operationRequests, type S3Target, sourceRequests } from './s3-access.ts';
+import { deletionRequests, isOfOperator, listingRequests, operationRequests, type S3Target, sourceRequests } from './s3-access.ts';
 
 /** S3 counts with 32 bits. */
 const WHOLE_MAX = 2 ** 31 - 1;
@@ -179,7 +179,7 @@ export class S3Call {
     const { account, principal } = this.request.call;
     const owner = bucket.owner ?? account;
     // A refusal tells no other account whose the bucket is.
-    if (bucket.owner === account || (bucket.owner === undefined && principal.isAdministrator)) this.bucketOwner = owner;
+    if (bucket.owner === account || (bucket.owner === undefined && isOfOperator(principal))) this.bucketOwner = owner;
     const requests = operationRequests(this, this.eventName, bucket);
     await this.authorize(requests);
     // A call that asks for each of its objects opens nothing by itself.
