@@ -12,6 +12,7 @@ import { ApiError } from '../api/api-error.ts';
 import type { Call, Principal } from '../api/operation.ts';
 import type { Region } from '../event/types.ts';
 import { isRegion } from '../event/values.ts';
+import { createLockTime, type LockTime } from '../store/object-lock.ts';
 import { parseQuery, type RawHeader, type RequestParts, sha256Hex } from './canonical-request.ts';
 import { decodeChunkedBody, decodedLengthOf } from './chunked-body.ts';
 import { actionOf, familyOf, type NamedOperation, nameOperation, runOperation } from './dispatch.ts';
@@ -54,12 +55,13 @@ export function createHandler(ports: HttpPorts): HttpHandler {
   const budget = new ByteBudget(ports.limits.bufferedBytes);
   const usedSignatures = new UsedSignatures();
   const uploads = new MultipartUploads(ports.clock, ports.chance);
+  const lockTime = createLockTime(ports.clock);
   return {
     handle: async (request, response, { expectsContinue }) => {
       const exchange = new Exchange(
         ports,
         { request, response, expectsContinue, limits: ports.limits, budget },
-        { signingKeys, usedSignatures, uploads },
+        { signingKeys, usedSignatures, uploads, lockTime },
       );
       try {
         await exchange.run();
@@ -86,6 +88,7 @@ class Exchange {
   readonly #signingKeys: SigningKeys;
   readonly #usedSignatures: UsedSignatures;
   readonly #uploads: MultipartUploads;
+  readonly #lockTime: LockTime;
   readonly #parts: RequestParts;
   readonly #requestId: string;
   /** How errors are written; known better the further the request is read. */
@@ -96,13 +99,19 @@ class Exchange {
   constructor(
     ports: HttpPorts,
     source: BodySource,
-    kept: { readonly signingKeys: SigningKeys; readonly usedSignatures: UsedSignatures; readonly uploads: MultipartUploads },
+    kept: {
+      readonly signingKeys: SigningKeys;
+      readonly usedSignatures: UsedSignatures;
+      readonly uploads: MultipartUploads;
+      readonly lockTime: LockTime;
+    },
   ) {
     this.#ports = ports;
     this.#source = source;
     this.#signingKeys = kept.signingKeys;
     this.#usedSignatures = kept.usedSignatures;
     this.#uploads = kept.uploads;
+    this.#lockTime = kept.lockTime;
     const { request } = source;
     const target = request.url ?? '';
     const mark = target.indexOf('?');
@@ -346,6 +355,7 @@ class Exchange {
       objectKeys: this.#ports.objectKeys,
       uploads: this.#uploads,
       clock: this.#ports.clock,
+      lockTime: this.#lockTime,
       chance: this.#ports.chance,
       recording: this.#recording(),
       narrowsBucket: this.#ports.narrowsBucket,

@@ -74,6 +74,8 @@ export interface RigOptions {
   readonly trustedCaller?: HttpPorts['trustedCaller'];
   readonly limits?: Partial<HttpLimits>;
   readonly objects?: Objects;
+  /** Absent: the real one. Signatures go by the real time. */
+  readonly clock?: Clock;
   /** Absent: as for the roots of accounts. */
   readonly authorize?: Authorize;
   /** Absent: no change needs an approval. */
@@ -121,7 +123,7 @@ export class HttpRig {
         if (rig.isRecordingBroken) throw new Error('the disk reserve is reached');
         rig.records.push(record);
       },
-      clock: realClock,
+      clock: options.clock ?? realClock,
       chance: realChance,
       objects: rig.objects,
       objectKeys: NO_KEYS,

@@ -41,8 +41,7 @@ export async function deleteObject(call: S3Call): Promise<S3Decision> {
 /** So that the record of the call says that it was refused; the store refuses it as well. @throws ObjectLocked */
 async function refuseProtected(call: S3Call, bucket: BucketName, { key, versionId }: Required<Doomed>): Promise<void> {
   const info = await call.objects.head(bucket, key, versionId);
-  const nowMs = () => call.request.clock.nowMs();
-  if (info !== undefined) requireDeletable(info, isBypassing(call), { latestMs: nowMs, earliestMs: nowMs });
+  if (info !== undefined) requireDeletable(info, isBypassing(call), call.request.lockTime);
 }
 
 /** The keys that a DeleteObjects call names. */

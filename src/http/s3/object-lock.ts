@@ -171,7 +171,8 @@ function retentionOf(call: S3Call, modeText: string, untilText: string): Retenti
   if (mode === undefined) throw s3Error('InvalidArgument', { message: 'Unknown wormMode directive.' });
   const untilMs = parseDate(untilText);
   if (untilMs === undefined) throw s3Error('InvalidArgument', { message: 'The retain until date must be provided in ISO 8601 format' });
-  if (untilMs <= call.request.clock.nowMs()) throw s3Error('InvalidArgument', { message: 'The retain until date must be in the future!' });
+  if (untilMs <= call.request.lockTime.latestMs())
+    throw s3Error('InvalidArgument', { message: 'The retain until date must be in the future!' });
   return { mode, untilMs };
 }
 

@@ -11,6 +11,7 @@ import type { AccountId, BucketName, JsonObject, ObjectKey } from '../../event/t
 import type { BucketChange } from '../../store/bucket-change.ts';
 import type { Chance, Clock } from '../../store/clock.ts';
 import type { ObjectKeys } from '../../store/object-keys.ts';
+import type { LockTime } from '../../store/object-lock.ts';
 import type { Bucket, Objects } from '../../store/objects.ts';
 import type { RequestParts } from '../canonical-request.ts';
 import type { HttpLimits } from '../limits.ts';
@@ -55,6 +56,8 @@ export interface S3Request {
   readonly objectKeys: ObjectKeys;
   readonly uploads: MultipartUploads;
   readonly clock: Clock;
+  /** What of a lock has ended, as the store counts it. */
+  readonly lockTime: LockTime;
   readonly chance: Chance;
   readonly recording: Recording;
   readonly narrowsBucket: HttpPorts['narrowsBucket'];
