@@ -8,11 +8,13 @@ import { ApiError } from '../api/api-error.ts';
 import type { CallRecord, RecordCall } from '../api/call-record.ts';
 import type { Authorize, Call } from '../api/operation.ts';
 import type { Region } from '../event/types.ts';
+import type { ForeignKeys } from '../store/foreign-keys.ts';
 import type { ObjectKeys, WantedKey } from '../store/object-keys.ts';
 import type { DataKey, Encryption } from '../store/objects.ts';
 import type { EncryptionContext } from './ciphertext.ts';
 import { decryptWith, encryptWith, materialShown } from './encrypt-decrypt.ts';
-import { type KeyName, readKeyName } from './find-key.ts';
+import { findKey, type KeyName, readKeyName } from './find-key.ts';
+import { foreignKeyOf, makeForeignDataKey, toApiError } from './foreign-data-keys.ts';
 import { keyRequest } from './key-access.ts';
 import type { KmsDeps } from './kms-deps.ts';
 import { type KmsKey, keyResource, kmsKeyArn } from './kms-key.ts';
@@ -49,10 +51,18 @@ async function makeWithKms(deps: ObjectKeysDeps, call: Call, wanted: WantedKey):
   const { context, isBucketKey, region } = wanted;
   const name = readKeyName(wanted.keyId ?? '', { account: call.account, region });
   const shown = { keySpec: 'AES_256', encryptionContext: context };
-  return recorded(deps, call, { name, eventName: 'GenerateDataKey', context, shown }, async (key) => {
-    const { dataKey, materialId } = await makeDataKey(deps, key, context, isBucketKey);
-    return { result: dataKey, materialId };
-  });
+  return recorded(
+    deps,
+    call,
+    { name, eventName: 'GenerateDataKey', context, shown },
+    {
+      here: async (key) => {
+        const { dataKey, materialId } = await makeDataKey(deps, key, context, isBucketKey);
+        return { result: dataKey, materialId };
+      },
+      elsewhere: (keys, arn) => makeForeignDataKey(keys, arn, context, isBucketKey),
+    },
+  );
 }
 
 /** A data key under a key that may be used. */
@@ -75,10 +85,18 @@ function openWithKms(deps: ObjectKeysDeps, call: Call, encryption: Encryption & 
   const name = readKeyName(keyArn, { account: call.account, region });
   const shown = { encryptionContext: context, encryptionAlgorithm: 'SYMMETRIC_DEFAULT' };
   const blob = Buffer.from(dataKey, 'base64');
-  return recorded(deps, call, { name, eventName: 'Decrypt', context, shown }, async (key) => {
-    const { plaintext, materialId } = await decryptWith(deps, key, blob, context);
-    return { result: plaintext, materialId };
-  });
+  return recorded(
+    deps,
+    call,
+    { name, eventName: 'Decrypt', context, shown },
+    {
+      here: async (key) => {
+        const { plaintext, materialId } = await decryptWith(deps, key, blob, context);
+        return { result: plaintext, materialId };
+      },
+      elsewhere: (keys, arn) => keys.openDataKey(arn, blob, context),
+    },
+  );
 }
 
 interface UseForCaller {
@@ -89,12 +107,18 @@ interface UseForCaller {
   readonly shown: { readonly [member: string]: string | EncryptionContext };
 }
 
+/** How a key is used, wherever it is. */
+interface Uses<Result> {
+  readonly here: (key: KmsKey) => Promise<{ readonly result: Result; readonly materialId: string }>;
+  readonly elsewhere: (keys: ForeignKeys, arn: string) => Promise<Result>;
+}
+
 /** Uses a key in the caller's name, with an event of KMS whether it is allowed or not. */
 async function recorded<Result>(
   deps: ObjectKeysDeps,
   call: Call,
   { name, eventName, context, shown }: UseForCaller,
-  use: (key: KmsKey) => Promise<{ readonly result: Result; readonly materialId: string }>,
+  { here, elsewhere }: Uses<Result>,
 ): Promise<Result> {
   const internal: Call = {
     ...call,
@@ -113,11 +137,20 @@ async function recorded<Result>(
     await deps.recordCall(whole).catch((error: unknown) => deps.reportUnrecorded(whole, error));
   };
   try {
+    const found = await findKey(deps, name);
+    const foreign = found === undefined ? foreignKeyOf(deps, name, call.account) : undefined;
     const viaService = `s3.${name.region}.amazonaws.com`;
     // A call of its own, so that what decided is not taken for what decided about S3's.
     await deps.authorize({ ...call }, [keyRequest(name, { action: `kms:${eventName}`, encryptionContext: context, viaService })]);
+    if (foreign !== undefined) {
+      const result = await elsewhere(foreign.keys, foreign.arn).catch((error: unknown) => {
+        throw toApiError(error, foreign.arn);
+      });
+      await record({ resources: [{ type: 'AWS::KMS::Key', name: foreign.arn, account: name.account }] });
+      return result;
+    }
     const { value: key } = await requireKey(deps, name, USE);
-    const { result, materialId } = await use(key);
+    const { result, materialId } = await here(key);
     await record({ resources: [keyResource(key)], copyTo: [key.account], ...materialShown(materialId) });
     return result;
   } catch (error) {

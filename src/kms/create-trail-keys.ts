@@ -7,10 +7,12 @@ import { ApiError } from '../api/api-error.ts';
 import type { Region } from '../event/types.ts';
 import { evaluatePolicy, type PolicyVerdict, statementName } from '../policy/evaluate-policy.ts';
 import { parsePolicy } from '../policy/parse-policy.ts';
+import { ForeignKeysError } from '../store/foreign-keys.ts';
 import { ObjectsError } from '../store/objects.ts';
 import type { TrailKeys, TrailKeyUse, TrailKeyVerdict } from '../store/trail-keys.ts';
 import { makeDataKey } from './create-object-keys.ts';
 import { findKey, type KeyName, readKeyName } from './find-key.ts';
+import { type ForeignKey, foreignKeyOf, makeForeignDataKey, toObjectsError } from './foreign-data-keys.ts';
 import { contextOf } from './key-access.ts';
 import type { KmsDeps } from './kms-deps.ts';
 import { type KmsKey, keyUsage, kmsKeyArn } from './kms-key.ts';
@@ -26,11 +28,14 @@ export function createTrailKeys(deps: KmsDeps): TrailKeys {
     make: async (keyArn, use) => {
       try {
         const name = readKeyName(keyArn, { account: use.account, region: (keyArn.split(':')[3] ?? '') as Region });
+        const foreign = (await findKey(deps, name)) === undefined ? foreignKeyOf(deps, name, use.account) : undefined;
+        if (foreign !== undefined) return await makeForeignDataKey(foreign.keys, foreign.arn, use.context, false);
         const { value: key } = await requireKey(deps, name, DEMANDS);
         if (verdictOf(key, use).kind !== 'allowed')
           throw new ObjectsError('AccessDenied', `the policy of ${keyArn} does not let ${SERVICE} encrypt for ${use.trailArn}`);
         return (await makeDataKey(deps, key, use.context, false)).dataKey;
       } catch (error) {
+        if (error instanceof ForeignKeysError) throw toObjectsError(error);
         if (!(error instanceof ApiError)) throw error;
         throw new ObjectsError(`KMS.${error.code}`, error.message, { cause: error });
       }
@@ -51,6 +56,8 @@ async function check(
     return { kind: error.message.startsWith('Invalid arn ') ? 'missing' : 'malformed' };
   }
   const key = (await findKey(deps, named))?.value;
+  const foreign = key === undefined ? foreignKeyOf(deps, named, use.account) : undefined;
+  if (foreign !== undefined) return checkForeign(foreign, use);
   if (key === undefined) return { kind: 'missing' };
   const verdict = verdictOf(key, use);
   // What another account keeps is as if it were not there.
@@ -61,6 +68,17 @@ async function check(
     return { kind: 'unusable', arn, reason: key.state === 'Disabled' ? 'it is disabled' : 'it is pending deletion' };
   if (verdict.kind !== 'allowed') return { kind: 'refused', arn, reason: reasonOf(verdict), correctedPolicy: correctedPolicy(key, use) };
   return { kind: 'usable', arn };
+}
+
+/** By a use as a delivery makes it: the policy there lets our credentials in, or not. */
+async function checkForeign({ keys, arn }: ForeignKey, { context }: TrailKeyUse): Promise<TrailKeyVerdict> {
+  try {
+    return { kind: 'usable', arn: (await keys.makeDataKey(arn, context)).keyArn };
+  } catch (error) {
+    if (!(error instanceof ForeignKeysError)) throw error;
+    if (error.reason === 'NotFoundException') return { kind: 'missing' };
+    return { kind: 'unusable', arn, reason: `the KMS that holds it answered ${error.reason}` };
+  }
 }
 
 function verdictOf(key: KmsKey, { account, trailArn, context: encryptionContext }: TrailKeyUse): PolicyVerdict {

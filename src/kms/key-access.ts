@@ -11,6 +11,7 @@ import { resourceTagContext } from '../api/tags.ts';
 import type { Region } from '../event/types.ts';
 import type { EncryptionContext } from './ciphertext.ts';
 import { findKey, type KeyName, readKeyName } from './find-key.ts';
+import { foreignKeyOf } from './foreign-data-keys.ts';
 import type { KmsDeps } from './kms-deps.ts';
 import { aliasArn, type KmsKey, keyUsage, kmsKeyArn } from './kms-key.ts';
 
@@ -38,7 +39,8 @@ export function keyAccess(deps: KmsDeps): FindResource {
     const name = readKeyArn(resource);
     if (name === undefined || (name.kind === 'alias' && OF_ALIASES.test(action))) return undefined;
     const key = (await findKey(deps, name))?.value;
-    if (key === undefined) return { owner: name.account };
+    // The policy of a key elsewhere is asked there, of our own credentials: here it is left to the account.
+    if (key === undefined) return { owner: foreignKeyOf(deps, name, account) === undefined ? name.account : account };
     const tags = resourceTagContext(key.tags.map(({ key: Key, value: Value }) => ({ Key, Value })));
     return {
       arn: kmsKeyArn(key),

@@ -4,6 +4,7 @@
 import type { AccountId, EventResource, JsonObject, Region } from '../event/types.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { Chance, Clock } from '../store/clock.ts';
+import type { ForeignKeys } from '../store/foreign-keys.ts';
 import type { Journal } from '../store/journal.ts';
 import type { Keys } from '../store/keys.ts';
 import type { LockTime } from '../store/object-lock.ts';
@@ -27,6 +28,8 @@ export interface KmsDeps {
   /** Says whether a deletion has come due: a clock that is set ahead deletes nothing. */
   readonly lockTime: Pick<LockTime, 'earliestMs'>;
   readonly chance: Pick<Chance, 'bytes' | 'uuid'>;
+  /** Keys that objects of this server may be encrypted with and that are not here; absent when there are none. */
+  readonly foreignKeys?: ForeignKeys | undefined;
   /** Returns once the event is durable. */
   readonly recordKeyEvent: (event: KeyEvent) => Promise<void>;
   readonly sha256: Sha256;

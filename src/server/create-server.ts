@@ -204,6 +204,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const recordEvents = createServiceRecorder(intakeStores);
   const kms: KmsDeps = {
     ...{ catalog, journal, keys, clock, lockTime: createLockTime(clock), chance, sha256, tokens },
+    foreignKeys: stores.foreignKeys,
     recordKeyEvent: (event) =>
       recordEvents([{ ...event, eventSource: 'kms.amazonaws.com', category: 'Management', origin: 'AWS Internal' }]),
   };

@@ -35,6 +35,15 @@ const foreignBucket = z.strictObject({
   credentials: z.strictObject({ accessKeyId: z.string().min(1), secretAccessKey: z.string().min(1) }),
 });
 
+/** A KMS of somebody else. */
+const foreignKms = z.strictObject({
+  /** Where the API is, such as `https://kms.eu-central-1.amazonaws.com`. Trusted: our operator chose it. */
+  endpoint: z.url(),
+  credentials: z.strictObject({ accessKeyId: z.string().min(1), secretAccessKey: z.string().min(1), sessionToken: z.string().optional() }),
+  /** Accounts of this installation that may use the keys, beside the account in their ARNs. Trusted: the KMS sees our credentials alone. */
+  accounts: z.array(z.string().refine((text): boolean => isAccountId(text), 'must be twelve digits')).default([]),
+});
+
 /** What delivers through an API of AWS: at AWS, or at whoever else speaks it. */
 const foreignService = z.strictObject({
   /** Where the API is, such as `http://127.0.0.1:5000`. Trusted: our operator chose it. */
@@ -111,6 +120,18 @@ const schema = z.strictObject({
       reserve: size.optional(),
       /** Bucket names that live on a foreign S3. */
       buckets: z.record(z.string(), foreignBucket).default({}),
+      /** KMS keys that live at a foreign KMS: the ARN of one, or what the ARNs of several begin with. A key of this server's own comes first. */
+      keys: z
+        .record(
+          z
+            .string()
+            .regex(
+              /^arn:aws:kms:[a-z0-9-]+:\d{12}:[A-Za-z0-9:/_-]*$/,
+              'must be the ARN of a KMS key, or begin one: arn:aws:kms:REGION:ACCOUNT:',
+            ),
+          foreignKms,
+        )
+        .default({}),
     })
     .prefault({}),
   identityProviders: z

@@ -6,6 +6,7 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { BucketName, Region } from '../event/types.ts';
+import { createAwsKeys } from '../store/aws/keys.ts';
 import { createAwsLogGroups } from '../store/aws/log-groups.ts';
 import { createAwsQueues } from '../store/aws/queues.ts';
 import { createAwsTopics } from '../store/aws/topics.ts';
@@ -21,6 +22,7 @@ import { openDiskObjects } from '../store/disk/objects/disk-objects.ts';
 import { replaceFile } from '../store/disk/replace-file.ts';
 import { syncFolder } from '../store/disk/sync-folder.ts';
 import { openDiskTreeHashes } from '../store/disk/tree-hashes.ts';
+import type { ForeignKeys } from '../store/foreign-keys.ts';
 import type { HistoryIndex } from '../store/history-index.ts';
 import type { Journal } from '../store/journal.ts';
 import type { Keys } from '../store/keys.ts';
@@ -60,6 +62,8 @@ export interface Stores {
   readonly mailer?: Mailer | undefined;
   /** Absent when no CloudWatch Logs is configured. */
   readonly logGroups?: LogGroups | undefined;
+  /** KMS keys at a foreign KMS; absent when none is configured. */
+  readonly foreignKeys?: ForeignKeys | undefined;
   /** Topics at a foreign SNS; absent when none is configured. */
   readonly foreignTopics?: Topics | undefined;
 }
@@ -164,14 +168,15 @@ export async function openStores(
   }
 }
 
-/** The services of others that deliveries go to. Nothing is sent yet. */
+/** The services of others that deliveries go to, or encrypt with. Nothing is sent yet. */
 function openTargets(
   settings: Settings,
   clock: Clock,
-): Pick<Stores, 'logGroups' | 'foreignTopics' | 'queues' | 'mailer'> & { close(): Promise<void> } {
+): Pick<Stores, 'logGroups' | 'foreignKeys' | 'foreignTopics' | 'queues' | 'mailer'> & { close(): Promise<void> } {
   const { logs, sns, sqs, smtp } = settings.delivery;
+  const places = new Map(Object.entries(settings.storage.keys));
   // Only to where our operator said, wherever that is.
-  const hosts = [logs?.endpoint, logs?.stsEndpoint, sns?.endpoint, sqs?.endpoint]
+  const hosts = [logs?.endpoint, logs?.stsEndpoint, sns?.endpoint, sqs?.endpoint, ...[...places.values()].map(({ endpoint }) => endpoint)]
     .filter((url) => url !== undefined)
     .map((url) => new URL(url).hostname);
   const outbound = createOutbound({ clock, allow: hosts });
@@ -181,6 +186,7 @@ function openTargets(
   return {
     logGroups,
     foreignTopics,
+    foreignKeys: places.size === 0 ? undefined : createAwsKeys(places, outbound),
     queues,
     mailer: smtp && createSmtpMailer(smtpOptions(smtp, settings.smtpPassword)),
     close: async () => {
