@@ -78,6 +78,17 @@ describe('CreateKey and DescribeKey', () => {
       );
   });
 
+  test('a description is changed, but not of a key that is to be deleted, nor by an alias', async () => {
+    const rig = new KmsRig();
+    const KeyId = await rig.newKey({ Description: 'first' });
+    await rig.send('UpdateKeyDescription', { KeyId, Description: 'second' });
+    expect((await rig.send('DescribeKey', { KeyId })).KeyMetadata.Description).toBe('second');
+    await rig.send('CreateAlias', { AliasName: 'alias/trail', TargetKeyId: KeyId });
+    expect(await rig.refusal('UpdateKeyDescription', { KeyId: 'alias/trail', Description: 'x' })).toMatch(/^NotFoundException/);
+    await rig.send('ScheduleKeyDeletion', { KeyId });
+    expect(await rig.refusal('UpdateKeyDescription', { KeyId, Description: 'x' })).toMatch(/^KMSInvalidStateException/);
+  });
+
   test('listings go page by page, and a marker that is none of ours is refused', async () => {
     const rig = new KmsRig();
     const ids = await Promise.all([rig.newKey(), rig.newKey(), rig.newKey()]);

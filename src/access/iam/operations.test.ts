@@ -165,6 +165,9 @@ describe('iamOperations', () => {
     });
     expect(await rig.refusal('DeletePolicy', { PolicyArn })).toBe('DeleteConflict');
     expect(await rig.refusal('GetPolicyVersion', { PolicyArn, VersionId: 'v1' })).toBe('NoSuchEntity');
+    const { Versions } = await rig.send<{ Versions: readonly object[] }>('ListPolicyVersions', { PolicyArn });
+    expect(Versions).toMatchObject(['v6', 'v4', 'v3', 'v2'].map((VersionId) => ({ VersionId, IsDefaultVersion: VersionId === 'v3' })));
+    expect(await rig.refusal('ListPolicyVersions', { PolicyArn: `${PolicyArn}-2` })).toBe('NoSuchEntity');
   });
 
   test('policies of AWS can be read and attached, and not changed', async () => {
@@ -321,6 +324,28 @@ describe('MFA devices', () => {
     expect(await Promise.all(tries)).toEqual(tries.map(() => 'AccessDenied'));
     await rig.intake.clock.advance(30_000);
     expect(await ask(code(0))).toBe('not refused');
+  });
+
+  test('devices of the account are listed, those of users apart from the others', async () => {
+    const rig = await IdentityRig.open();
+    await rig.send('CreateUser', { UserName: 'alice' });
+    const { SerialNumber, code } = await device(rig);
+    await rig.send('CreateVirtualMFADevice', { VirtualMFADeviceName: 'spare' });
+    const codes = { AuthenticationCode1: code(-1), AuthenticationCode2: code(0) };
+    await rig.send('EnableMFADevice', { UserName: 'alice', SerialNumber, ...codes });
+    const listed = async (AssignmentStatus?: string, account = OWNER) =>
+      (
+        await rig.send<{ VirtualMFADevices: readonly { SerialNumber: string }[] }>(
+          'ListVirtualMFADevices',
+          AssignmentStatus === undefined ? {} : { AssignmentStatus },
+          account,
+        )
+      ).VirtualMFADevices;
+    expect(await listed('Assigned')).toMatchObject([{ SerialNumber, User: { UserName: 'alice' } }]);
+    expect(await listed('Unassigned')).toEqual([{ SerialNumber: SerialNumber.replace('phone', 'spare') }]);
+    expect((await listed()).map((each) => each.SerialNumber)).toEqual([SerialNumber, SerialNumber.replace('phone', 'spare')]);
+    expect(await listed('Any', STRANGER)).toEqual([]);
+    expect(await rig.refusal('DeleteVirtualMFADevice', { SerialNumber })).toBe('DeleteConflict');
   });
 
   test('the seed is in the answer alone', async () => {
