@@ -203,12 +203,13 @@ describe('UpdateTrail', () => {
     expect(back).toMatchObject({ S3BucketName: BUCKET, LogFileValidationEnabled: true });
   });
 
-  test('to all Regions includes global events, back to one does not', async () => {
+  test('to all Regions includes global events, and back to one does, until it is told not to', async () => {
     const { rig, trails } = await newTrail({ IncludeGlobalServiceEvents: false });
     const update = (input: object) => rig.send(trails, 'UpdateTrail', { Name: 'main', ...input });
     expect(await update({ IsMultiRegionTrail: true })).toMatchObject({ IsMultiRegionTrail: true, IncludeGlobalServiceEvents: true });
     expect(await refusal(update({ IncludeGlobalServiceEvents: false }))).toMatch(/^InvalidParameterCombinationException/);
-    expect(await update({ IsMultiRegionTrail: false })).toMatchObject({ IsMultiRegionTrail: false, IncludeGlobalServiceEvents: false });
+    expect(await update({ IsMultiRegionTrail: false })).toMatchObject({ IsMultiRegionTrail: false, IncludeGlobalServiceEvents: true });
+    expect(await update({ IncludeGlobalServiceEvents: false })).toMatchObject({ IncludeGlobalServiceEvents: false });
   });
 
   test('checks the new bucket as CreateTrail does', async () => {

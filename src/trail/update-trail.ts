@@ -75,14 +75,15 @@ function changed(trail: Trail, input: CreateTrailInput): Trail {
   const { s3KeyPrefix, recursiveLogging: recursiveBefore, cloudWatchLogs: _, snsTopicArn: __, ...rest } = trail;
   const prefix = input.S3KeyPrefix ?? s3KeyPrefix ?? '';
   const isMultiRegionTrail = input.IsMultiRegionTrail ?? trail.isMultiRegionTrail;
+  const becomesMultiRegion = isMultiRegionTrail && !trail.isMultiRegionTrail;
   const isRecursive = input.RecursiveLogging ?? recursiveBefore ?? true;
-  const globalByDefault = isMultiRegionTrail === trail.isMultiRegionTrail ? trail.includeGlobalServiceEvents : isMultiRegionTrail;
   return {
     ...rest,
     s3BucketName: (input.S3BucketName ?? trail.s3BucketName) as BucketName,
     ...(prefix === '' ? {} : { s3KeyPrefix: prefix }),
     ...(isRecursive ? {} : { recursiveLogging: false }),
-    includeGlobalServiceEvents: input.IncludeGlobalServiceEvents ?? globalByDefault,
+    // A trail that becomes one of all Regions includes them; one that becomes one of its Region again keeps them until told otherwise.
+    includeGlobalServiceEvents: input.IncludeGlobalServiceEvents ?? (trail.includeGlobalServiceEvents || becomesMultiRegion),
     isMultiRegionTrail,
     ...snsTopicOf(input, trail, trail),
     ...cloudWatchLogsOf(input, trail),
