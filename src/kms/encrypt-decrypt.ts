@@ -235,7 +235,8 @@ function requireAlgorithm(algorithm: string | undefined, key: KmsKey): void {
     throw new ApiError('InvalidKeyUsageException', `Algorithm ${algorithm} and key spec ${key.spec} are incompatible.`);
 }
 
-function refuseRecipient({ Recipient: recipient }: { readonly Recipient?: unknown }): void {
+/** Answers for enclaves are not built. @throws ApiError UnsupportedOperationException */
+export function refuseRecipient({ Recipient: recipient }: { readonly Recipient?: unknown }): void {
   if (recipient !== undefined) throw new ApiError('UnsupportedOperationException', 'Recipient is not supported by this installation yet.');
 }
 

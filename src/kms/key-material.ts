@@ -103,10 +103,22 @@ async function openPrivateKey(deps: Pick<KmsDeps, 'keys'>, key: KmsKey): Promise
   return createPrivateKey({ key: Buffer.from(await openMaterial(deps, key, currentMaterial(key))), type: 'pkcs8', format: 'der' });
 }
 
-async function makePrivateKey(spec: Exclude<KeySpec, 'SYMMETRIC_DEFAULT'>): Promise<Uint8Array> {
+const CURVES = { ECC_NIST_P256: 'P-256', ECC_NIST_P384: 'P-384', ECC_NIST_P521: 'P-521', ECC_SECG_P256K1: 'secp256k1' } as const;
+const MODULUS_LENGTHS = { RSA_2048: 2048, RSA_3072: 3072, RSA_4096: 4096 } as const;
+
+/** Pairs that can be made. Those of KMS keys are some of them. */
+export type PairSpec = keyof typeof CURVES | keyof typeof MODULUS_LENGTHS;
+
+export function isPairSpec(text: string): text is PairSpec {
+  return Object.hasOwn(CURVES, text) || Object.hasOwn(MODULUS_LENGTHS, text);
+}
+
+/** PKCS#8 DER of a new pair's private key. */
+export async function makePrivateKey(spec: PairSpec): Promise<Uint8Array> {
   const make = promisify(generateKeyPair);
-  const { privateKey } = spec.startsWith('RSA_')
-    ? await make('rsa', { modulusLength: Number(spec.slice('RSA_'.length)) })
-    : await make('ec', { namedCurve: `P-${spec.slice(-3)}` });
-  return privateKey.export({ type: 'pkcs8', format: 'der' });
+  const { privateKey } =
+    spec in CURVES
+      ? await make('ec', { namedCurve: CURVES[spec as keyof typeof CURVES] })
+      : await make('rsa', { modulusLength: MODULUS_LENGTHS[spec as keyof typeof MODULUS_LENGTHS] });
+  return new Uint8Array(privateKey.export({ type: 'pkcs8', format: 'der' }));
 }

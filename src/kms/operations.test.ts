@@ -1,4 +1,4 @@
-import { createPublicKey, createVerify, hash } from 'node:crypto';
+import { createPrivateKey, createPublicKey, createSign, createVerify, hash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { base64, KMS_ACCOUNT, KMS_REGION, KMS_STRANGER, KmsRig } from '../../test/support/kms-rig.ts';
 import type { Region } from '../event/types.ts';
@@ -225,6 +225,59 @@ describe('Encrypt and Decrypt', () => {
         error: { code: 'DisabledException', message: `${ARN(id)} is disabled.` },
       },
     ]);
+  });
+});
+
+describe('what KMS makes and does not keep', () => {
+  test.each(['RSA_2048', 'ECC_NIST_P256', 'ECC_NIST_P521', 'ECC_SECG_P256K1'])(
+    'a pair of %s comes with its public half in the clear, and its private half sealed under the context',
+    async (KeyPairSpec) => {
+      const rig = new KmsRig();
+      const KeyId = await rig.newKey();
+      const EncryptionContext = { Department: 'IT' };
+      const pair = await rig.send('GenerateDataKeyPair', { KeyId, KeyPairSpec, EncryptionContext });
+      const privateKey = createPrivateKey({ key: Buffer.from(pair.PrivateKeyPlaintext, 'base64'), type: 'pkcs8', format: 'der' });
+      const signature = createSign('sha256').update('a message').sign(privateKey);
+      const publicKey = createPublicKey({ key: Buffer.from(pair.PublicKey, 'base64'), type: 'spki', format: 'der' });
+      expect(createVerify('sha256').update('a message').verify(publicKey, signature)).toBe(true);
+      const CiphertextBlob = pair.PrivateKeyCiphertextBlob;
+      expect((await rig.send('Decrypt', { CiphertextBlob, EncryptionContext })).Plaintext).toBe(pair.PrivateKeyPlaintext);
+      expect(await rig.refusal('Decrypt', { CiphertextBlob })).toMatch(/^InvalidCiphertextException/);
+      const sealed = await rig.send('GenerateDataKeyPairWithoutPlaintext', { KeyId, KeyPairSpec });
+      expect(Object.keys(sealed)).toEqual(['PrivateKeyCiphertextBlob', 'PublicKey', 'KeyId', 'KeyPairSpec', 'KeyMaterialId']);
+      const made = rig.records.find(({ eventName }) => eventName === 'GenerateDataKeyPair');
+      expect([made?.requestParameters, made?.responseElements]).toEqual([
+        { keyId: KeyId, keyPairSpec: KeyPairSpec, encryptionContext: EncryptionContext },
+        null,
+      ]);
+    },
+  );
+
+  test('a pair that cannot be made is refused, and not made as another one', async () => {
+    const rig = new KmsRig();
+    const KeyId = await rig.newKey();
+    expect(await rig.refusal('GenerateDataKeyPair', { KeyId, KeyPairSpec: 'SM2' })).toMatch(/^UnsupportedOperationException/);
+    expect(await rig.refusal('GenerateDataKeyPair', { KeyId, KeyPairSpec: 'RSA_512' })).toMatch(/^ValidationException/);
+  });
+
+  test('random bytes come as many as are asked for, and none is in the event', async () => {
+    const rig = new KmsRig();
+    const { Plaintext } = await rig.send('GenerateRandom', { NumberOfBytes: 1024 });
+    expect(Buffer.from(Plaintext, 'base64').length).toBe(1024);
+    expect(rig.records).toMatchObject([{ eventName: 'GenerateRandom', responseElements: null }]);
+    for (const input of [{}, { NumberOfBytes: 1025 }]) expect(await rig.refusal('GenerateRandom', input)).toMatch(/^ValidationException/);
+    expect(await rig.refusal('GenerateRandom', { NumberOfBytes: 1, CustomKeyStoreId: 'cks-1' })).toMatch(/^CustomKeyStoreNotFound/);
+  });
+});
+
+describe('UpdateKeyDescription', () => {
+  test('a key is described anew, but not while its deletion is pending', async () => {
+    const rig = new KmsRig();
+    const KeyId = await rig.newKey({ Description: 'old' });
+    await rig.send('UpdateKeyDescription', { KeyId, Description: 'new' });
+    expect((await rig.send('DescribeKey', { KeyId })).KeyMetadata.Description).toBe('new');
+    await rig.send('ScheduleKeyDeletion', { KeyId });
+    expect(await rig.refusal('UpdateKeyDescription', { KeyId, Description: '' })).toMatch(/^KMSInvalidStateException/);
   });
 });
 

@@ -6,6 +6,7 @@ import { createAlias, deleteAlias, listAliases, updateAlias } from './aliases.ts
 import { createKey } from './create-key.ts';
 import { describeKey, listKeys, updateKeyDescription } from './describe-keys.ts';
 import { decrypt, encrypt, generateDataKey, generateDataKeyWithoutPlaintext, reEncrypt } from './encrypt-decrypt.ts';
+import { generateDataKeyPair, generateDataKeyPairWithoutPlaintext, generateRandom } from './generate.ts';
 import { getKeyPolicy, listKeyPolicies, putKeyPolicy } from './key-policy.ts';
 import { cancelKeyDeletion, disableKey, enableKey, scheduleKeyDeletion } from './key-state.ts';
 import type { KmsDeps } from './kms-deps.ts';
@@ -31,6 +32,9 @@ export function kmsOperations(deps: KmsDeps): readonly Operation[] {
     reEncrypt(deps),
     generateDataKey(deps),
     generateDataKeyWithoutPlaintext(deps),
+    generateDataKeyPair(deps),
+    generateDataKeyPairWithoutPlaintext(deps),
+    generateRandom(deps),
     enableKey(deps),
     disableKey(deps),
     scheduleKeyDeletion(deps),
@@ -59,10 +63,7 @@ export const UNBUILT_KMS_OPERATIONS: ReadonlySet<string> = new Set([
   'DeriveSharedSecret',
   'DescribeCustomKeyStores',
   'DisconnectCustomKeyStore',
-  'GenerateDataKeyPair',
-  'GenerateDataKeyPairWithoutPlaintext',
   'GenerateMac',
-  'GenerateRandom',
   'GetKeyLastUsage',
   'GetParametersForImport',
   'ImportKeyMaterial',

@@ -41,6 +41,10 @@ const specs = oneOf(
   ...['RSA_2048', 'RSA_3072', 'RSA_4096', 'ECC_NIST_P256', 'ECC_NIST_P384', 'ECC_NIST_P521', 'ECC_SECG_P256K1', 'SYMMETRIC_DEFAULT'],
   ...['HMAC_224', 'HMAC_256', 'HMAC_384', 'HMAC_512', 'SM2', 'ML_DSA_44', 'ML_DSA_65', 'ML_DSA_87', 'ECC_NIST_EDWARDS25519'],
 );
+const pairSpecs = oneOf(
+  ...['RSA_2048', 'RSA_3072', 'RSA_4096', 'ECC_NIST_P256', 'ECC_NIST_P384', 'ECC_NIST_P521', 'ECC_SECG_P256K1', 'SM2'],
+  'ECC_NIST_EDWARDS25519',
+);
 const encryption = oneOf('SYMMETRIC_DEFAULT', 'RSAES_OAEP_SHA_1', 'RSAES_OAEP_SHA_256', 'SM2PKE');
 const signing = oneOf(
   ...['RSASSA_PSS_SHA_256', 'RSASSA_PSS_SHA_384', 'RSASSA_PSS_SHA_512', 'RSASSA_PKCS1_V1_5_SHA_256', 'RSASSA_PKCS1_V1_5_SHA_384'],
@@ -119,6 +123,26 @@ const INPUTS: Readonly<Record<string, Readonly<Record<string, Member>>>> = {
     KeySpec: oneOf('AES_256', 'AES_128'),
     GrantTokens: grantTokens,
     DryRun: flag,
+  },
+  GenerateDataKeyPair: {
+    'KeyId!': keyId,
+    'KeyPairSpec!': pairSpecs,
+    EncryptionContext: context,
+    GrantTokens: grantTokens,
+    Recipient: anything,
+    DryRun: flag,
+  },
+  GenerateDataKeyPairWithoutPlaintext: {
+    'KeyId!': keyId,
+    'KeyPairSpec!': pairSpecs,
+    EncryptionContext: context,
+    GrantTokens: grantTokens,
+    DryRun: flag,
+  },
+  GenerateRandom: {
+    NumberOfBytes: { kind: 'whole', min: 1, max: 1024 },
+    CustomKeyStoreId: { kind: 'text', min: 1, max: 64 },
+    Recipient: anything,
   },
   EnableKey: { 'KeyId!': keyId },
   DisableKey: { 'KeyId!': keyId },
