@@ -26,8 +26,7 @@ export function requestContext(call: Call, policies: PrincipalPolicies): PolicyC
     ['aws:epochtime', [`${Math.floor(receivedAtMs / 1000)}`]],
     ['aws:sourceip', [call.sourceIpAddress]],
     ['aws:useragent', [call.userAgent]],
-    // The server speaks plain HTTP; who wants TLS puts it in front.
-    ['aws:securetransport', ['false']],
+    ['aws:securetransport', [`${call.isSecure ?? false}`]],
     ['aws:requestedregion', [call.region]],
     ['aws:principalarn', [policies.roleArn ?? principal.arn]],
     ['aws:principalaccount', [principal.account]],

@@ -67,6 +67,8 @@ export interface Call {
   readonly region: Region;
   readonly requestId: string;
   readonly sourceIpAddress: string;
+  /** The client came by TLS. Absent: it did not. */
+  readonly isSecure?: boolean;
   readonly userAgent: string;
   readonly receivedAtMs: EpochMs;
 }

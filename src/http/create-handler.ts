@@ -15,6 +15,7 @@ import { isRegion } from '../event/values.ts';
 import { createLockTime, type LockTime } from '../store/object-lock.ts';
 import { parseQuery, type RawHeader, type RequestParts, sha256Hex } from './canonical-request.ts';
 import { decodeChunkedBody, decodedLengthOf } from './chunked-body.ts';
+import { type Client, clientOf } from './client-of.ts';
 import { actionOf, familyOf, type NamedOperation, nameOperation, runOperation } from './dispatch.ts';
 import { ByteBudget } from './limits.ts';
 import type { HttpPorts, Service, StreamRoute } from './ports.ts';
@@ -179,7 +180,7 @@ class Exchange {
         requestId: this.#requestId,
         code: error.code,
         ...accessKeyId,
-        sourceIpAddress: this.#sourceIpAddress(),
+        sourceIpAddress: this.#client().address,
       });
     }
     // An answer that has begun cannot become an error: the client must see that it is not whole.
@@ -389,12 +390,14 @@ class Exchange {
   }
 
   #callOf(principal: Principal, region: Region): Call {
+    const { address: sourceIpAddress, isSecure } = this.#client();
     return {
       principal,
       account: principal.account,
       region,
       requestId: this.#context.requestId,
-      sourceIpAddress: this.#sourceIpAddress(),
+      sourceIpAddress,
+      isSecure,
       userAgent: utf8(single(this.#source.request.headers['user-agent']) ?? ''),
       receivedAtMs: this.#ports.clock.nowMs(),
     };
@@ -428,9 +431,8 @@ class Exchange {
     };
   }
 
-  /** The peer of the connection: headers that name another one can be written by anybody. */
-  #sourceIpAddress(): string {
-    return (this.#source.request.socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
+  #client(): Client {
+    return clientOf(this.#source.request, this.#ports.isTrustedProxy);
   }
 }
 

@@ -10,6 +10,7 @@ import type { BucketChange } from '../store/bucket-change.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import type { ObjectKeys } from '../store/object-keys.ts';
 import type { Objects } from '../store/objects.ts';
+import type { IsTrustedProxy } from './client-of.ts';
 import type { HttpLimits } from './limits.ts';
 import type { TrustedCaller } from './trusted-caller.ts';
 
@@ -114,6 +115,8 @@ export interface HttpPorts {
   readonly findCredentials: FindCredentials;
   /** The choke point: every call of every service passes it. */
   readonly authorize: Authorize;
+  /** Peers that are believed what they say of their clients. */
+  readonly isTrustedProxy: IsTrustedProxy;
   /** Takes the reach over all accounts from a caller of the first account that no policy gives it. Of every call whose caller is known. */
   readonly withReach: (call: Call) => Promise<Call>;
   /** Set for a server without authentication: every request is this caller's. */

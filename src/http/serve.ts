@@ -5,14 +5,15 @@
  * Node's parser refuses is answered with 400, 408 or 431 and the connection is closed (A63, A65).
  */
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { HttpHandler } from './create-handler.ts';
 import type { HttpLimits } from './limits.ts';
 import type { HttpPorts } from './ports.ts';
 
 export interface HttpServer {
-  /** `http://HOST:PORT` with the port that was really taken. */
+  /** `http://HOST:PORT`, or `https://…`, with the port that was really taken. */
   readonly url: string;
   /** Connections open now. */
   connections(): Promise<number>;
@@ -21,6 +22,14 @@ export interface HttpServer {
    * @param deadlineMs After it connections are cut.
    */
   close(deadlineMs: number): Promise<void>;
+  /** Connections from now on are served with these. @throws Error when they are none: the old ones stay. */
+  renew(tls: TlsFiles): void;
+}
+
+/** In PEM: the certificate with its chain, and its private key. */
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
 }
 
 export interface ServeOptions {
@@ -29,12 +38,14 @@ export interface ServeOptions {
   readonly handler: HttpHandler;
   readonly limits: HttpLimits;
   readonly report: HttpPorts['report'];
+  /** Present: TLS is served, and nothing else on this port. */
+  readonly tls?: TlsFiles | undefined;
 }
 
 /** @throws Error when the address is malformed or cannot be had. */
-export async function serve({ listen, handler, limits, report }: ServeOptions): Promise<HttpServer> {
+export async function serve({ listen, handler, limits, report, tls }: ServeOptions): Promise<HttpServer> {
   const { host, port } = parseListen(listen);
-  const server = createServer({
+  const options: ServerOptions = {
     maxHeaderSize: limits.headerBytesMax,
     headersTimeout: limits.headersTimeoutMs,
     // A long upload may take its time; `read-body.ts` sees to it that it makes progress.
@@ -43,7 +54,17 @@ export async function serve({ listen, handler, limits, report }: ServeOptions): 
     connectionsCheckingInterval: Math.min(1_000, limits.headersTimeoutMs),
     insecureHTTPParser: false,
     requireHostHeader: true,
-  });
+  };
+  const server =
+    tls === undefined
+      ? createServer(options)
+      : createTlsServer({
+          ...options,
+          ...tls,
+          minVersion: 'TLSv1.2',
+          ALPNProtocols: ['http/1.1'],
+          handshakeTimeout: limits.headersTimeoutMs,
+        });
   server.maxConnections = limits.connectionsMax;
   server.maxRequestsPerSocket = limits.requestsPerConnectionMax;
   server.timeout = limits.writeTimeoutMs;
@@ -55,10 +76,17 @@ export async function serve({ listen, handler, limits, report }: ServeOptions): 
   /** Connections that are closed with the last answer: they had their share of requests, or sent what cannot be read. */
   const spent = new WeakSet<Socket>();
   let isClosing = false;
-  server.on('connection', (socket) => {
+  server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
     connections.set(socket, new Set());
     socket.once('close', () => connections.delete(socket));
   });
+  /** What TLS connections run over, also before they are any: Node's own count has them only then. */
+  const carriers = new Set<Socket>();
+  if (tls !== undefined)
+    server.on('connection', (socket) => {
+      carriers.add(socket);
+      socket.once('close', () => carriers.delete(socket));
+    });
   const take = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
     const { socket } = request;
     const underWay = connections.get(socket);
@@ -96,6 +124,8 @@ export async function serve({ listen, handler, limits, report }: ServeOptions): 
   });
   server.on('clientError', (error, stream) => {
     const socket = stream as Socket;
+    // No TLS came about: there is nothing that an answer could be sent by.
+    if (tls !== undefined && !connections.has(socket)) return void socket.destroy();
     const isAnswerDue = [...(connections.get(socket) ?? [])].some(({ req, headersSent }) => req.complete || headersSent);
     // The request before what cannot be read gets its own answer, whole, and no 400 in its place or in its middle.
     if (isAnswerDue && socket.writable) spent.add(socket);
@@ -112,7 +142,7 @@ export async function serve({ listen, handler, limits, report }: ServeOptions): 
 
   const { address, port: taken, family } = server.address() as AddressInfo;
   return {
-    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${taken}`,
+    url: `${tls === undefined ? 'http' : 'https'}://${family === 'IPv6' ? `[${address}]` : address}:${taken}`,
     connections: () => new Promise((resolve, reject) => server.getConnections((error, count) => (error ? reject(error) : resolve(count)))),
     close: async (deadlineMs) => {
       isClosing = true;
@@ -123,11 +153,15 @@ export async function serve({ listen, handler, limits, report }: ServeOptions): 
         if (underWay.size === 0) socket.destroy();
         for (const response of underWay) if (!response.headersSent) response.shouldKeepAlive = false;
       }
-      const cut = setTimeout(() => server.closeAllConnections(), deadlineMs);
+      const cut = setTimeout(() => {
+        server.closeAllConnections();
+        for (const carrier of carriers) carrier.destroy();
+      }, deadlineMs);
       await closed;
       clearTimeout(cut);
       await handler.close();
     },
+    renew: (renewed) => (server as TlsServer).setSecureContext({ ...renewed, minVersion: 'TLSv1.2' }),
   };
 }
 

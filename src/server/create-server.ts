@@ -31,6 +31,7 @@ import { stateKeys } from '../evidence/state-keys.ts';
 import { watchClock } from '../evidence/watch-clock.ts';
 import { openHistoryFollower } from '../history/index-events.ts';
 import { historyOperations } from '../history/operations.ts';
+import { trustedProxies } from '../http/client-of.ts';
 import { DEFAULT_LIMITS } from '../http/limits.ts';
 import type { HttpPorts, HttpProblem, Service } from '../http/ports.ts';
 import { accountingOperations } from '../intake/accounting-operations.ts';
@@ -111,6 +112,8 @@ export interface ServerOptions {
   readonly metricsAccess?: MetricsAccess;
   /** Every request is the root of the first account, and none is asked who it is. For tests, on loopback alone. */
   readonly isOpen?: boolean;
+  /** Address ranges of proxies that are believed what they say of their clients; none when absent. */
+  readonly trustedProxies?: readonly string[];
   /** Where subscribers of topics reach this server: `https://HOST`. Known when it serves. */
   readonly url: () => string;
   /** Time that signatures are held against: the machine's, also when the clock is set by a file. */
@@ -443,6 +446,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const ports: HttpPorts = {
     findCredentials: credentialFinder({ accounts, identities, keys }),
     authorize,
+    isTrustedProxy: trustedProxies(options.trustedProxies ?? []),
     withReach: authorizer.withReach,
     objectKeys: createObjectKeys({
       ...kms,

@@ -25,10 +25,18 @@ function identitiesOf(section: string): string {
 }
 
 describe('readSettings', () => {
+  test('a certificate needs its key, and proxies are addresses and ranges', () => {
+    expect(() => read('tlsCert: server.crt\n')).toThrow('`tlsCert` and `tlsKey` belong together');
+    expect(() => read('trustedProxies: [proxy.internal]\n')).toThrow(/trustedProxies.*must be addresses or ranges/);
+    expect(read('', { trustedProxies: '10.0.0.0/8, ::1' }).trustedProxies).toEqual(['10.0.0.0/8', '::1']);
+    expect(read('').trustedProxies).toEqual([]);
+  });
+
   test('defaults fill what nobody set, in milliseconds', () => {
     expect(read('')).toEqual({
       dataDir: './snowtrail-data',
       listen: '127.0.0.1:4620',
+      trustedProxies: [],
       region: 'us-east-1',
       flushInterval: 5_000,
       digestInterval: 3_600_000,
@@ -192,6 +200,7 @@ describe('readSettings', () => {
     for (const listen of ['0.0.0.0:4620', '[::]:4620', '192.0.2.1:4620', '127.example.com:4620'])
       expect(() => read('', { noAuth: 'true', listen })).toThrow(/--no-auth .*loopback/);
     expect(read('', { noAuth: 'true' }).noAuth).toBe('true');
+    expect(() => read('trustedProxies: [10.0.0.0/8]\n', { noAuth: 'true' })).toThrow(/--no-auth .*`trustedProxies`/);
     expect(() => read('noAuth: true\n')).toThrow(/flag of the command line alone/);
     expect(read('', {}, { SNOWTRAIL_NO_AUTH: 'true' }).noAuth).toBeUndefined();
   });

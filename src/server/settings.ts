@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { isAccountId, isRegion } from '../event/values.ts';
+import { parseIpRange } from '../policy/ip-range.ts';
 import { isMailAddress } from '../store/mailer.ts';
 import { declaredSections } from './declared.ts';
 
@@ -63,6 +64,17 @@ const schema = z.strictObject({
     .regex(/^\S+:\d{1,5}$/, 'must be HOST:PORT')
     .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'must have a port from 0 to 65535')
     .default('127.0.0.1:4620'),
+  /** Files in PEM, both or none: the certificate with its chain, and its private key. With them TLS is served, and nothing else. */
+  tlsCert: z.string().min(1).optional(),
+  tlsKey: z.string().min(1).optional(),
+  /**
+   * Address ranges of proxies that are believed what they say of their clients (`x-forwarded-for`, `x-forwarded-proto`). Trusted: too wide,
+   * and whoever is in them names any address as its own, and plain HTTP as TLS. On the command line separated by commas.
+   */
+  trustedProxies: z
+    .union([z.string().transform((text) => text.split(',').map((each) => each.trim())), z.array(z.string())])
+    .refine((ranges) => ranges.every((range) => parseIpRange(range) !== undefined), 'must be addresses or ranges such as 10.0.0.0/8')
+    .default([]),
   /** Number of the first account. Chosen at the first start, `000000000000` where nobody says; another one later is refused. */
   accountId: z
     .string()
@@ -219,6 +231,10 @@ export function readSettings(flags: SettingFlags, environment: NodeJS.ProcessEnv
   if (result.data.noAuth === 'true' && !isLoopback(result.data.listen)) {
     throw new BadSetting('--no-auth lets anybody in: it is refused unless `listen` is a loopback address such as 127.0.0.1:4620');
   }
+  if ((result.data.tlsCert === undefined) !== (result.data.tlsKey === undefined))
+    throw new BadSetting('`tlsCert` and `tlsKey` belong together: give both, or neither');
+  if (result.data.noAuth === 'true' && result.data.trustedProxies.length > 0)
+    throw new BadSetting('--no-auth lets anybody in: it is refused where proxies bring others here (`trustedProxies`)');
   const { smtp } = result.data.delivery;
   return smtp === undefined ? result.data : { ...result.data, smtpPassword: readSmtpPassword(smtp, result.data.smtpPassword) };
 }
@@ -312,6 +328,9 @@ function fromEnvironment(environment: NodeJS.ProcessEnv): Record<string, string>
   const names = [
     'dataDir',
     'listen',
+    'tlsCert',
+    'tlsKey',
+    'trustedProxies',
     'accountId',
     'organizationId',
     'region',

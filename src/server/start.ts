@@ -2,20 +2,21 @@
  * `snowtrail start`: opens a data directory, serves, and drains at the end.
  */
 import { setMaxListeners } from 'node:events';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createSecureContext } from 'node:tls';
 import pino from 'pino';
 import type { NewAccessKey } from '../access/accounts.ts';
 import type { AccountId, BucketName, Region } from '../event/types.ts';
 import { createHandler } from '../http/create-handler.ts';
-import { serve } from '../http/serve.ts';
+import { serve, type TlsFiles } from '../http/serve.ts';
 import type { Clock } from '../store/clock.ts';
 import { replaceFile } from '../store/disk/replace-file.ts';
 import { gzip } from '../trail/compress.ts';
 import { createServer, type SnowtrailServer } from './create-server.ts';
 import type { NewUserKey } from './file-calls.ts';
-import type { ServerLog } from './log-problems.ts';
+import { messageOf, type ServerLog } from './log-problems.ts';
 import { isLoopback, type Settings } from './settings.ts';
 import { openStores } from './stores.ts';
 
@@ -39,7 +40,7 @@ export { BadSetting, readSettings } from './settings.ts';
 export { removeDataDir } from './stores.ts';
 
 export interface RunningServer {
-  /** `http://HOST:PORT`. */
+  /** `http://HOST:PORT`, or `https://…`. */
   readonly url: string;
   readonly server: SnowtrailServer;
   /** Resolves when the server has stopped by itself, with the reason. */
@@ -55,6 +56,8 @@ export interface RunningServer {
    * @returns as `stop` does.
    */
   abandon(): Promise<boolean>;
+  /** Reads certificate and key anew; `undefined` where none are served. Never rejects: what cannot be used is logged, and the old ones stay. */
+  readonly renewTls: (() => Promise<void>) | undefined;
 }
 
 /** The files in which keys of accounts are kept for the operator, by account. */
@@ -91,7 +94,8 @@ export async function startServer(settings: Settings, options: StartOptions = {}
       digestIntervalMs: settings.digestInterval,
       gzip,
       keepKey: (key) => keepKey(settings.dataDir, key),
-      metricsAccess: { token: settings.metricsToken, isOpen: isLoopback(settings.listen) },
+      metricsAccess: { token: settings.metricsToken, isOpen: isLoopback(settings.listen) && settings.trustedProxies.length === 0 },
+      trustedProxies: settings.trustedProxies,
       signatureTimeMs: () => Date.now(),
       isOpen: settings.noAuth === 'true',
       url: () => settings.delivery.subscribers.url ?? url,
@@ -99,7 +103,8 @@ export async function startServer(settings: Settings, options: StartOptions = {}
     });
     await server.applyDeclared(settings, (key) => keepUserKey(settings.dataDir, key));
     const handler = createHandler(server.ports);
-    const http = await serve({ listen: settings.listen, handler, limits: server.ports.limits, report: server.ports.report });
+    const { limits, report } = server.ports;
+    const http = await serve({ listen: settings.listen, handler, limits, report, tls: await readTls(settings) });
     url = http.url;
     await writeServerFile(settings, server.administrator, http.url);
     const followers = server.runFollowers(closing.signal);
@@ -131,6 +136,16 @@ export async function startServer(settings: Settings, options: StartOptions = {}
         if (await isDone('closing', running.then(close))) return true;
         return isDone('closing the catalog', stores.catalog.close());
       },
+      renewTls:
+        settings.tlsCert === undefined
+          ? undefined
+          : async () => {
+              try {
+                http.renew((await readTls(settings))!);
+              } catch (error) {
+                log.error(`certificate and key cannot be read anew, and the old ones stay: ${messageOf(error)}`);
+              }
+            },
       abandon: () => {
         closing.abort();
         return isDone('closing the catalog', stores.catalog.close(), ABANDON_MS);
@@ -141,6 +156,18 @@ export async function startServer(settings: Settings, options: StartOptions = {}
     await close();
     throw error;
   }
+}
+
+/** Certificate and key; `undefined` where none are configured. @throws Error when a file cannot be read, or is none in PEM */
+async function readTls({ tlsCert, tlsKey }: Settings): Promise<TlsFiles | undefined> {
+  if (tlsCert === undefined || tlsKey === undefined) return undefined;
+  const [cert, key] = await Promise.all([readFile(tlsCert, 'utf8'), readFile(tlsKey, 'utf8')]);
+  try {
+    createSecureContext({ cert, key });
+  } catch (cause) {
+    throw new Error(`\`${tlsCert}\` and \`${tlsKey}\` are no certificate and its key in PEM: ${messageOf(cause)}`, { cause });
+  }
+  return { cert, key };
 }
 
 /** Resolves with the reason when a store's device has failed. */

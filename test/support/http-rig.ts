@@ -116,6 +116,7 @@ export class HttpRig {
       findCredentials: async (id) => known.get(id),
       authorize: options.authorize ?? plainAuthorizer().authorize,
       withReach: async (call) => call,
+      isTrustedProxy: () => false,
       ...(options.trustedCaller === undefined ? {} : { trustedCaller: options.trustedCaller }),
       guard: options.guard ?? (async () => ({ kind: 'free' })),
       narrowsBucket: async () => undefined,

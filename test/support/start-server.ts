@@ -103,7 +103,7 @@ function collect(child: ChildProcess): { readonly url: Promise<string>; stderr()
     let stdout = '';
     child.stdout!.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;
-      const line = /^listening on (http:\/\/\S+)$/m.exec(stdout);
+      const line = /^listening on (https?:\/\/\S+)$/m.exec(stdout);
       if (line) resolveUrl(line[1]!);
     });
   });

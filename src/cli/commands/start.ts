@@ -8,6 +8,9 @@ import { addExamples } from '../help.ts';
 interface StartOptions {
   readonly dataDir?: string;
   readonly listen?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly trustedProxy?: readonly string[];
   readonly config?: string;
   readonly accountId?: string;
   readonly organizationId?: string;
@@ -24,6 +27,9 @@ export function addStart(program: Command): void {
     .description('run the server')
     .option('--data-dir <folder>', 'where all is kept (default: ./snowtrail-data)')
     .option('--listen <host:port>', 'address; port 0 takes a free one (default: 127.0.0.1:4620)')
+    .option('--tls-cert <file>', 'certificate with its chain, in PEM: TLS is served, and nothing else')
+    .option('--tls-key <file>', 'its private key, in PEM')
+    .option('--trusted-proxy <range...>', 'proxies that are believed what they say of their clients, such as 10.0.0.0/8')
     .option('--config <file>', 'settings in YAML')
     .option('--account-id <digits>', 'the first account, chosen at the first start')
     .option('--organization-id <id>', 'id of the organization that the first account creates (default: a random one)')
@@ -42,12 +48,13 @@ export function addStart(program: Command): void {
   ]);
 }
 
-async function runServer({ auth, ...options }: StartOptions): Promise<void> {
+async function runServer({ auth, trustedProxy, ...options }: StartOptions): Promise<void> {
   // Loaded here, so that every other command starts without the server's code.
   const { BadSetting, endProcess, readSettings, startServer } = await import('../../server/start.ts');
   const settings = (() => {
     try {
-      return readSettings({ ...options, ...(auth ? {} : { noAuth: 'true' }) }, process.env);
+      const trustedProxies = trustedProxy === undefined ? {} : { trustedProxies: trustedProxy.join(',') };
+      return readSettings({ ...options, ...trustedProxies, ...(auth ? {} : { noAuth: 'true' }) }, process.env);
     } catch (error) {
       if (error instanceof BadSetting) throw new UsageError(error.message);
       throw error;
@@ -55,7 +62,8 @@ async function runServer({ auth, ...options }: StartOptions): Promise<void> {
   })();
   if (settings.noAuth === 'true')
     process.stderr.write('NO AUTHENTICATION: every request is the root of the first account; stop it when the tests are over\n');
-  const { url, server, failed, stop, abandon } = await startServer(settings);
+  const { url, server, failed, stop, abandon, renewTls } = await startServer(settings);
+  if (renewTls !== undefined) process.on('SIGHUP', () => void renewTls());
   if (server.newKey !== undefined) {
     process.stderr.write(
       [
