@@ -169,6 +169,21 @@ describe('aggregated events', () => {
     expect([found.faults, rows(found)]).toEqual([[], ['03:05 GetObject 2', '03:15 DeleteObject 1']]);
   });
 
+  test('end with StopLogging, also when several windows wait to be counted', async () => {
+    const { rig, trails } = await aggregating();
+    await rig.record(HOME);
+    await rig.clock.advance(2 * WINDOW_MS);
+    await object(rig, 'GetObject');
+    await rig.clock.advance(2 * WINDOW_MS);
+    await rig.record(HOME);
+    await rig.clock.advance(2 * WINDOW_MS);
+    await object(rig, 'PutObject');
+    await rig.send(trails, 'StopLogging', { Name: 'main' });
+    await rig.pass(trails, FLUSH_MS);
+    const found = await checkTrail(rig, BUCKET);
+    expect([found.faults, rows(found)]).toEqual([[], ['03:15 GetObject 1', '03:35 PutObject 1']]);
+  });
+
   test('are by the configuration of then, whenever they are put', async () => {
     const { rig, trails } = await aggregating();
     const set = (...templates: readonly string[]) =>

@@ -52,7 +52,7 @@ export async function aggregateEvents(step: TrailStep, isEnding: boolean): Promi
     await countEntries(step, run, saved.cursor);
     return true;
   }
-  if (isEnding && run.isEmpty) return false;
+  if (isEnding && run.isEmpty && !run.isOver) return false;
   if (!isEnding && !run.isOver && !run.isDue(deps.clock.nowMs())) return false;
   await bind(step, run, isEnding && !run.isOver);
   return true;
