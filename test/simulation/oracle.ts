@@ -24,6 +24,8 @@ export interface Findings {
   readonly entries: number;
   readonly acknowledged: number;
   readonly delivered: number;
+  /** Data events that were counted. */
+  readonly aggregated: number;
   readonly digests: number;
   readonly checkpoints: number;
 }
@@ -63,12 +65,14 @@ export async function judge(program: Program, life: Life): Promise<Findings> {
   checkTree(program, evidence, faults);
   let delivered = 0;
   let digests = 0;
+  let aggregated = 0;
   for (const trail of program.trails) {
     const found = await checkTrail({ objects: world.objects, keys: world.keys }, trail.bucket, {
       mayHaveUnlisted: trail.wasWithoutDigests,
     });
     faults.push(...found.faults.map((fault) => `${trail.name}: ${fault}`));
     delivered += checkDeliveries(trail, found.receipts, evidence, faults);
+    aggregated += checkAggregation(trail, found.aggregated, evidence, faults);
     checkReceipts(trail, found.objects, evidence, faults);
     digests += found.digests.length;
   }
@@ -90,6 +94,7 @@ export async function judge(program: Program, life: Life): Promise<Findings> {
     entries: entries.length,
     acknowledged: ledger.acknowledgements().length,
     delivered,
+    aggregated,
     digests,
     checkpoints: world.checkpoints.length,
   };
@@ -200,6 +205,34 @@ function checkDeliveries(trail: TrailModel, receipts: readonly any[], evidence: 
   const last = receipts.at(-1)?.kind;
   if (last !== undefined && last !== 'stop') faults.push(`${trail.name}: the last receipt is of the kind ${last}`);
   return count;
+}
+
+/** Each data event is counted once, in the window of its time, while its trail aggregates; in however many records. */
+// biome-ignore lint/suspicious/noExplicitAny: aggregated events as their JSON says, see check-trail.ts.
+function checkAggregation(trail: TrailModel, records: readonly any[], { changes, events }: Evidence, faults: string[]): number {
+  const due = new Map<string, number>();
+  const add = (key: string, count: number) => due.set(key, (due.get(key) ?? 0) + count);
+  let counted = 0;
+  for (const window of trail.windows) {
+    const [from, to] = [changes.get(window.from), window.to === undefined ? undefined : changes.get(window.to)];
+    if (!window.aggregates || from === undefined || to === undefined) continue;
+    for (const entry of events) {
+      if (entry.sequence <= from || entry.sequence > to || !isSelected(trail, window, entry)) continue;
+      const { eventCategory, eventTime, eventSource, eventName } = JSON.parse(textOf(entry)) as Record<string, string>;
+      if (eventCategory !== 'Data') continue;
+      const timeMs = Date.parse(eventTime!);
+      const atMs = timeMs > entry.receivedAtMs + 900_000 ? entry.receivedAtMs : timeMs;
+      const start = new Date(Math.floor(atMs / 300_000) * 300_000).toISOString().replace('.000', '');
+      add([entry.account, entry.region, start, eventSource, eventName].join(' '), 1);
+      counted++;
+    }
+  }
+  for (const { accountId, awsRegion, timeWindow, eventSource, summary } of records)
+    for (const { name, value } of summary.primaryDimension.statistics)
+      add([accountId, awsRegion, timeWindow.windowStart, eventSource, name].join(' '), -value);
+  for (const [key, count] of due)
+    if (count !== 0) faults.push(`${trail.name}: ${Math.abs(count)} events too ${count > 0 ? 'few' : 'many'} are counted: ${key}`);
+  return counted;
 }
 
 /** Every receipt is a fact of the journal, hence a leaf of the tree, and lies in the bucket: the same bytes in both places. */

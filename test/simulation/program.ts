@@ -22,6 +22,8 @@ const DRAIN_MS_MAX = 1_200_000;
 
 /** More than the bulk endpoint puts into one append. */
 const MANY_RECORDS = 510;
+/** Each data event is in one of these. */
+const AGGREGATION = [{ EventCategory: 'Data', Templates: ['API_ACTIVITY'] }];
 /** Digest keys of one run, at most: an RSA key takes long to find. */
 const DIGEST_KEYS_MAX = 3;
 
@@ -126,8 +128,9 @@ export class Program {
     if (found.kind === 'refused' && found.code === 'TrailNotFoundException') return undefined;
     const status = await this.client.call(life, trail.account, 'GetTrailStatus', { Name: trail.name }, trail.region);
     const selectors = await this.client.call(life, trail.account, 'GetEventSelectors', { TrailName: trail.name }, trail.region);
-    if ([found, status, selectors].some(({ kind }) => kind === 'no-answer')) return 'unknown';
-    if (found.kind !== 'answer' || status.kind !== 'answer' || selectors.kind !== 'answer')
+    const counting = await this.client.call(life, trail.account, 'GetEventConfiguration', { TrailName: trail.name }, trail.region);
+    if ([found, status, selectors, counting].some(({ kind }) => kind === 'no-answer')) return 'unknown';
+    if (found.kind !== 'answer' || status.kind !== 'answer' || selectors.kind !== 'answer' || counting.kind !== 'answer')
       throw new Violation(`trail ${trail.name} cannot be looked at: ${JSON.stringify(found)}`);
     const shown = found.output['Trail'] as { readonly IsMultiRegionTrail: boolean; readonly LogFileValidationEnabled: boolean };
     return {
@@ -135,6 +138,7 @@ export class Program {
       isMultiRegion: shown.IsMultiRegionTrail,
       validates: shown.LogFileValidationEnabled,
       selection: selectionShown(selectors.output),
+      aggregates: (counting.output['AggregationConfigurations'] as readonly object[]).length > 0,
     };
   }
 
@@ -278,33 +282,52 @@ export class Program {
         isMultiRegion: world.isLucky(0.6),
         validates: world.isLucky(0.9),
         selection: 'All',
+        aggregates: false,
       });
     const kind = world.chance.fraction();
     // A deleted trail gives up a bucket that is closed to it: what it owes then is nobody's to check.
     if (kind < 0.12 && !trail.isDenied) return this.#change(life, trail, 'DeleteTrail');
     if (kind < 0.3) return this.#change(life, trail, 'UpdateTrail', { ...face, isMultiRegion: !face.isMultiRegion });
     if (kind < 0.4) return this.#change(life, trail, 'UpdateTrail', { ...face, validates: !face.validates });
-    if (kind < 0.6) return this.#change(life, trail, 'PutEventSelectors', { ...face, selection: world.choose(SELECTION_NAMES) });
+    if (kind < 0.55) return this.#change(life, trail, 'PutEventSelectors', { ...face, selection: world.choose(SELECTION_NAMES) });
+    if (kind < 0.7 && (face.aggregates || face.selection === 'Objects'))
+      return this.#change(life, trail, 'PutEventConfiguration', { ...face, aggregates: !face.aggregates });
     return this.#change(life, trail, face.isLogging ? 'StopLogging' : 'StartLogging');
+  }
+
+  /** Lets a trail take data events, of all Regions, and count them. */
+  async #aggregate(life: Life, trail: TrailModel): Promise<void> {
+    const is = () => trail.face!;
+    if (!is().isMultiRegion) await this.#change(life, trail, 'UpdateTrail', { ...is(), isMultiRegion: true });
+    await this.#change(life, trail, 'PutEventSelectors', { ...is(), selection: 'Objects' });
+    await this.#change(life, trail, 'PutEventConfiguration', { ...is(), aggregates: true });
   }
 
   /** Changes a trail; `settings` are what holds afterwards. */
   async #change(
     life: Life,
     trail: TrailModel,
-    name: 'CreateTrail' | 'UpdateTrail' | 'PutEventSelectors' | 'DeleteTrail' | 'StartLogging' | 'StopLogging',
-    settings: Omit<NonNullable<TrailFace>, 'isLogging'> = trail.face ?? { isMultiRegion: false, validates: true, selection: 'All' },
+    name: 'CreateTrail' | 'UpdateTrail' | 'PutEventSelectors' | 'PutEventConfiguration' | 'DeleteTrail' | 'StartLogging' | 'StopLogging',
+    settings: Omit<NonNullable<TrailFace>, 'isLogging'> = trail.face ?? {
+      isMultiRegion: false,
+      validates: true,
+      selection: 'All',
+      aggregates: false,
+    },
   ): Promise<void> {
-    const { isMultiRegion, validates, selection } = settings;
+    const { isMultiRegion, validates, selection, aggregates } = settings;
     const hasSettings = name === 'CreateTrail' || name === 'UpdateTrail';
+    const isOfEvents = name === 'PutEventSelectors' || name === 'PutEventConfiguration';
     const input = {
-      ...(name === 'PutEventSelectors' ? { TrailName: trail.name, ...SELECTIONS[selection].input } : { Name: trail.name }),
+      ...(isOfEvents ? { TrailName: trail.name } : { Name: trail.name }),
+      ...(name === 'PutEventSelectors' ? SELECTIONS[selection].input : {}),
+      ...(name === 'PutEventConfiguration' ? { AggregationConfigurations: aggregates ? AGGREGATION : [] } : {}),
       ...(name === 'CreateTrail' ? { S3BucketName: trail.bucket } : {}),
       ...(hasSettings ? { EnableLogFileValidation: validates, IsMultiRegionTrail: isMultiRegion, IncludeGlobalServiceEvents: true } : {}),
     };
-    const keepsLogging = name === 'UpdateTrail' || name === 'PutEventSelectors';
+    const keepsLogging = name === 'UpdateTrail' || isOfEvents;
     const isLogging = name === 'StartLogging' || (keepsLogging && trail.face!.isLogging);
-    const after: TrailFace = name === 'DeleteTrail' ? undefined : { isLogging, isMultiRegion, validates, selection };
+    const after: TrailFace = name === 'DeleteTrail' ? undefined : { isLogging, isMultiRegion, validates, selection, aggregates };
     const outcome = await this.client.call(life, trail.account, name, input, trail.region);
     if (outcome.kind === 'answer') return trail.becomes(after, outcome.requestId);
     // Refused or not, only a look tells: a call may fail after its change took effect.
@@ -384,7 +407,13 @@ export class Program {
   async #prepare(): Promise<void> {
     const life = this.#life!;
     for (const trail of this.trails.slice(0, 2)) {
-      await this.#change(life, trail, 'CreateTrail', { isMultiRegion: trail.name === 'main', validates: true, selection: 'All' });
+      await this.#change(life, trail, 'CreateTrail', {
+        isMultiRegion: trail.name === 'main',
+        validates: true,
+        selection: 'All',
+        aggregates: false,
+      });
+      if (trail.name === 'side' && this.world.isLucky(0.5)) await this.#aggregate(life, trail);
       await this.#change(life, trail, 'StartLogging');
     }
   }

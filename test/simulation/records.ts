@@ -27,7 +27,7 @@ export interface SentRecord {
 export function goodRecord(world: World, account: AccountId): SentRecord {
   const eventId = world.isLucky(0.05) ? undefined : world.chance.uuid();
   const isSilent = world.isLucky(0.05);
-  const isManagement = world.isLucky(0.8);
+  const isManagement = world.isLucky(0.7);
   const record = {
     eventVersion: '1.10',
     userIdentity: { type: 'IAMUser', accountId: account, userName: world.choose(['alice', 'bob', 'carol']) },

@@ -19,7 +19,7 @@ const ONLY_SEED = process.env['SNOWTRAIL_SEED'];
 /** @throws Error of the first seed that breaks a promise: it names the seed. */
 export async function runSeeds(which: 'even' | 'odd'): Promise<void> {
   const offset = which === 'even' ? 0 : 1;
-  const totals = { seeds: 0, entries: 0, acknowledged: 0, delivered: 0, digests: 0, checkpoints: 0, lives: 0 };
+  const totals = { seeds: 0, entries: 0, acknowledged: 0, delivered: 0, aggregated: 0, digests: 0, checkpoints: 0, lives: 0 };
   for (const seed of seedsOf(which, offset, totals)) {
     const outcome = { ...(await runSeed({ seed })), seeds: 1 };
     for (const name of Object.keys(totals) as (keyof typeof totals)[]) totals[name] += outcome[name];

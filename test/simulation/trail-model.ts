@@ -12,11 +12,19 @@ export interface LoggingWindow {
   to?: string;
   readonly isMultiRegion: boolean;
   readonly selection: SelectionName;
+  readonly aggregates: boolean;
 }
 
 /** The settings as the server shows them. `undefined`: there is no such trail. */
 export type TrailFace =
-  | { readonly isLogging: boolean; readonly isMultiRegion: boolean; readonly validates: boolean; readonly selection: SelectionName }
+  | {
+      readonly isLogging: boolean;
+      readonly isMultiRegion: boolean;
+      readonly validates: boolean;
+      readonly selection: SelectionName;
+      /** It counts its data events, where it takes any. */
+      readonly aggregates: boolean;
+    }
   | undefined;
 
 export class TrailModel {
@@ -47,7 +55,10 @@ export class TrailModel {
     if (isSameFace(before, after)) return;
     const open = this.windows.at(-1);
     if (before?.isLogging && open !== undefined) open.to = requestId;
-    if (after?.isLogging) this.windows.push({ from: requestId, isMultiRegion: after.isMultiRegion, selection: after.selection });
+    if (after?.isLogging) {
+      const { isMultiRegion, selection, aggregates } = after;
+      this.windows.push({ from: requestId, isMultiRegion, selection, aggregates });
+    }
     if (after?.isLogging && !after.validates) this.wasWithoutDigests = true;
     this.face = after;
   }
