@@ -16,6 +16,7 @@ import { CatalogConflict } from '../store/catalog.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import { KeyedLock } from '../store/keyed-lock.ts';
 import type { Keys } from '../store/keys.ts';
+import { base32 } from './base32.ts';
 import { entityArn } from './identity-documents.ts';
 
 /** A new access key, shown once. */
@@ -345,14 +346,4 @@ export class Accounts {
 
 function wrapContext(accessKeyId: string): string {
   return `access-key/${accessKeyId}`;
-}
-
-/** RFC 4648 base32 of 10 bytes: the 16 letters and digits of an access key id. */
-function base32(bytes: Uint8Array): string {
-  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
-  let bits = 0n;
-  for (const byte of bytes) bits = (bits << 8n) | BigInt(byte);
-  let text = '';
-  for (let index = (bytes.length * 8) / 5 - 1; index >= 0; index -= 1) text += alphabet[Number((bits >> BigInt(index * 5)) & 31n)];
-  return text;
 }

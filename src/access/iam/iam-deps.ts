@@ -9,6 +9,7 @@ import type { Chance, Clock } from '../../store/clock.ts';
 import type { Keys } from '../../store/keys.ts';
 import type { PageTokens } from '../../store/page-tokens.ts';
 import type { Accounts } from '../accounts.ts';
+import { randomBase32 } from '../base32.ts';
 import type { Identities } from '../identities.ts';
 import { type EntityKind, entityArn, type Tag } from '../identity-documents.ts';
 import type { KeyUses } from '../key-uses.ts';
@@ -51,8 +52,7 @@ export function validationError(message: string): ApiError {
 
 /** A new id of this kind, such as `AIDA` and 17 letters and digits. */
 export function newId(chance: Chance, prefix: string): string {
-  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
-  return prefix + Array.from(chance.bytes(17), (byte) => alphabet[byte & 31]).join('');
+  return prefix + randomBase32(chance, 17);
 }
 
 /** What the caller must be allowed on an entity; one that is not there is asked for by the ARN that it would have. */

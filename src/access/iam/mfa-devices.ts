@@ -8,6 +8,7 @@ import { ApiError } from '../../api/api-error.ts';
 import { type Call, REPEATS_MS } from '../../api/operation.ts';
 import type { AccountId } from '../../event/types.ts';
 import type { CatalogDocument } from '../../store/catalog.ts';
+import { base32 } from '../base32.ts';
 import { changed, noSuchEntity } from '../identities.ts';
 import type { Tag } from '../identity-documents.ts';
 import { type MfaDevice, mfaContext, mfaKey, mfaSecret, stepOfCode } from '../mfa-device.ts';
@@ -66,12 +67,6 @@ export function createVirtualMfaDevice({ identities, keys, chance }: IamDeps): I
       };
     },
   };
-}
-
-function base32(bytes: Uint8Array): string {
-  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
-  const bits = [...bytes].map((byte) => byte.toString(2).padStart(8, '0')).join('');
-  return (bits.match(/.{5}/g) ?? []).map((five) => alphabet[Number.parseInt(five, 2)]).join('');
 }
 
 interface EnableInput {

@@ -6,6 +6,7 @@ import type { JsonObject } from '../../event/types.ts';
 import type { Chance, Clock } from '../../store/clock.ts';
 import type { Keys } from '../../store/keys.ts';
 import type { Outbound } from '../../store/outbound.ts';
+import { randomBase32 } from '../base32.ts';
 import type { Identities } from '../identities.ts';
 import type { MfaTries } from '../mfa-device.ts';
 import { type SessionClaims, sealSession } from '../session-token.ts';
@@ -34,7 +35,7 @@ export async function issueKeys(
   durationSeconds: number,
   claims: Omit<SessionClaims, 'secretAccessKey' | 'expiresAtMs'>,
 ): Promise<IssuedKeys> {
-  const accessKeyId = newKeyId(chance);
+  const accessKeyId = `ASIA${randomBase32(chance, 16)}`;
   const secretAccessKey = Buffer.from(chance.bytes(30)).toString('base64');
   const expiresAtMs = Math.floor(realTimeMs() / 1000 + durationSeconds) * 1000;
   const sessionToken = await sealSession(keys, accessKeyId, { ...claims, secretAccessKey, expiresAtMs });
@@ -47,9 +48,4 @@ export async function issueKeys(
     },
     recorded: { accessKeyId, sessionToken, expiration: formatShortTime(expiresAtMs, ' ') },
   };
-}
-
-function newKeyId(chance: Chance): string {
-  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
-  return `ASIA${Array.from(chance.bytes(16), (byte) => alphabet[byte & 31]).join('')}`;
 }
