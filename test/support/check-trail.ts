@@ -11,6 +11,7 @@ import type { Objects } from '../../src/store/objects.ts';
 /** A digest as its bytes say, and where it was found. */
 export interface FoundDigest {
   readonly key: string;
+  readonly account: string;
   readonly region: string;
   readonly start: string;
   readonly end: string;
@@ -30,7 +31,7 @@ export interface TrailFindings {
   // biome-ignore lint/suspicious/noExplicitAny: looked at by the tests that know them.
   readonly aggregated: readonly any[];
   readonly logFiles: readonly string[];
-  /** By Region and end. */
+  /** By account, Region and end. */
   readonly digests: readonly FoundDigest[];
   // biome-ignore lint/suspicious/noExplicitAny: the JSON of a receipt, looked at by the tests that know it.
   readonly receipts: readonly any[];
@@ -177,6 +178,7 @@ async function checkDigests(
     }
     return {
       key,
+      account: digest.awsAccountId as string,
       region: key.split('/').at(-5)!,
       start: digest.digestStartTime as string,
       end: digest.digestEndTime as string,
@@ -185,11 +187,12 @@ async function checkDigests(
       logFiles: digest.logFiles.map((file: { s3Object: string }) => file.s3Object) as string[],
     };
   });
-  digests.sort((one, other) => one.region.localeCompare(other.region) || one.end.localeCompare(other.end));
+  const chainOf = ({ account, region }: FoundDigest) => `${account}/${region}`;
+  digests.sort((one, other) => chainOf(one).localeCompare(chainOf(other)) || one.end.localeCompare(other.end));
   digests.forEach((digest, index) => {
     if (digest.end <= digest.start) faults.push(`${digest.key} ends before it starts`);
     const before = digests[index - 1];
-    if (before?.region === digest.region && (before.end > digest.start || before.end === digest.end))
+    if (before !== undefined && chainOf(before) === chainOf(digest) && (before.end > digest.start || before.end === digest.end))
       faults.push(`${digest.key} overlaps the digest before`);
   });
   return digests;
