@@ -449,6 +449,17 @@ describe('rotation', () => {
     expect((await rig.send('ListKeyRotations', { KeyId: off })).Rotations).toEqual([]);
   });
 
+  test('comes as it is recorded, also when the key is changed in that moment', async () => {
+    const rig = new KmsRig();
+    const id = await rig.newKey();
+    await rig.send('EnableKeyRotation', { KeyId: id, RotationPeriodInDays: 90 });
+    const stop = rig.rotateKeys(() => rig.send('UpdateKeyDescription', { KeyId: id, Description: 'changed' }));
+    await rig.passDays(91);
+    await stop();
+    expect(rig.keyEvents.map(({ details }) => details['currentKeyMaterialId'])).toEqual([await rig.materialOf(id)]);
+    expect((await rig.send('DescribeKey', { KeyId: id })).KeyMetadata.Description).toBe('changed');
+  });
+
   test('does not come to a key because the clock is set ahead', async () => {
     const rig = new KmsRig();
     await rig.send('EnableKeyRotation', { KeyId: await rig.newKey() });

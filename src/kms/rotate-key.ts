@@ -30,6 +30,7 @@ export async function rotatedKey(deps: KmsDeps, key: KmsKey, type: RotationType)
   };
   const { account, region } = key;
   return {
+    material,
     after: { ...key, materials: [...key.materials, material] } satisfies KmsKey,
     event: { account, region, eventName: 'RotateKey', details, resources: [keyResource(key)] },
   };
@@ -62,16 +63,21 @@ function isRotationDue({ lockTime }: KmsDeps, { rotation, state }: KmsKey): bool
   return rotation !== undefined && state === 'Enabled' && rotation.nextAtMs <= lockTime.earliestMs();
 }
 
-async function rotateNow(deps: KmsDeps, { key: place, value: before, version }: CatalogDocument<KmsKey>): Promise<void> {
-  const { after, event } = await rotatedKey(deps, before, 'AUTOMATIC');
-  const { periodDays } = before.rotation!;
-  const rotation = { periodDays, nextAtMs: deps.clock.nowMs() + periodDays * DAY_MS };
+async function rotateNow(deps: KmsDeps, found: CatalogDocument<KmsKey>): Promise<void> {
+  const { material, event } = await rotatedKey(deps, found.value, 'AUTOMATIC');
   await deps.recordKeyEvent(event);
-  try {
-    await deps.catalog.commit([{ key: place, value: { ...after, rotation }, expected: version }]);
-  } catch (error) {
-    // Changed since it was looked at: its next turn comes.
-    if (!(error instanceof CatalogConflict)) throw error;
+  // What the event says comes true also where the key is changed meanwhile, but for a change that ends or makes the rotation.
+  for (let now: CatalogDocument<KmsKey> | undefined = found; now !== undefined; now = await deps.catalog.get<KmsKey>(found.key)) {
+    const { value: key, version } = now;
+    if (!isRotationDue(deps, key) || currentMaterial(key).id !== currentMaterial(found.value).id) return;
+    const { periodDays } = key.rotation!;
+    const rotation = { periodDays, nextAtMs: deps.clock.nowMs() + periodDays * DAY_MS };
+    const value: KmsKey = { ...key, materials: [...key.materials, material], rotation };
+    try {
+      return await deps.catalog.commit([{ key: found.key, value, expected: version }]);
+    } catch (error) {
+      if (!(error instanceof CatalogConflict)) throw error;
+    }
   }
 }
 

@@ -75,8 +75,9 @@ export function rotateKeyOnDemand(deps: KmsDeps): Operation<KeyInput, object> {
       return {
         output: { KeyId: key.value.id },
         apply: async () => {
-          await deps.recordKeyEvent(event);
+          // The call is recorded; that the rotation came is said when it has, for another change may come first.
           await changeKey(deps, call, 'RotateKeyOnDemand', key, after);
+          await deps.recordKeyEvent(event);
         },
       };
     },

@@ -88,13 +88,17 @@ export class KmsRig {
     return (await this.send('DescribeKey', { KeyId: id })).KeyMetadata.CurrentKeyMaterialId;
   }
 
-  /** Lets keys be rotated as their time comes. @returns what stops it. */
-  rotateKeys(): () => Promise<void> {
+  /** Lets keys be rotated as their time comes. @param before Done before a rotation is recorded. @returns what stops it. */
+  rotateKeys(before: () => Promise<unknown> = async () => undefined): () => Promise<void> {
     const stopped = new AbortController();
     const report = (key: string, error: unknown) => {
       throw new Error(`${key}: ${error}`);
     };
-    const running = rotateDueKeys({ kms: this.deps, clock: this.clock, report }, stopped.signal);
+    const recordKeyEvent = async (event: KeyEvent) => {
+      await before();
+      await this.deps.recordKeyEvent(event);
+    };
+    const running = rotateDueKeys({ kms: { ...this.deps, recordKeyEvent }, clock: this.clock, report }, stopped.signal);
     return async () => {
       stopped.abort();
       await running;
