@@ -76,6 +76,24 @@ describe('an object that is put with a data key', () => {
     await expect(read(objects, { openKey: async () => other.plain })).rejects.toThrow(/is damaged/);
   });
 
+  test('leaves nothing open when its reader goes before the first byte', async () => {
+    await objects.put(BUCKET, KEY, body, { dataKey: kms });
+    let isOpen = true;
+    const get: Objects['get'] = async (...given) => {
+      const found = (await inner.get(...given))!;
+      const end = { done: true, value: undefined } as const;
+      const close = async () => {
+        isOpen = false;
+        return end;
+      };
+      return { ...found, body: { [Symbol.asyncIterator]: () => ({ next: async () => end, return: close }) } };
+    };
+    const watching = sealObjects({ ...inner, get }, { contentKey: new Uint8Array(32), chance: createSeededChance('open') });
+    const found = await watching.get(BUCKET, KEY, { openKey });
+    await found!.body[Symbol.asyncIterator]().return?.();
+    expect(isOpen).toBe(false);
+  });
+
   test('is damaged when a bit of it is changed, a piece is moved, or its end is cut off', async () => {
     await objects.put(BUCKET, KEY, body, { dataKey: kms });
     const info = (await inner.head(BUCKET, KEY))!;

@@ -130,7 +130,7 @@ export function sealObjects(inner: Objects, { contentKey, chance }: SealObjectsO
       const place = { sizeBytes: sealed.sizeBytes, from, to };
       return {
         info: plainInfo(found.info),
-        body: openPieces(found.body, bodyKey(dataKey, Buffer.from(sealed.salt, 'base64')), place, damaged),
+        body: closing(openPieces(found.body, bodyKey(dataKey, Buffer.from(sealed.salt, 'base64')), place, damaged), found.body),
       };
     } catch (error) {
       await leave(found.body);
@@ -219,6 +219,19 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 
 async function* joined(parts: readonly StagedObject[]): AsyncGenerator<Uint8Array> {
   for (const part of parts) yield* part.read();
+}
+
+/** The pieces of a body. A reader that leaves before the first one closes the body, too: a generator that was not begun would not. */
+function closing(pieces: AsyncGenerator<Uint8Array>, body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  const iterator: AsyncIterator<Uint8Array> = {
+    next: () => pieces.next(),
+    async return() {
+      await pieces.return(undefined);
+      await leave(body);
+      return { done: true, value: undefined };
+    },
+  };
+  return { [Symbol.asyncIterator]: () => iterator };
 }
 
 /** Closes a body that nobody reads. */

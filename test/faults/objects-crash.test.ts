@@ -18,7 +18,7 @@ import { createSystemClock } from '../../src/store/disk/clock.ts';
 import { openDiskObjects } from '../../src/store/disk/objects/disk-objects.ts';
 import type { Objects } from '../../src/store/objects.ts';
 import { bucketOf, readBody } from '../stores/objects.contract.ts';
-import { KEYS, operationsOf, PLAIN, VERSIONED } from '../support/objects-operations.ts';
+import { DATA_KEY, KEYS, operationsOf, PLAIN, sealed, VERSIONED } from '../support/objects-operations.ts';
 import { hasCommands } from '../support/start-tool.ts';
 import { IS_SWEEP, sweepSteps } from '../support/sweep.ts';
 
@@ -44,16 +44,19 @@ describe.skipIf(!hasStrace)('the disk store of objects, killed at a system call'
     await rm(scripts, { recursive: true, force: true });
   });
 
-  const open = (folder: string) => openDiskObjects({ folder, clock: createSystemClock(), chance: createSystemChance() });
+  const open = async (folder: string, isSealed: boolean): Promise<Objects> => {
+    const disk = await openDiskObjects({ folder, clock: createSystemClock(), chance: createSystemChance() });
+    return isSealed ? sealed(disk) : disk;
+  };
 
   /** Runs the child; gives the operations that it began, and those that it was answered. */
   async function runChild(
     folder: string,
     seed: number,
     inject: string,
-    count = OPERATIONS,
+    { isSealed, count = OPERATIONS }: { readonly isSealed: boolean; readonly count?: number },
   ): Promise<{ tried: Set<number>; done: Set<number>; isKilled: boolean }> {
-    const child = [process.execPath, script, folder, String(seed), String(count)];
+    const child = [process.execPath, script, folder, String(seed), String(count), isSealed ? 'sealed' : 'plain'];
     const call = inject.split(':')[0];
     const traced = ['strace', '-f', '-qq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', `inject=${inject}`, ...child];
     const running = spawn(traced[0]!, traced.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -107,12 +110,17 @@ describe.skipIf(!hasStrace)('the disk store of objects, killed at a system call'
     expect(readdirSync(join(folder, '.snowtrail/staged'))).toEqual([]);
   }
 
-  test(`keeps what it answered, at ${POINTS} points (F02, F03)`, async () => {
+  const kinds = [
+    { what: 'plain objects', name: 'object-store-points', points: POINTS, isSealed: false },
+    { what: 'encrypted objects', name: 'sealed-object-points', points: POINTS / 4, isSealed: true },
+  ];
+  test.each(kinds)('keeps what it answered of $what, at $points points (F02, F03)', async ({ name, points: count, isSealed }) => {
     const totals = { points: 0, killed: 0 };
-    for (const { index: point, seed } of sweepSteps('object-store-points', POINTS, { totals })) {
+    const put = isSealed ? { dataKey: DATA_KEY } : {};
+    for (const { index: point, seed } of sweepSteps(name, count, { totals })) {
       totals.points += 1;
-      const folder = join(root, String(point));
-      const fresh = await open(folder);
+      const folder = join(root, `${name}-${point}`);
+      const fresh = await open(folder, isSealed);
       await fresh.createBucket(bucketOf(PLAIN));
       await fresh.createBucket(bucketOf(VERSIONED));
       await fresh.updateBucket(VERSIONED as BucketName, { versioning: 'Enabled' });
@@ -121,15 +129,15 @@ describe.skipIf(!hasStrace)('the disk store of objects, killed at a system call'
       // Calls are counted by thread, as strace does.
       const call = CALLS[point % CALLS.length]!;
       const when = 1 + ((Math.floor(point / CALLS.length) * 3 + point) % 17);
-      const run = await runChild(folder, seed, `${call}:signal=SIGKILL:when=${when}`);
+      const run = await runChild(folder, seed, `${call}:signal=SIGKILL:when=${when}`, { isSealed });
       if (run.isKilled) totals.killed += 1;
       // Killed while it recovers as well, three times in a row (F03).
-      for (const again of [1, 1, 2]) await runChild(folder, seed, `${call}:signal=SIGKILL:when=${again}`, 0);
-      const objects = await open(folder);
+      for (const again of [1, 1, 2]) await runChild(folder, seed, `${call}:signal=SIGKILL:when=${again}`, { isSealed, count: 0 });
+      const objects = await open(folder, isSealed);
       try {
         await check(objects, folder, seed, run.tried, run.done);
         for (const { bucket, key } of KEYS) {
-          await objects.put(bucket as BucketName, key as ObjectKey, new TextEncoder().encode('after'));
+          await objects.put(bucket as BucketName, key as ObjectKey, new TextEncoder().encode('after'), put);
           const [newest] = await historyOf(objects, bucket as BucketName, key as ObjectKey);
           expect(newest).toBe('after');
         }

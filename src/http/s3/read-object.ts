@@ -70,6 +70,7 @@ export async function headObject(call: S3Call): Promise<S3Decision> {
   const info = await findObject(call, bucket);
   const isVersioned = versioning !== 'Off' || info.versionId !== null;
   if (checkConditions(call, info)) return unmodified(info, isVersioned);
+  await requireKeyOf(call, info);
   const range = parseRange(rangeOf(call, info), info.sizeBytes);
   const length = range === undefined ? info.sizeBytes : range[1] - range[0] + 1;
   const headers = {
@@ -79,6 +80,13 @@ export async function headObject(call: S3Call): Promise<S3Decision> {
     'content-length': `${length}`,
   };
   return { bytesOut: 0, apply: () => empty(range === undefined ? 200 : 206, headers) };
+}
+
+/** Who asks about an object under a KMS key must be let in by the key, as if it were read. @throws ApiError AccessDenied, `KMS.DisabledException`, … */
+async function requireKeyOf(call: S3Call, { encryption }: ObjectInfo): Promise<void> {
+  const { algorithm, dataKey } = encryption ?? {};
+  // A foreign store asks its own KMS.
+  if (algorithm === 'aws:kms' && dataKey !== undefined) await openKeyFor(call)({ ...encryption!, dataKey });
 }
 
 /** No object has tags: those are refused when it is put. */
