@@ -41,7 +41,8 @@ export function createObjectKeys(deps: ObjectKeysDeps): ObjectKeys {
   };
 }
 
-async function makeOwn({ keys, chance }: KmsDeps): Promise<DataKey> {
+/** A data key under the store's own key. */
+export async function makeOwn({ keys, chance }: KmsDeps): Promise<DataKey> {
   const plain = chance.bytes(32);
   const dataKey = Buffer.from(await keys.wrap(plain, OWN_CONTEXT)).toString('base64');
   return { plain, encryption: { algorithm: 'AES256', dataKey } };

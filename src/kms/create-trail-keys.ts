@@ -4,13 +4,13 @@
  * Checked before a trail is accepted by the very use that a delivery makes of it, and again at each delivery.
  */
 import { ApiError } from '../api/api-error.ts';
-import type { Region } from '../event/types.ts';
+import type { AccountId, Region } from '../event/types.ts';
 import { evaluatePolicy, type PolicyVerdict, statementName } from '../policy/evaluate-policy.ts';
 import { parsePolicy } from '../policy/parse-policy.ts';
 import { ForeignKeysError } from '../store/foreign-keys.ts';
-import { ObjectsError } from '../store/objects.ts';
+import { type DataKey, ObjectsError } from '../store/objects.ts';
 import type { TrailKeys, TrailKeyUse, TrailKeyVerdict } from '../store/trail-keys.ts';
-import { makeDataKey } from './create-object-keys.ts';
+import { makeDataKey, makeOwn } from './create-object-keys.ts';
 import { findKey, type KeyName, readKeyName } from './find-key.ts';
 import { type ForeignKey, foreignKeyOf, makeForeignDataKey, toObjectsError } from './foreign-data-keys.ts';
 import { contextOf } from './key-access.ts';
@@ -25,22 +25,33 @@ const DEMANDS = { states: ENABLED, usage: 'ENCRYPT_DECRYPT' } as const;
 export function createTrailKeys(deps: KmsDeps): TrailKeys {
   return {
     check: (name, region, use) => check(deps, { name, region }, use),
-    make: async (keyArn, use) => {
-      try {
-        const name = readKeyName(keyArn, { account: use.account, region: (keyArn.split(':')[3] ?? '') as Region });
-        const foreign = (await findKey(deps, name)) === undefined ? foreignKeyOf(deps, name, use.account) : undefined;
-        if (foreign !== undefined) return await makeForeignDataKey(foreign.keys, foreign.arn, use.context, false);
-        const { value: key } = await requireKey(deps, name, DEMANDS);
-        if (verdictOf(key, use).kind !== 'allowed')
-          throw new ObjectsError('AccessDenied', `the policy of ${keyArn} does not let ${SERVICE} encrypt for ${use.trailArn}`);
-        return (await makeDataKey(deps, key, use.context, false)).dataKey;
-      } catch (error) {
-        if (error instanceof ForeignKeysError) throw toObjectsError(error);
-        if (!(error instanceof ApiError)) throw error;
-        throw new ObjectsError(`KMS.${error.code}`, error.message, { cause: error });
-      }
-    },
+    make: (keyArn, use) =>
+      make(deps, keyArn, { account: use.account, region: (keyArn.split(':')[3] ?? '') as Region }, { ...use, isBucketKey: false }),
+    makeDefault: ({ algorithm, keyId = '', isBucketKey = false }, at, use) =>
+      algorithm === 'AES256' ? makeOwn(deps) : make(deps, keyId, at, { ...use, isBucketKey }),
   };
+}
+
+/** @param at Whose keys, and where, an id or alias is one of. @throws ObjectsError */
+async function make(
+  deps: KmsDeps,
+  keyName: string,
+  at: { readonly account: AccountId; readonly region: Region },
+  use: TrailKeyUse & { readonly isBucketKey: boolean },
+): Promise<DataKey> {
+  try {
+    const name = readKeyName(keyName, at);
+    const foreign = (await findKey(deps, name)) === undefined ? foreignKeyOf(deps, name, at.account) : undefined;
+    if (foreign !== undefined) return await makeForeignDataKey(foreign.keys, foreign.arn, use.context, use.isBucketKey);
+    const { value: key } = await requireKey(deps, name, DEMANDS);
+    if (verdictOf(key, use).kind !== 'allowed')
+      throw new ObjectsError('AccessDenied', `the policy of ${kmsKeyArn(key)} does not let ${SERVICE} encrypt for ${use.trailArn}`);
+    return (await makeDataKey(deps, key, use.context, use.isBucketKey)).dataKey;
+  } catch (error) {
+    if (error instanceof ForeignKeysError) throw toObjectsError(error);
+    if (!(error instanceof ApiError)) throw error;
+    throw new ObjectsError(`KMS.${error.code}`, error.message, { cause: error });
+  }
 }
 
 async function check(

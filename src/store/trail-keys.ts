@@ -4,7 +4,7 @@
  * Source: cloudtrail.md §11.1; CloudTrail User Guide, "Configure AWS KMS key policies for CloudTrail".
  */
 import type { AccountId, Region } from '../event/types.ts';
-import type { DataKey } from './objects.ts';
+import type { DataKey, DefaultEncryption } from './objects.ts';
 
 /** What a key is wanted for. */
 export interface TrailKeyUse {
@@ -30,4 +30,13 @@ export interface TrailKeys {
   check(name: string, region: Region, use: TrailKeyUse): Promise<TrailKeyVerdict>;
   /** @throws ObjectsError `KMS.DisabledException`, `KMS.NotFoundException`, `KMS.KMSInvalidStateException`, `AccessDenied` */
   make(keyArn: string, use: TrailKeyUse): Promise<DataKey>;
+  /**
+   * As a bucket encrypts what is put into it without a key of its own: under the store's key, or the KMS key that its owner named.
+   * @param at Whose bucket it is, and where. @throws ObjectsError as `make`
+   */
+  makeDefault(
+    encryption: DefaultEncryption,
+    at: { readonly account: AccountId; readonly region: Region },
+    use: TrailKeyUse,
+  ): Promise<DataKey>;
 }

@@ -1,13 +1,13 @@
 /**
  * The KMS key of a trail: what its owner may name, checked as a delivery will use it, and the data keys of deliveries.
  *
- * Log files and digests are encrypted with it. Receipts and public keys are not: whoever may read the bucket can check that nothing
- * is missing, also without the key (docs/decisions, "objects are encrypted where it is asked for").
+ * Log files and digests are encrypted with it; without one, as their bucket encrypts by default. Receipts and public keys are not: whoever may
+ * read the bucket can check that nothing is missing, also without the key (docs/decisions, "objects are encrypted where it is asked for").
  * Source: cloudtrail.md §7.2, §11.1.
  */
 import { ApiError } from '../api/api-error.ts';
 import type { BucketName } from '../event/types.ts';
-import type { Objects, PutOptions } from '../store/objects.ts';
+import type { Bucket, Objects, PutOptions } from '../store/objects.ts';
 import type { TrailKeys } from '../store/trail-keys.ts';
 import { CORRECTED } from './corrected-policy.ts';
 import { accountFolder, type Trail, type TrailId, trailArn } from './trail.ts';
@@ -54,18 +54,38 @@ export async function withTrailKey(deps: KeyDeps, trail: Trail, given: string | 
   }
 }
 
-/** What the put of an object asks for so that it is encrypted with the trail's key. @throws ObjectsError */
+/**
+ * What the put of an object asks for so that it is encrypted with the trail's key, or as its bucket does by default.
+ * @param bucket As it was seen last; looked at anew where it is absent.
+ * @throws ObjectsError
+ */
 export async function sealOptions(
-  deps: Pick<KeyDeps, 'foreignBuckets' | 'trailKeys'>,
+  deps: KeyDeps,
   trail: TrailId,
-  keyArn: string | undefined,
+  { keyArn, bucket }: { readonly keyArn: string | undefined; readonly bucket: Bucket | undefined },
   object: { readonly bucket: BucketName; readonly key: string },
 ): Promise<Pick<PutOptions, 'dataKey' | 'encryption'>> {
-  if (keyArn === undefined) return {};
+  if (keyArn === undefined) return defaultSeal(deps, trail, bucket, object);
   const use = useOf(trail, `${object.bucket}/${object.key}`);
   // The service behind a foreign bucket asks its own KMS.
   if (deps.foreignBuckets?.has(object.bucket)) return { encryption: { algorithm: 'aws:kms', keyArn, context: use.context } };
   return { dataKey: await deps.trailKeys.make(keyArn, use) };
+}
+
+/** A foreign bucket does so itself. */
+async function defaultSeal(
+  { objects, foreignBuckets, trailKeys }: KeyDeps,
+  trail: TrailId,
+  seen: Bucket | undefined,
+  { bucket, key }: { readonly bucket: BucketName; readonly key: string },
+): Promise<Pick<PutOptions, 'dataKey'>> {
+  if (foreignBuckets?.has(bucket)) return {};
+  const { encryption, owner, region } = (seen?.name === bucket ? seen : await objects.getBucket(bucket)) ?? {};
+  if (encryption === undefined || owner === undefined || region === undefined) return {};
+  // The key is the bucket's, and the context is that of S3 alone, as for whoever else puts there.
+  const context = { 'aws:s3:arn': `arn:aws:s3:::${bucket}${encryption.isBucketKey ? '' : `/${key}`}` };
+  const use = { account: trail.account, trailArn: trailArn(trail), context };
+  return { dataKey: await trailKeys.makeDefault(encryption, { account: owner, region }, use) };
 }
 
 function useOf(trail: TrailId, place: string) {

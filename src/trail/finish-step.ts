@@ -23,7 +23,7 @@ export async function finishStep(step: TrailStep, pending: PendingStep): Promise
   if (memory.progress.number !== pending.number) memory.progress = newProgress(pending.number);
   await appendReceipt(step, pending);
   if (deps.clock.monotonicMs() - memory.progress.allowedAtMs >= ACCESS_MS) {
-    await requireOpenBucket(step, pending.target);
+    memory.progress.bucket = await requireOpenBucket(step, pending.target);
     memory.progress.allowedAtMs = deps.clock.monotonicMs();
   }
   await putObject(putDepsOf(step), {

@@ -1,18 +1,18 @@
 /**
  * Whether a trail may still write to its bucket, as the bucket's policy says now.
  */
-import type { Objects } from '../store/objects.ts';
+import type { Bucket, Objects } from '../store/objects.ts';
 import { faultOfPolicy } from './check-bucket.ts';
 import { DeliveryFailed, type PutDeps, untilAnswered } from './put-object.ts';
 import { accountFolder, type TrailId } from './trail.ts';
 import type { TrailTarget } from './trail-state.ts';
 
-/** @throws DeliveryFailed with `NoSuchBucket` or `AccessDenied`, or because the bucket does not answer. */
+/** @returns The bucket as it is now. @throws DeliveryFailed with `NoSuchBucket` or `AccessDenied`, or because the bucket does not answer. */
 export async function requireAccess(
   deps: Pick<PutDeps, 'clock' | 'putTimeoutMs' | 'stop'> & { readonly objects: Pick<Objects, 'getBucket'> },
   trail: TrailId,
   target: TrailTarget,
-): Promise<void> {
+): Promise<Bucket> {
   const bucket = await untilAnswered(deps, `reading the bucket \`${target.bucket}\``, deps.objects.getBucket(target.bucket));
   if (bucket === undefined) throw new DeliveryFailed('NoSuchBucket', `bucket \`${target.bucket}\` does not exist`);
   const { bucket: s3BucketName, prefix, organizationId } = target;
@@ -27,4 +27,5 @@ export async function requireAccess(
       'AccessDenied',
       `\`${target.bucket}/${accountFolder(target.prefix ?? undefined, trail.account)}\` is closed: ${fault}`,
     );
+  return bucket;
 }

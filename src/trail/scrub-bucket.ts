@@ -13,6 +13,7 @@ import type { AccountId, EpochMs, ObjectKey } from '../event/types.ts';
 import { encodeLogFile } from '../logfile/encode-log-file.ts';
 import { parseLogFileKey } from '../logfile/log-file-key.ts';
 import { findExpiries } from '../store/find-expiries.ts';
+import type { Bucket } from '../store/objects.ts';
 import { parseNote } from '../tlog/note.ts';
 import { parseReceipt, type Receipt, type ReceiptObject } from '../tlog/receipt.ts';
 import { toHex } from '../tlog/text.ts';
@@ -120,7 +121,8 @@ class BucketLook {
   readonly #target: TrailTarget;
   readonly #tell: (lost: LostObject) => void;
   readonly #open: OpenLosses;
-  #hasAccess = false;
+  /** Once it was found open to the trail. */
+  #bucket: Bucket | undefined;
   /** Whether the bucket has said of any object whether it is there. */
   #isTold = false;
   /**
@@ -128,6 +130,11 @@ class BucketLook {
    * gone; to whoever may do neither, of every object.
    */
   readonly #refused: { readonly wanted: Wanted; readonly make: MakeAgain; readonly error: unknown }[] = [];
+
+  /** Why the newest data key was refused. */
+  #keyError: unknown;
+  /** Objects that are gone and cannot be encrypted, hence not put again, and why. */
+  readonly #unsealed: { readonly key: ObjectKey; readonly error: DeliveryFailed }[] = [];
 
   constructor(
     deps: ScrubDeps,
@@ -137,7 +144,11 @@ class BucketLook {
     tell: (lost: LostObject) => void,
   ) {
     const { putTimeoutMs } = { ...TRAIL_SETTINGS, ...deps.settings };
-    const seal: PutDeps['seal'] = (object) => sealOptions(deps, trail, kmsKeyArn, object);
+    const seal: PutDeps['seal'] = (object) =>
+      sealOptions(deps, trail, { keyArn: kmsKeyArn, bucket: this.#bucket }, object).catch((error: unknown) => {
+        this.#keyError = error;
+        throw error;
+      });
     this.#deps = { ...deps, seal, alreadyPut: new Set<string>(), putTimeoutMs, stop };
     this.#trail = trail;
     this.#target = target;
@@ -167,6 +178,10 @@ class BucketLook {
     if (this.#refused.length > 0 && !this.#isTold) throw this.#refused[0]!.error;
     for (const { wanted, make } of this.#refused) if (!this.#deps.stop.aborted) await this.#lost(wanted, make);
     if (!this.#deps.stop.aborted) await this.#open.forgetOthers();
+    const [first] = this.#unsealed;
+    if (first === undefined) return;
+    const what = `${this.#unsealed.length} of the objects that are gone cannot be put again, among them \`${first.key}\``;
+    throw new DeliveryFailed(first.error.reason, `${what}: ${first.error.message}`, { cause: first.error });
   }
 
   async #lost(wanted: Wanted, make: MakeAgain): Promise<void> {
@@ -176,10 +191,13 @@ class BucketLook {
     const { bucket } = this.#target;
     const foundAtMs = await this.#open.begin(bucket, wanted.key, nowMs);
     await this.#note(wanted, { outcome: 'put-again', foundAtMs }, async () => {
-      if (!this.#hasAccess) await requireAccess(this.#deps, this.#trail, this.#target);
-      this.#hasAccess = true;
+      this.#bucket ??= await requireAccess(this.#deps, this.#trail, this.#target);
       await putObject(this.#deps, { bucket, key: wanted.key, ...again });
       await this.#open.end(bucket, wanted.key);
+    }).catch((error: unknown) => {
+      // A key that may not be used stands in the way of what is encrypted with it, and of nothing else.
+      if (!(error instanceof DeliveryFailed) || error.cause === undefined || error.cause !== this.#keyError) throw error;
+      this.#unsealed.push({ key: wanted.key, error });
     });
   }
 

@@ -2,6 +2,7 @@
  * What the parts of a trail's delivery work with during one step. `follow-trail.ts` makes it.
  */
 
+import type { Bucket } from '../store/objects.ts';
 import type { AggregationRun } from './aggregation-run.ts';
 import { sealOptions } from './check-key.ts';
 import type { UsedRegion } from './collect-batch.ts';
@@ -66,6 +67,8 @@ export interface StepProgress {
   readonly alreadyPut: Set<string>;
   /** When the bucket was found open last, by the monotonic clock. */
   allowedAtMs: number;
+  /** The bucket as it was then; absent before. */
+  bucket?: Bucket;
   /** Objects that were put when a try failed last. */
   putAtFailure: number;
 }
@@ -77,12 +80,12 @@ export function newProgress(number: number): StepProgress {
 /** What `putObject` needs. */
 export function putDepsOf({ id, deps, kmsKeyArn, memory, settings, stop }: TrailStep): PutDeps {
   const { objects, clock, sha256 } = deps;
-  const seal: PutDeps['seal'] = (object) => sealOptions(deps, id, kmsKeyArn, object);
+  const seal: PutDeps['seal'] = (object) => sealOptions(deps, id, { keyArn: kmsKeyArn, bucket: memory.progress.bucket }, object);
   return { objects, seal, clock, sha256, alreadyPut: memory.progress.alreadyPut, putTimeoutMs: settings.putTimeoutMs, stop };
 }
 
 /** A bucket's owner may take the permission back at any time. @throws DeliveryFailed */
-export function requireOpenBucket(step: TrailStep, target: TrailTarget): Promise<void> {
+export function requireOpenBucket(step: TrailStep, target: TrailTarget): Promise<Bucket> {
   return requireAccess({ ...putDepsOf(step), objects: step.deps.objects }, step.id, target);
 }
 

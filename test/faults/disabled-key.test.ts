@@ -20,8 +20,11 @@ class EncryptedRig extends TrailRig {
     return decision.output;
   }
 
-  /** @param encrypts What the policy gives to the service. */
-  async newKey(encrypts = 'kms:GenerateDataKey*'): Promise<string> {
+  /** @param encrypts What the policy gives to the service. @param context What the encryption context must have. */
+  async newKey(
+    encrypts = 'kms:GenerateDataKey*',
+    context: Record<string, string> = { 'kms:EncryptionContext:aws:cloudtrail:arn': `arn:aws:cloudtrail:*:${TRAIL_ACCOUNT}:trail/*` },
+  ): Promise<string> {
     const { Policy } = await this.sendKms('GetKeyPolicy', { KeyId: (await this.sendKms('CreateKey', {})).KeyMetadata.KeyId });
     const policy = JSON.parse(Policy);
     policy.Statement.push({
@@ -31,7 +34,7 @@ class EncryptedRig extends TrailRig {
       Resource: '*',
       Condition: {
         StringEquals: { 'aws:SourceArn': TRAIL_ARN },
-        StringLike: { 'kms:EncryptionContext:aws:cloudtrail:arn': `arn:aws:cloudtrail:*:${TRAIL_ACCOUNT}:trail/*` },
+        StringLike: context,
       },
     });
     return (await this.sendKms('CreateKey', { Policy: JSON.stringify(policy) })).KeyMetadata.KeyId;
@@ -99,6 +102,32 @@ describe('a trail with a KMS key', () => {
     expect([found.faults, found.events.filter((event) => ids.includes(event)).sort()]).toEqual([[], ids]);
   });
 
+  test('that lost objects while its key is disabled has all others put again, and says which cannot be', async () => {
+    const { rig, trails, id } = await newTrail();
+    for (let events = 0; events < 2; events++) {
+      await rig.record(HOME);
+      await rig.pass(trails, DIGEST_MS);
+    }
+    const { objects } = await rig.objects.list(BUCKET as BucketName, { limit: 1_000 });
+    const keysOf = (folder: string) => objects.map(({ key }) => key).filter((key) => key.includes(folder) && !key.endsWith('/'));
+    const [logs, receipts] = [keysOf('/CloudTrail/'), keysOf('/receipts/')];
+    for (const key of [...logs, ...receipts]) await rig.objects.delete(BUCKET, key);
+    const missing = async () => {
+      const found = await Promise.all([...logs, ...receipts].map(async (key) => [key, await rig.objects.head(BUCKET, key)] as const));
+      return found.flatMap(([key, info]) => (info === undefined ? [key] : []));
+    };
+    await rig.sendKms('DisableKey', { KeyId: id });
+    const told: string[] = [];
+    const scrub = () =>
+      trails.scrub(new AbortController().signal, (each) => told.push(each.outcome === 'failed' ? String(each.error) : each.outcome));
+    await scrub();
+    expect([await missing(), told.slice(0, -1)]).toEqual([logs, receipts.map(() => 'put-again')]);
+    expect(told.at(-1)).toContain(`${logs.length} of the objects that are gone cannot be put again, among them \`AWSLogs/`);
+    await rig.sendKms('EnableKey', { KeyId: id });
+    await scrub();
+    expect(await missing()).toEqual([]);
+  });
+
   test('goes on with another key, or none, when its own is gone for good', async () => {
     const { rig, trails, id } = await newTrail();
     await rig.sendKms('DisableKey', { KeyId: id });
@@ -148,5 +177,55 @@ describe('a trail with a KMS key', () => {
       code: 'KmsException',
     });
     await rig.pass(trails, FLUSH_MS);
+  });
+});
+
+describe('a trail without a key, into a bucket that encrypts by default', () => {
+  async function newTrailByDefault(isBucketKey: boolean): Promise<{ rig: EncryptedRig; trails: Trails; id: string; arn: string }> {
+    const rig = new EncryptedRig();
+    await rig.createBucket();
+    const place = { 'kms:EncryptionContext:aws:s3:arn': `arn:aws:s3:::${BUCKET}${isBucketKey ? '' : '/AWSLogs/*'}` };
+    const id = await rig.newKey('kms:GenerateDataKey*', place);
+    await rig.objects.updateBucket(BUCKET, { encryption: { algorithm: 'aws:kms', keyId: id, isBucketKey } });
+    const trails = await rig.open();
+    await rig.send(trails, 'CreateTrail', { Name: 'main', S3BucketName: BUCKET, EnableLogFileValidation: true });
+    await rig.send(trails, 'StartLogging', { Name: 'main' });
+    return { rig, trails, id, arn: `arn:aws:kms:${HOME}:${TRAIL_ACCOUNT}:key/${id}` };
+  }
+
+  test.each([false, true])('has its log files and digests encrypted with the key of the bucket (bucket key: %s)', async (isBucketKey) => {
+    const { rig, trails, arn } = await newTrailByDefault(isBucketKey);
+    await rig.record(HOME);
+    await rig.pass(trails, 2 * DIGEST_MS);
+    expect(new Set(await rig.encryptionOf(/CloudTrail(-Digest)?\/.*\.gz$/))).toEqual(new Set([arn]));
+    expect(new Set(await rig.encryptionOf(/CloudTrail-Evidence\//))).toEqual(new Set([undefined]));
+    expect((await rig.check()).faults).toEqual([]);
+  });
+
+  test('waits while that key is disabled, shows it, and catches up', async () => {
+    const { rig, trails, id } = await newTrailByDefault(false);
+    await rig.sendKms('DisableKey', { KeyId: id });
+    const event = await rig.record(HOME);
+    await rig.pass(trails, 2 * DIGEST_MS);
+    expect(await rig.encryptionOf(/\/CloudTrail\//)).toEqual([]);
+    expect((await rig.send(trails, 'GetTrailStatus', { Name: 'main' })).LatestDeliveryError).toBe('KMS.DisabledException');
+    await rig.sendKms('EnableKey', { KeyId: id });
+    await rig.pass(trails, 3 * DIGEST_MS);
+    const found = await rig.check();
+    expect([found.faults, found.events.includes(event)]).toEqual([[], true]);
+  });
+
+  test('has them under the key of the store where that is the default', async () => {
+    const rig = new EncryptedRig();
+    await rig.createBucket();
+    await rig.objects.updateBucket(BUCKET, { encryption: { algorithm: 'AES256' } });
+    const trails = await rig.open();
+    await rig.send(trails, 'CreateTrail', { Name: 'main', S3BucketName: BUCKET });
+    await rig.send(trails, 'StartLogging', { Name: 'main' });
+    await rig.record(HOME);
+    await rig.pass(trails, 2 * FLUSH_MS);
+    const { objects } = await rig.objects.list(BUCKET as BucketName, { limit: 1_000 });
+    const logs = objects.filter(({ key }) => /\/CloudTrail\/.*gz$/.test(key));
+    expect(new Set(logs.map(({ encryption }) => encryption?.algorithm))).toEqual(new Set(['AES256']));
   });
 });

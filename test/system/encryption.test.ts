@@ -120,6 +120,9 @@ print('done')
     }
     await cli(['kms', 'disable-key', '--key-id', id]);
     expect(await fails(['s3api', 'get-object', '--bucket', 'vault', '--key', 'parts.txt', 'x'])).toContain('KMS.DisabledException');
+    // Who asks about an object must be let in by its key as well; an answer to HEAD has no code but the status.
+    expect(await fails(['s3api', 'head-object', '--bucket', 'vault', '--key', 'parts.txt'])).toContain('400');
+    await cli(['s3api', 'head-object', '--bucket', 'vault', '--key', 'one.txt']);
     expect(
       await fails(['s3api', 'put-object', '--bucket', 'vault', '--key', 'x', '--server-side-encryption', 'aws:kms', '--ssekms-key-id', id]),
     ).toContain('KMS.DisabledException');
@@ -146,6 +149,52 @@ print('done')
     await cli(['s3api', 'put-object', '--bucket', 'by-default', '--key', 'b']);
     expect((await cli(['s3api', 'head-object', '--bucket', 'by-default', '--key', 'b'])).ServerSideEncryption).toBeUndefined();
   });
+
+  test('a trail without a key has its files encrypted as their bucket does by default, and waits while that key is disabled', async () => {
+    const id = await newKey();
+    const { Policy } = await cli(['kms', 'get-key-policy', '--key-id', id, '--policy-name', 'default']);
+    const policy = JSON.parse(Policy);
+    policy.Statement.push({
+      Effect: 'Allow',
+      Principal: { Service: 'cloudtrail.amazonaws.com' },
+      Action: 'kms:GenerateDataKey*',
+      Resource: '*',
+    });
+    await cli(['kms', 'put-key-policy', '--key-id', id, '--policy-name', 'default', '--policy', JSON.stringify(policy)]);
+    await cli(['s3api', 'create-bucket', '--bucket', 'default-key', '--create-bucket-configuration', `LocationConstraint=${REGION}`]);
+    await cli(['s3api', 'put-bucket-policy', '--bucket', 'default-key', '--policy', JSON.stringify(bucketPolicy('default-key', ACCOUNT))]);
+    const Rules = [{ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: 'aws:kms', KMSMasterKeyID: id } }];
+    const configuration = JSON.stringify({ Rules });
+    await cli(['s3api', 'put-bucket-encryption', '--bucket', 'default-key', '--server-side-encryption-configuration', configuration]);
+    await cli(['cloudtrail', 'create-trail', '--name', 'by-default', '--s3-bucket-name', 'default-key']);
+    await cli(['cloudtrail', 'start-logging', '--name', 'by-default']);
+    const status = async (): Promise<string> =>
+      (await cli(['cloudtrail', 'get-trail-status', '--name', 'by-default'])).LatestDeliveryError ?? '';
+    const files = async (): Promise<readonly string[]> => {
+      const { Contents = [] } = await cli([
+        's3api',
+        'list-objects-v2',
+        '--bucket',
+        'default-key',
+        '--prefix',
+        `AWSLogs/${ACCOUNT}/CloudTrail/`,
+      ]);
+      return Contents.map(({ Key }: { Key: string }) => Key);
+    };
+    await status();
+    await expect.poll(async () => (await files()).length, { timeout: 60_000 }).toBeGreaterThan(0);
+    expect(await cli(['s3api', 'head-object', '--bucket', 'default-key', '--key', (await files())[0]!])).toMatchObject({
+      ServerSideEncryption: 'aws:kms',
+      SSEKMSKeyId: `arn:aws:kms:${REGION}:${ACCOUNT}:key/${id}`,
+    });
+    await cli(['kms', 'disable-key', '--key-id', id]);
+    await expect.poll(status, { timeout: 60_000 }).toBe('KMS.DisabledException');
+    await cli(['kms', 'enable-key', '--key-id', id]);
+    await expect.poll(status, { timeout: 90_000 }).toBe('');
+    const verified = await run('node', ['bin/snowtrail', 'verify', 'by-default'], { env: environment(owner) });
+    expect([verified.code, verified.stdout]).toEqual([2, expect.stringContaining('no digests found')]);
+    await cli(['cloudtrail', 'delete-trail', '--name', 'by-default']);
+  }, 300_000);
 
   test("a stranger can neither use a key nor tell whether it is there, unless the key's policy says so", async () => {
     const id = await newKey();
