@@ -28,7 +28,7 @@ describe('the client of a request', () => {
     ['more hops than there can be', '10.0.0.1', Array.from({ length: 33 }, () => '203.0.113.7').join(','), '10.0.0.1'],
     ['a header that is too long', '10.0.0.1', `${' '.repeat(2_100)}203.0.113.7`, '10.0.0.1'],
     ['a proxy in version 6 spelling', '::ffff:10.0.0.1', '203.0.113.7', '203.0.113.7'],
-  ])('%s', (_, peer, hops, address, isSecure = true) => {
+  ])('%s (A63)', (_, peer, hops, address, isSecure = true) => {
     expect(from(peer, hops)).toEqual({ address, isSecure });
   });
 
