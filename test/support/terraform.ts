@@ -40,10 +40,14 @@ export async function terraformEnvironment(
   return { ...clientEnvironment(server.url, key, region), TF_CLI_CONFIG_FILE: '/dev/null', CHECKPOINT_DISABLE: '1', TF_IN_AUTOMATION: '1' };
 }
 
-interface State {
-  readonly values: {
-    readonly root_module: { readonly resources: readonly { readonly address: string; readonly values: Record<string, unknown> }[] };
-  };
+/** What Terraform keeps of what it made, as far as tests look at it. */
+export interface State {
+  readonly serial: number;
+  readonly resources: readonly {
+    readonly type: string;
+    readonly name: string;
+    readonly instances: readonly { schema_version: number; readonly attributes: Record<string, unknown> }[];
+  }[];
 }
 
 /** One configuration with its state. */
@@ -85,8 +89,18 @@ export class Terraform {
 
   /** A resource as Terraform read it. */
   async read(address: string): Promise<Record<string, unknown>> {
-    const state = JSON.parse(await this.succeed('show', '-json', '-no-color')) as State;
-    return state.values.root_module.resources.find((resource) => resource.address === address)!.values;
+    const { resources } = await this.state();
+    return resources.find(({ type, name }) => `${type}.${name}` === address)!.instances[0]!.attributes;
+  }
+
+  async state(): Promise<State> {
+    return JSON.parse(await this.succeed('state', 'pull')) as State;
+  }
+
+  /** Puts a state in place of the one that it was made of. */
+  async replaceState(state: State): Promise<void> {
+    await writeFile(join(this.#folder, 'replacing.json'), JSON.stringify({ ...state, serial: state.serial + 1 }));
+    await this.succeed('state', 'push', 'replacing.json');
   }
 
   /** Forgets a resource, and takes it in again as it is there. */
