@@ -35,7 +35,7 @@ export async function changeMembers(deps: OperationDeps, change: MembersChange):
     // Looked at before; one may have been made meanwhile.
     if (members.length === 0 && trails.length > 0)
       throw new ApiError('ConcurrentModificationException', 'The organization has CloudTrail trails.');
-    const release = deps.hold();
+    const release = deps.hold(trails);
     try {
       const sequence = await change.appendFact();
       const queued: CatalogChange[] = [];

@@ -38,8 +38,8 @@ export interface OperationDeps
   readonly turns: ChangeTurns;
   /** Tells the trail's follower that there is a change. */
   readonly wake: (trail: TrailId) => void;
-  /** Keeps followers from what comes into the journal from now on, until the function that it returns is called; see `held-journal.ts`. */
-  readonly hold: () => () => void;
+  /** Keeps the trails' followers from what comes into the journal from now on, until the function that it returns is called; see `held-journal.ts`. */
+  readonly hold: (trails: readonly TrailId[]) => () => void;
 }
 
 export interface ChangeRequest {
@@ -68,7 +68,7 @@ export async function changeTrail(deps: OperationDeps, request: ChangeRequest): 
     const current = await deps.catalog.get<Trail>(trailKey(trail));
     if (current?.version !== before?.version) throw conflict(trail);
     const settings = await deliverySettings(deps.catalog, trail);
-    const release = deps.hold();
+    const release = deps.hold([trail]);
     try {
       const sequence = await appendConfiguration(deps, {
         ...{ call: request.call, event: request.event, resource: trailArn(trail), account: trail.account, region: trail.homeRegion },

@@ -96,13 +96,13 @@ export async function createTrails(deps: TrailDeps): Promise<Trails> {
   const notices = new Crew({ catalog, clock, stateKind: NOTICE, waitingKind: NOTICE, make: (id) => new NoticeSender(deps, id) });
   await notices.open();
   const held = new HeldJournal(deps.journal);
-  const ofFollowers: TrailDeps = { ...deps, journal: held.journal };
+  const ofFollowers = (id: TrailId): TrailDeps => ({ ...deps, journal: held.of(id) });
   const crew = new Crew({
     catalog,
     clock,
     stateKind: 'trail-state',
     waitingKind: 'trail-change',
-    make: (id) => new TrailFollower({ ...ofFollowers, onNotice: (trail) => notices.wake(trail) }, id, inTurn),
+    make: (id) => new TrailFollower({ ...ofFollowers(id), onNotice: (trail) => notices.wake(trail) }, id, inTurn),
   });
   await crew.open();
   const { logGroups = UNREACHABLE } = deps;
@@ -111,7 +111,7 @@ export async function createTrails(deps: TrailDeps): Promise<Trails> {
     clock,
     stateKind: LOGS_STATE,
     waitingKind: LOGS_CHANGE,
-    make: (id) => new LogsFollower({ ...ofFollowers, logGroups }, id),
+    make: (id) => new LogsFollower({ ...ofFollowers(id), logGroups }, id),
   });
   await logs.open();
   const wake = (trail: TrailId) => {
@@ -120,7 +120,7 @@ export async function createTrails(deps: TrailDeps): Promise<Trails> {
     logs.wake(trail);
   };
   const followers = () => [...crew.followers(), ...logs.followers()];
-  const ofOperations: OperationDeps = { ...deps, turns: new ChangeTurns(), wake, hold: () => held.hold() };
+  const ofOperations: OperationDeps = { ...deps, turns: new ChangeTurns(), wake, hold: (trails) => held.hold(trails) };
   return {
     operations: operations(ofOperations),
     changeMembers: (change) => changeMembers(ofOperations, change),

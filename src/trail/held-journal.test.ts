@@ -1,21 +1,54 @@
 /** How far followers see the journal while trails are being changed. */
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
+import { BUCKET, HOME, TRAIL_ACCOUNT, TrailRig } from '../../test/support/trail-rig.ts';
 import type { Journal } from '../store/journal.ts';
 import { HeldJournal } from './held-journal.ts';
+import type { TrailId } from './trail.ts';
 
-it('ends before the first change under way, and goes on while later ones follow without a pause', () => {
+const trail = (name: string): TrailId => ({ account: TRAIL_ACCOUNT, homeRegion: HOME, name });
+
+it('ends before a change of the trail that is under way, and goes on for all others', () => {
   let end = 10n;
   const held = new HeldJournal({ head: () => end } as Journal);
-  const first = held.hold();
+  const [one, two, three] = [held.of(trail('one')), held.of(trail('two')), held.of(trail('three'))];
+  const heads = () => [one, two, three].map((journal) => journal.head());
+  const first = held.hold([trail('one')]);
   end = 11n;
-  const second = held.hold();
+  const second = held.hold([trail('two')]);
   end = 12n;
-  expect(held.journal.head()).toBe(10n);
+  expect(heads()).toEqual([10n, 11n, 12n]);
   first();
-  expect(held.journal.head()).toBe(11n);
-  const third = held.hold();
+  expect(heads()).toEqual([12n, 11n, 12n]);
   second();
-  expect(held.journal.head()).toBe(12n);
-  third();
-  expect(held.journal.head()).toBe(12n);
+  const both = held.hold([trail('one'), trail('two')]);
+  end = 13n;
+  expect(heads()).toEqual([12n, 12n, 13n]);
+  both();
+  expect(heads()).toEqual([13n, 13n, 13n]);
+});
+
+it('lets a trail come to its own change while one of another trail, which began before, is under way', async () => {
+  const rig = new TrailRig();
+  await rig.createBucket();
+  const trails = await rig.open();
+  for (const Name of ['one', 'two']) await rig.send(trails, 'CreateTrail', { Name, S3BucketName: BUCKET });
+  await rig.settle(trails);
+  const append = rig.journal.append.bind(rig.journal);
+  let goOn = () => {};
+  const wait = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  vi.spyOn(rig.journal, 'append').mockImplementation(async (entries) => {
+    const [entry] = entries;
+    if (entry?.kind === 'fact' && Buffer.from(entry.bytes).includes('trail/one"')) await wait;
+    return append(entries);
+  });
+  const change = rig.send(trails, 'StartLogging', { Name: 'one' });
+  await new Promise((resolve) => setImmediate(resolve));
+  await rig.send(trails, 'StartLogging', { Name: 'two' });
+  await rig.settle(trails);
+  goOn();
+  await change;
+  await rig.settle(trails);
+  expect([rig.troubles, trails.followers().map((follower) => follower.health().state)]).toEqual([[], ['ok', 'ok']]);
 });
