@@ -5,6 +5,7 @@
  */
 import { ApiError } from '../api/api-error.ts';
 import { type Call, type Operation, REPEATS_MS } from '../api/operation.ts';
+import { tagRequestContext } from './key-access.ts';
 import { makeMaterial } from './key-material.ts';
 import { defaultKeyPolicy, requireKeyPolicy } from './key-policy.ts';
 import type { KmsDeps } from './kms-deps.ts';
@@ -42,13 +43,7 @@ export function createKey(deps: KmsDeps): Operation<CreateKeyInput, { readonly K
     name: 'CreateKey',
     isReadOnly: false,
     refusesReplay: { afterMs: REPEATS_MS },
-    access: (_call, input) => [
-      {
-        action: 'kms:CreateKey',
-        resource: '*',
-        context: new Map((input.Tags ?? []).map(({ key, value }) => [`aws:requesttag/${key.toLowerCase()}`, [value]])),
-      },
-    ],
+    access: (_call, { Tags: tags = [] }) => [{ action: 'kms:CreateKey', resource: '*', context: tagRequestContext(tags) }],
     decide: async (call, input) => {
       const spec = specOf(input);
       const { Policy: policy = defaultKeyPolicy(call.account), Tags: tags = [] } = input;

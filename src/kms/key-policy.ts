@@ -34,9 +34,10 @@ export function requireKeyPolicy(call: Call, text: string, isForced: boolean): v
   const parsed = parsePolicy(text);
   if (parsed.kind === 'malformed') throw new ApiError('MalformedPolicyDocumentException', `The policy is malformed: ${parsed.reason}`);
   if (isForced) return;
-  const { account, arn } = call.principal;
+  const { account, arn, session } = call.principal;
+  const role = session?.role === undefined ? {} : { roleArn: session.role.arn };
   const verdict = evaluatePolicy(parsed.policy, {
-    principal: { kind: 'account', account, arn },
+    principal: { kind: 'account', account, arn, ...role },
     action: 'kms:PutKeyPolicy',
     resource: `arn:aws:kms:${call.region}:${call.account}:key/*`,
     context: new Map([['kms:calleraccount', [account]]]),

@@ -37,6 +37,8 @@ interface OnKey<Input, Output> extends KeyDemands {
   readonly isUse?: boolean;
   /** The answer holds a secret. */
   readonly isSecret?: boolean;
+  /** Condition keys that the input brings beside its encryption context. */
+  readonly contextOf?: (input: Input) => ReadonlyMap<string, readonly string[]>;
   readonly decide: (call: Call, key: CatalogDocument<KmsKey>, input: Input) => Promise<Decision<Output>>;
 }
 
@@ -54,9 +56,9 @@ export function onKey<Input extends KeyInput, Output>(deps: KmsDeps, operation: 
     ...(isReadOnly && !isSecret ? {} : { refusesReplay: { afterMs: REPEATS_MS } }),
     access: (call, input) => {
       const { EncryptionContext: encryptionContext } = input;
-      return [
-        keyRequest(nameOf(call, input), { action: `kms:${name}`, ...(encryptionContext === undefined ? {} : { encryptionContext }) }),
-      ];
+      const use = { action: `kms:${name}`, ...(encryptionContext === undefined ? {} : { encryptionContext }) };
+      const request = keyRequest(nameOf(call, input), use);
+      return [{ ...request, context: new Map([...request.context!, ...(operation.contextOf?.(input) ?? [])]) }];
     },
     decide: async (call, input) => {
       const key = await requireKey(deps, nameOf(call, input), operation);

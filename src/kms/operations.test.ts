@@ -1,7 +1,11 @@
 import { createPrivateKey, createPublicKey, createSign, createVerify, hash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { base64, KMS_ACCOUNT, KMS_REGION, KMS_STRANGER, KmsRig } from '../../test/support/kms-rig.ts';
+import type { AccessRequest } from '../api/access.ts';
+import type { Call } from '../api/operation.ts';
 import type { Region } from '../event/types.ts';
+import { createKey } from './create-key.ts';
+import { putKeyPolicy } from './key-policy.ts';
 
 const ARN = (id: string) => `arn:aws:kms:${KMS_REGION}:${KMS_ACCOUNT}:key/${id}`;
 const DAY_MS = 24 * 3600 * 1000;
@@ -490,6 +494,34 @@ describe('a key that is used from another account', () => {
   });
 });
 
+describe('what is for the account of a key alone', () => {
+  test('is refused to others whatever the policy of the key says, and as if there were no key', async () => {
+    const rig = new KmsRig();
+    const Statement = [{ Effect: 'Allow', Principal: '*', Action: 'kms:*', Resource: '*' }];
+    const Policy = JSON.stringify({ Version: '2012-10-17', Statement });
+    const id = await rig.newKey({ Policy });
+    const stranger = rig.call(KMS_STRANGER);
+    const tag = { TagKey: 'team', TagValue: 'theirs' };
+    const calls: readonly (readonly [string, object])[] = [
+      ...['EnableKey', 'DisableKey', 'ScheduleKeyDeletion', 'CancelKeyDeletion'].map((name) => [name, {}] as const),
+      ...['EnableKeyRotation', 'DisableKeyRotation', 'RotateKeyOnDemand', 'ListKeyRotations'].map((name) => [name, {}] as const),
+      ...['GetKeyPolicy', 'ListKeyPolicies', 'ListResourceTags'].map((name) => [name, {}] as const),
+      ['PutKeyPolicy', { Policy, BypassPolicyLockoutSafetyCheck: true }],
+      ['TagResource', { Tags: [tag] }],
+      ['UntagResource', { TagKeys: ['team'] }],
+      ['UpdateKeyDescription', { Description: 'theirs' }],
+    ];
+    for (const [name, input] of calls)
+      for (const KeyId of [ARN(id), ARN(NO_KEY)])
+        expect(await rig.refusal(name, { ...input, KeyId }, stranger)).toBe(
+          `AccessDeniedException: User: arn:aws:iam::${KMS_STRANGER}:root is not authorized to perform: kms:${name} on resource: ${KeyId} because no resource-based policy allows the kms:${name} action`,
+        );
+    expect(await rig.refusal('CreateAlias', { AliasName: 'alias/theirs', TargetKeyId: ARN(id) }, stranger)).toMatch(/^AccessDenied/);
+    expect((await rig.send('DescribeKey', { KeyId: ARN(id) }, stranger)).KeyMetadata.KeyState).toBe('Enabled');
+    expect(await rig.send('GetKeyRotationStatus', { KeyId: ARN(id) }, stranger)).toMatchObject({ KeyRotationEnabled: false });
+  });
+});
+
 describe('aliases', () => {
   test('an alias is made once, moves to another key, and is deleted', async () => {
     const rig = new KmsRig();
@@ -531,6 +563,64 @@ describe('key policies', () => {
     await rig.send('PutKeyPolicy', { KeyId: id, Policy, BypassPolicyLockoutSafetyCheck: true });
     // From now on nobody manages the key: not even the account's root, whom its policy leaves out.
     expect(await rig.refusal('GetKeyPolicy', { KeyId: id })).toMatch(/no resource-based policy allows the kms:GetKeyPolicy action/);
+  });
+});
+
+describe('conditions on the tags of a call', () => {
+  const session = (rig: KmsRig): Call => {
+    const call = rig.call();
+    const role = { name: 'keeper', id: 'AROAEXAMPLE', arn: `arn:aws:iam::${KMS_ACCOUNT}:role/keeper` };
+    const arn = `arn:aws:sts::${KMS_ACCOUNT}:assumed-role/keeper/me`;
+    return {
+      ...call,
+      principal: {
+        ...{ ...call.principal, type: 'AssumedRole', arn, principalId: `${role.id}:me` },
+        session: { issuedAtMs: call.receivedAtMs, tags: [], transitiveTagKeys: [], role },
+      },
+    };
+  };
+
+  test('see its keys and values: of TagResource and of UntagResource', async () => {
+    const rig = new KmsRig();
+    const Statement = [
+      { Effect: 'Allow', Principal: '*', Action: 'kms:*', Resource: '*' },
+      {
+        Effect: 'Deny',
+        Principal: '*',
+        Action: 'kms:TagResource',
+        Resource: '*',
+        Condition: { StringEquals: { 'aws:RequestTag/team': 'red' } },
+      },
+      {
+        ...{ Effect: 'Deny', Principal: '*', Action: 'kms:*', Resource: '*' },
+        Condition: { 'ForAnyValue:StringEquals': { 'aws:TagKeys': ['owner'] } },
+      },
+    ];
+    const KeyId = await rig.newKey({ Policy: JSON.stringify({ Version: '2012-10-17', Statement }) });
+    const tagged = (TagKey: string, TagValue: string) => rig.refusal('TagResource', { KeyId, Tags: [{ TagKey, TagValue }] });
+    expect(await tagged('team', 'red')).toMatch(/explicit deny/);
+    expect(await tagged('team', 'blue')).toMatch(/^no refusal/);
+    expect(await tagged('owner', 'me')).toMatch(/explicit deny/);
+    expect(await rig.refusal('UntagResource', { KeyId, TagKeys: ['owner'] })).toMatch(/explicit deny/);
+    expect(await rig.refusal('UntagResource', { KeyId, TagKeys: ['team'] })).toMatch(/^no refusal/);
+  });
+
+  test('see the keys of the tags that a new key is to have', () => {
+    const rig = new KmsRig();
+    const [request] = createKey(rig.deps).access!(rig.call(), { Tags: [{ key: 'Team', value: 'red' }] }) as readonly AccessRequest[];
+    expect([...request!.context!]).toEqual([
+      ['aws:requesttag/team', ['red']],
+      ['aws:tagkeys', ['Team']],
+    ]);
+  });
+
+  test('a policy that lets the role of the caller change it again does not lock it out', async () => {
+    const rig = new KmsRig();
+    const Principal = { AWS: `arn:aws:iam::${KMS_ACCOUNT}:role/keeper` };
+    const Policy = JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal, Action: 'kms:*', Resource: '*' }] });
+    const KeyId = await rig.newKey();
+    const set = putKeyPolicy(rig.deps).decide(session(rig), { KeyId, Policy });
+    await expect(set).resolves.toMatchObject({ output: {} });
   });
 });
 

@@ -3,6 +3,7 @@
  */
 import { ApiError } from '../api/api-error.ts';
 import type { Operation } from '../api/operation.ts';
+import { tagRequestContext } from './key-access.ts';
 import type { KmsDeps } from './kms-deps.ts';
 import type { KeyTag } from './kms-key.ts';
 import { changeKey, type KeyInput, NOT_PENDING, onKey } from './on-key.ts';
@@ -21,6 +22,7 @@ export function tagResource(deps: KmsDeps): Operation<KeyInput & { readonly Tags
     name: 'TagResource',
     isReadOnly: false,
     states: NOT_PENDING,
+    contextOf: ({ Tags: given = [] }) => tagRequestContext(given),
     decide: async (call, key, { Tags: given = [] }) => {
       requireTags(given);
       const tags = [...key.value.tags.filter(({ key: name }) => !given.some((tag) => tag.key === name)), ...given];
@@ -35,6 +37,7 @@ export function untagResource(deps: KmsDeps): Operation<KeyInput & { readonly Ta
     name: 'UntagResource',
     isReadOnly: false,
     states: NOT_PENDING,
+    contextOf: ({ TagKeys: names = [] }) => new Map(names.length === 0 ? [] : [['aws:tagkeys', names]]),
     decide: async (call, key, { TagKeys: names = [] }) => {
       const tags = key.value.tags.filter((tag) => !names.includes(tag.key));
       return { output: {}, apply: () => changeKey(deps, call, 'UntagResource', key, { ...key.value, tags }) };
