@@ -391,6 +391,14 @@ describe('service control policies', () => {
 describe('a trusted service', () => {
   const service = { ServicePrincipal: CLOUDTRAIL };
 
+  test('is one too many after a hundred, which is not for want of access', async () => {
+    const { rig } = await organization();
+    const enable = (number: number) => ({ ServicePrincipal: `service-${number}.amazonaws.com` });
+    for (let number = 1; number <= 100; number++) await rig.send('EnableAWSServiceAccess', enable(number));
+    expect(await rig.refusal('EnableAWSServiceAccess', enable(101))).toBe('ConstraintViolationException');
+    expect(await rig.refusal('EnableAWSServiceAccess', enable(100))).toBe('not refused');
+  });
+
   test('is listed from when it was enabled, and not disabled while it has trails or delegates', async () => {
     const { rig } = await organization();
     const listed = async () => (await rig.send('ListAWSServiceAccessForOrganization')).EnabledServicePrincipals;

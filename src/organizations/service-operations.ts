@@ -34,7 +34,8 @@ export function serviceOperations(deps: OrganizationsDeps): readonly Operation[]
         const { trustedServices } = organization;
         if (trustedServices.some((grant) => grant.servicePrincipal === servicePrincipal)) return { organization, changes: [], output: {} };
         if (trustedServices.length >= TRUSTED_MAX)
-          throw constraint('SERVICE_ACCESS_NOT_ENABLED', `The organization trusts ${TRUSTED_MAX} services already.`);
+          // A bound of our own: the service's list has no reason for it.
+          throw refusal('ConstraintViolationException', `The organization trusts ${TRUSTED_MAX} services already.`);
         return withServices(organization, [...trustedServices, { servicePrincipal, enabledAtMs: nowMs }]);
       };
     }),
