@@ -3,14 +3,14 @@
  *
  * Anybody can write `x-forwarded-for` and `x-forwarded-proto`, so they are believed from a trusted peer alone, and each entry only as far as
  * trusted proxies reach: read from the right, the first hop that is no trusted proxy is the client, whatever stands left of it. What is no
- * address ends the reading at the last hop that is known. A client counts as secure when every hop says so.
+ * address ends the reading at the last hop that is known. So what a client writes itself changes nothing, however much it is: a header that
+ * is passed over for its length would make the client look as its proxy. A client counts as secure when every hop says so.
  */
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { type IpRange, isInRange, parseIpAddress, parseIpRange } from '../policy/ip-range.ts';
 
-/** Longer headers and more hops are nobody's honest ones: nothing of them is believed. */
-const HEADER_LENGTH_MAX = 2_048;
+/** Hops that are looked at, from the right. All before them are a client's own. */
 const HOPS_MAX = 32;
 
 export interface Client {
@@ -46,7 +46,7 @@ export function clientOf({ socket, headers }: Pick<IncomingMessage, 'socket' | '
 
 function lastUntrusted(peer: string, hops: readonly string[], isTrusted: IsTrustedProxy): string {
   let known = peer;
-  for (const hop of hops.toReversed()) {
+  for (const hop of hops.slice(-HOPS_MAX).toReversed()) {
     const address = plain(hop.replace(/^\[([^\]]*)\](?::\d{1,5})?$|^([^:]*):\d{1,5}$/, '$1$2'));
     if (parseIpAddress(address) === undefined) return known;
     known = address;
@@ -57,9 +57,7 @@ function lastUntrusted(peer: string, hops: readonly string[], isTrusted: IsTrust
 
 function entriesOf(header: string | string[] | undefined): readonly string[] {
   const text = Array.isArray(header) ? header.join(',') : (header ?? '');
-  if (text === '' || text.length > HEADER_LENGTH_MAX) return [];
-  const entries = text.split(',').map((entry) => entry.trim());
-  return entries.length > HOPS_MAX ? [] : entries;
+  return text === '' ? [] : text.split(',').map((entry) => entry.trim());
 }
 
 /** An address of version 4 that the system wrote as one of version 6. */
