@@ -46,19 +46,23 @@ export function expiryId(sha256: Sha256, { bucket, key }: Pick<Expiry, 'bucket' 
 export interface KeptObject {
   /** Hexadecimal, of what was delivered; `undefined` where any content will do. */
   readonly sha256: string | undefined;
-  /** Whether versions of it are still there, behind a delete marker. */
-  readonly hasVersions: boolean;
+  /** Ids of the versions of it that are still there, behind a delete marker. */
+  readonly versions: ReadonlySet<string>;
 }
 
 /**
  * The fact that explains why an object is not there; `undefined` when none does.
- * A delete marker alone explains an object whose version is there or was removed by a rule, too: not one whose version somebody deleted.
+ * A delete marker alone explains an object whose version is there or was removed by a rule, too: not one whose version somebody deleted,
+ * whatever was put in its place.
  */
-export function explainAbsence<T extends Expiry>(expiries: readonly T[], { sha256, hasVersions }: KeptObject): T | undefined {
+export function explainAbsence<T extends Expiry>(expiries: readonly T[], { sha256, versions }: KeptObject): T | undefined {
   return expiries.find((expiry) => {
     if (sha256 !== undefined && expiry.sha256 !== sha256) return false;
     if (expiry.operation !== 'hide') return expiry.operation === 'expire';
-    return hasVersions || expiries.some(({ operation, versionId }) => operation === 'remove' && versionId === expiry.versionId);
+    return (
+      versions.has(expiry.versionId ?? 'null') ||
+      expiries.some(({ operation, versionId }) => operation === 'remove' && versionId === expiry.versionId)
+    );
   });
 }
 

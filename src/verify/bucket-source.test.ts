@@ -43,6 +43,16 @@ describe('a bucket as a source', () => {
     }
   });
 
+  test('names the versions behind a delete marker, and no others', async () => {
+    const builder = await buildEvidence({ digests: 3 });
+    const bucket = builder.bucket.copy();
+    const [log, other] = bucket.keys('/CloudTrail/');
+    bucket.markDeleted(log!);
+    const hidden = new Map<string, readonly string[] | undefined>();
+    for await (const each of (await overHttp(bucket, { pageSize: 2 })).list()) hidden.set(each.key, each.hidden);
+    expect([hidden.get(log!), hidden.get(other!)]).toEqual([['v1'], undefined]);
+  });
+
   test('that knows no versions is listed plainly, and the report says so; one that refuses to list them is incomplete', async () => {
     const builder = await buildEvidence({ digests: 1 });
     const pinnedKeys = parsePinnedKeys(builder.installation.verifierKey);

@@ -112,11 +112,13 @@ async function* fold(pages: AsyncIterable<readonly ListedVersion[]>): AsyncGener
   let key: string | undefined;
   let latest: ListedVersion | undefined;
   let contents = new Set<string>();
+  let versionIds: string[] = [];
   const folded = (): ListedObject => ({
     key: key!,
     sizeBytes: latest?.sizeBytes ?? 0,
     isPresent: latest !== undefined && !latest.isDeleteMarker,
     contents: contents.size,
+    ...(latest?.isDeleteMarker ? { hidden: versionIds } : {}),
   });
   for await (const page of pages) {
     for (const version of page) {
@@ -125,10 +127,13 @@ async function* fold(pages: AsyncIterable<readonly ListedVersion[]>): AsyncGener
         key = version.key;
         latest = undefined;
         contents = new Set();
+        versionIds = [];
       }
       // The newest comes first; a service that marks none is taken at the order of its list.
       if (latest === undefined || version.isLatest) latest = version;
-      if (!version.isDeleteMarker) contents.add(`${version.etag} ${version.sizeBytes}`);
+      if (version.isDeleteMarker) continue;
+      contents.add(`${version.etag} ${version.sizeBytes}`);
+      versionIds.push(version.versionId);
     }
   }
   if (key !== undefined) yield folded();

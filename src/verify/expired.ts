@@ -35,8 +35,11 @@ export type Absence =
 export interface AbsentPlace {
   readonly bucket: string | undefined;
   readonly key: string;
-  readonly hasVersions: boolean;
+  /** Ids of those that are still there, behind a delete marker. */
+  readonly versions: ReadonlySet<string>;
 }
+
+export const NO_VERSIONS: ReadonlySet<string> = new Set();
 
 export class Expired {
   readonly #server: ServerEvidence;
@@ -49,7 +52,7 @@ export class Expired {
   }
 
   /** Why a receipt is not there. With one that expired come its bytes, which have the hash that the fact names. */
-  async receipt(trail: TrailName, number: number, { bucket, key, hasVersions }: AbsentPlace): Promise<Absence> {
+  async receipt(trail: TrailName, number: number, { bucket, key, versions }: AbsentPlace): Promise<Absence> {
     const answer = await this.#ask(trail, { ReceiptNumber: number });
     if ('kind' in answer) return answer;
     const { receipt } = answer;
@@ -58,20 +61,16 @@ export class Expired {
     const isThere = (expiry: Expiry) =>
       bucket === undefined ? expiry.key.endsWith(below) : expiry.bucket === bucket && expiry.key === key;
     const shown = this.#shown(answer).filter(isThere);
-    const expiry = explainAbsence(shown, { sha256: toHex(sha256(receipt)), hasVersions });
+    const expiry = explainAbsence(shown, { sha256: toHex(sha256(receipt)), versions });
     return expiry === undefined ? { kind: 'unexplained' } : { kind: 'expired', expiry, receipt };
   }
 
   /** @param content Hexadecimal hash of what was delivered; absent where any content will do. */
-  async object(
-    trail: TrailName,
-    { bucket, key, hasVersions }: AbsentPlace & { readonly bucket: string },
-    content?: string,
-  ): Promise<Absence> {
+  async object(trail: TrailName, { bucket, key, versions }: AbsentPlace & { readonly bucket: string }, content?: string): Promise<Absence> {
     const answer = await this.#ask(trail, { S3BucketName: bucket, Key: key });
     if ('kind' in answer) return answer;
     const shown = this.#shown(answer).filter((expiry) => expiry.bucket === bucket && expiry.key === key);
-    const expiry = explainAbsence(shown, { sha256: content, hasVersions });
+    const expiry = explainAbsence(shown, { sha256: content, versions });
     return expiry === undefined ? { kind: 'unexplained' } : { kind: 'expired', expiry };
   }
 

@@ -8,6 +8,8 @@
 /** One entry of a listing of versions, or an object of a plain one. */
 export interface ListedVersion {
   readonly key: string;
+  /** `null` in a plain listing, too. */
+  readonly versionId: string;
   readonly sizeBytes: number;
   readonly etag: string;
   readonly isLatest: boolean;
@@ -53,6 +55,7 @@ function readEntry(name: string, text: string, isEncoded: boolean): ListedVersio
   if (key === undefined) return undefined;
   return {
     key,
+    versionId: textOf(text, 'VersionId') ?? 'null',
     sizeBytes: Number(textOf(text, 'Size') ?? 0) || 0,
     etag: textOf(text, 'ETag') ?? '',
     isLatest: name === 'Contents' || textOf(text, 'IsLatest') === 'true',

@@ -45,8 +45,8 @@ export interface Inventory {
   readonly unnamed: Set<string>;
   /** Keys whose newest version is a delete marker. */
   readonly deleted: Set<string>;
-  /** Those of them of which versions are still there. */
-  readonly hidden: Set<string>;
+  /** Of those of them of which versions are still there, the ids of these. */
+  readonly hidden: Map<string, ReadonlySet<string>>;
   /** Keys that hold several versions with different bytes, and how many. */
   readonly overwritten: Map<string, number>;
   readonly trails: Map<string, FoundTrail>;

@@ -17,6 +17,8 @@ export interface ListedObject {
   readonly isPresent: boolean;
   /** Number of versions that hold different bytes, as far as the source can tell; 1 where it keeps none. */
   readonly contents: number;
+  /** Ids of the versions behind it, where the newest one is a delete marker. */
+  readonly hidden?: readonly string[];
 }
 
 export type Fetched =

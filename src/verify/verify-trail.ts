@@ -14,7 +14,7 @@ import { verifyLinkedDigest, verifyListedLog } from './aws-rules.ts';
 import { checkObject, faultsOfDigest, type ObjectOutcome } from './check-object.ts';
 import { DigestLedger, digestBefore, type LinkedDigest, type OnlyDigests } from './digest-ledger.ts';
 import { KEY_FILE_BYTES_MAX, readEvidenceKey } from './evidence-key-file.ts';
-import type { Absence, ShownExpiry } from './expired.ts';
+import { type Absence, NO_VERSIONS, type ShownExpiry } from './expired.ts';
 import { inOrder } from './job-limit.ts';
 import { bucketOf, keyIn } from './join-buckets.ts';
 import { type KeyLink, keyLink } from './key-link.ts';
@@ -262,7 +262,7 @@ class TrailVerification {
     if (found.fetched.kind !== 'missing' || expired === undefined) return found;
     const { bucket, key } = bucketOf(source, found.key);
     const isPlace = source.kind === 'bucket' && !this.#run.isRelocated;
-    const place = { bucket: isPlace ? bucket : undefined, key, hasVersions: this.#run.inventory.hidden.has(found.key) };
+    const place = { bucket: isPlace ? bucket : undefined, key, versions: this.#run.inventory.hidden.get(found.key) ?? NO_VERSIONS };
     const absence = await expired.receipt(this.#trail, found.number, place);
     if (absence.kind === 'unexplained') return found;
     if (absence.kind === 'unknown') return { ...found, fetched: { kind: 'unreadable', reason: absence.reason }, isUnknown: true };
@@ -683,7 +683,7 @@ class TrailVerification {
   ): Promise<Absence> {
     const { expired, inventory } = this.#run;
     if (expired === undefined || bucket === undefined) return { kind: 'unexplained' };
-    return expired.object(this.#trail, { bucket, key, hasVersions: inventory.hidden.has(at) }, content);
+    return expired.object(this.#trail, { bucket, key, versions: inventory.hidden.get(at) ?? NO_VERSIONS }, content);
   }
 
   /** What the newest receipt names may still be on its way; everything before it was put before that receipt was. */

@@ -9,7 +9,7 @@
  */
 import { verifyByAwsRules } from './aws-rules.ts';
 import { isTrail } from './check-object.ts';
-import { Expired } from './expired.ts';
+import { Expired, NO_VERSIONS } from './expired.ts';
 import { holdAgainst, type ToHold } from './hold-against.ts';
 import { Inspector } from './inspector.ts';
 import { JobLimit } from './job-limit.ts';
@@ -107,7 +107,7 @@ async function verifyAsListed(options: VerifyOptions, isLast: boolean): Promise<
     report,
     jobs: new JobLimit(options.jobs ?? options.source.jobs, BYTES_AT_ONCE),
     inspector,
-    inventory: { unnamed: new Set(), deleted: new Set(), hidden: new Set(), overwritten: new Map(), trails: new Map() },
+    inventory: { unnamed: new Set(), deleted: new Set(), hidden: new Map(), overwritten: new Map(), trails: new Map() },
     selection: selectionOf(options),
     ...(server !== undefined && { expired: new Expired(server, trust) }),
     isRelocated: options.isRelocated ?? false,
@@ -198,12 +198,12 @@ function selectionOf({ from, to, regions }: VerifyOptions): Selection {
 /** @returns How many files there are. */
 function takeInventory({ source, inventory, report }: Run, objects: Iterable<ListedObject>): number {
   let count = 0;
-  for (const { key, sizeBytes, isPresent, contents } of objects) {
+  for (const { key, sizeBytes, isPresent, contents, hidden } of objects) {
     const place = placeOf(key);
     if (place === undefined) continue;
     count++;
     if (!isPresent) inventory.deleted.add(key);
-    if (!isPresent && contents > 0) inventory.hidden.add(key);
+    if (hidden !== undefined && hidden.length > 0) inventory.hidden.set(key, new Set(hidden));
     if (contents > 1) inventory.overwritten.set(key, contents);
     switch (place.kind) {
       case 'log':
@@ -327,7 +327,7 @@ async function addAbsentTrails(
       foundAt(run.inventory, trail, scope);
       const newest = bucketOf(run.source, receiptKey(scope, trail, number));
       // It expired, or nobody knows: its receipts are looked for one by one.
-      const absence = await run.expired?.receipt(trail, number, { ...newest, hasVersions: false });
+      const absence = await run.expired?.receipt(trail, number, { ...newest, versions: NO_VERSIONS });
       if (absence !== undefined && absence.kind !== 'unexplained') continue;
       run.report.add({
         level: 'tampered',

@@ -72,8 +72,10 @@ async function readable(it: Installation): Promise<EvidenceSource> {
       const { versions } = await objects.listVersions(NAME, { limit: 1_000 });
       for (const key of new Set(versions.map((each) => each.key))) {
         const all = versions.filter((each) => each.key === key);
-        const contents = new Set(all.filter(({ isDeleteMarker }) => !isDeleteMarker).map(({ etag }) => etag)).size;
-        yield { key, sizeBytes: all[0]!.sizeBytes, isPresent: !all[0]!.isDeleteMarker, contents };
+        const there = all.filter(({ isDeleteMarker }) => !isDeleteMarker);
+        const contents = new Set(there.map(({ etag }) => etag)).size;
+        const hidden = all[0]!.isDeleteMarker ? { hidden: there.map(({ versionId }) => versionId ?? 'null') } : {};
+        yield { key, sizeBytes: all[0]!.sizeBytes, isPresent: !all[0]!.isDeleteMarker, contents, ...hidden };
       }
     },
     get: async (key) => {
@@ -180,6 +182,20 @@ describe('evidence that expired by a rule of its bucket (A22, BP6)', () => {
       const report = await verified(it);
       expect([report.exitCode, keysWith(report, 'missing')]).toEqual([1, [stolen!, ...(isVersioned ? [hidden!] : []), late!].sort()]);
     }
+  });
+
+  test('is missing where something else was put behind the delete marker of the rule, in its place', async () => {
+    const it = await deliver({ isVersioned: true, filter: { prefix: LOGS } });
+    const { objects } = it.rig;
+    const [key] = await keysOf(it, LOGS);
+    await expire(it);
+    const { versions } = await objects.listVersions(NAME, { prefix: key!, limit: 10 });
+    await objects.delete(NAME, key!, versions.find(({ isDeleteMarker }) => !isDeleteMarker)!.versionId!);
+    await objects.put(NAME, key!, new TextEncoder().encode('something else'));
+    await objects.delete(NAME, key!);
+    await it.pass(2 * DIGEST_MS);
+    const report = await verified(it);
+    expect([report.exitCode, keysWith(report, 'missing')]).toEqual([1, [key]]);
   });
 
   test('is missing where something else lay at its place when it expired', async () => {
