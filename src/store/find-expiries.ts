@@ -2,7 +2,7 @@
  * Finds the facts of the journal that say that a lifecycle rule let an object expire (`tlog/expiry.ts`).
  */
 import type { AccountId, BucketName, ObjectKey } from '../event/types.ts';
-import { expiryId } from '../tlog/expiry.ts';
+import { expiryId, parseExpiry } from '../tlog/expiry.ts';
 import type { Sha256 } from '../tlog/hash.ts';
 import type { Journal } from './journal.ts';
 import type { Objects } from './objects.ts';
@@ -29,7 +29,23 @@ export async function findExpiries(
   return owner === undefined ? [] : findFacts({ journal, sha256 }, owner, { bucket, key });
 }
 
-/** The same with the bucket's owner, to whom the facts belong. */
+/**
+ * Whether a rule let an object expire.
+ * @param sha256 Hexadecimal, of its content: that something else at its place expired, which others may have put there, explains nothing.
+ */
+export async function hasExpired(
+  deps: FindExpiriesDeps & { readonly journal: Pick<Journal, 'fetch'> },
+  { bucket, key, sha256 }: { readonly bucket: BucketName; readonly key: ObjectKey; readonly sha256: string },
+): Promise<boolean> {
+  const sequences = await findExpiries(deps, bucket, key);
+  const entries = sequences.length === 0 ? [] : await deps.journal.fetch(sequences);
+  return entries.some(({ bytes }) => {
+    const parsed = parseExpiry(new TextDecoder().decode(bytes));
+    return parsed.kind === 'ok' && parsed.value.operation !== 'remove' && parsed.value.sha256 === sha256;
+  });
+}
+
+/** As `findExpiries`, with the bucket's owner, to whom the facts belong. */
 export async function findFacts(
   { journal, sha256 }: Pick<FindExpiriesDeps, 'journal' | 'sha256'>,
   owner: AccountId,

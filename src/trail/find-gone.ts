@@ -5,10 +5,13 @@
  * at every object (`scrub-bucket.ts`). A foreign bucket is not asked: what it does not answer holds up nobody here.
  */
 import type { BucketName, EpochMs, ObjectKey } from '../event/types.ts';
-import { type FindExpiriesDeps, findExpiries } from '../store/find-expiries.ts';
+import { type FindExpiriesDeps, hasExpired } from '../store/find-expiries.ts';
+import type { Journal } from '../store/journal.ts';
 import type { Objects } from '../store/objects.ts';
+import { toHex } from '../tlog/text.ts';
 import { receiptKey } from './make-receipt.ts';
 import { type Delivery, newestPut } from './read-delivery.ts';
+import { receiptBytes } from './receipt-bytes.ts';
 import { followerName, type Trail } from './trail.ts';
 
 /** What is not where the trail put it. */
@@ -25,6 +28,7 @@ export interface GoneEvidence {
 }
 
 export interface FindGoneDeps extends FindExpiriesDeps {
+  readonly journal: Pick<Journal, 'find' | 'fetch'>;
   readonly objects: Pick<Objects, 'getBucket' | 'head'>;
 }
 
@@ -52,7 +56,10 @@ export async function findGone(deps: FindGoneDeps, trail: Trail, delivery: Deliv
   try {
     if ((await objects.getBucket(target.bucket)) === undefined) return gone('bucket-gone');
     if ((await objects.head(target.bucket, key)) !== undefined) return undefined;
-    return (await findExpiries(deps, target.bucket, key)).length > 0 ? undefined : gone('newest-receipt-gone');
+    const receipt = await receiptBytes(deps, trail, number);
+    const sha256 = receipt && toHex(deps.sha256(receipt));
+    if (sha256 !== undefined && (await hasExpired(deps, { bucket: target.bucket, key, sha256 }))) return undefined;
+    return gone('newest-receipt-gone');
   } catch {
     // Damaged, or the device does not read: the look at every object tells of it, and so does the next delivery.
     return undefined;

@@ -12,8 +12,9 @@ import { toBase64 } from '../tlog/text.ts';
 import type { OperationDeps } from './change-trail.ts';
 import { receiptKey } from './make-receipt.ts';
 import { readDelivery } from './read-delivery.ts';
+import { receiptBytes } from './receipt-bytes.ts';
 import { placeOfReceipt, placesUpTo } from './receipt-places.ts';
-import { accountFolder, organizationFolder, type TrailId, trailArn } from './trail.ts';
+import { accountFolder, organizationFolder, type TrailId } from './trail.ts';
 import { trailAccess } from './trail-access.ts';
 import { parseTrailReference } from './trail-name.ts';
 
@@ -80,10 +81,4 @@ async function expirationsOf(deps: Deps, bucket: BucketName, key: ObjectKey): Pr
   const sequences = await findExpiries(deps, bucket, key);
   const entries = sequences.length === 0 ? [] : await deps.journal.fetch(sequences);
   return Promise.all(entries.map(async (entry) => ({ Bytes: toBase64(entry.bytes), ...(await deps.proveEntry(entry)) })));
-}
-
-async function receiptBytes({ journal }: Pick<Deps, 'journal'>, trail: TrailId, number: number): Promise<Uint8Array | undefined> {
-  const sequence = await journal.find(trail.account, `receipt/${number}/${trailArn(trail)}`);
-  const [entry] = sequence === undefined ? [] : await journal.fetch([sequence]);
-  return entry?.kind === 'fact' ? entry.bytes : undefined;
 }

@@ -12,7 +12,7 @@
 import type { AccountId, EpochMs, ObjectKey } from '../event/types.ts';
 import { encodeLogFile } from '../logfile/encode-log-file.ts';
 import { parseLogFileKey } from '../logfile/log-file-key.ts';
-import { findExpiries } from '../store/find-expiries.ts';
+import { hasExpired } from '../store/find-expiries.ts';
 import type { Bucket } from '../store/objects.ts';
 import { parseNote } from '../tlog/note.ts';
 import { parseReceipt, type Receipt, type ReceiptObject } from '../tlog/receipt.ts';
@@ -79,27 +79,35 @@ export async function scrubBucket(deps: ScrubDeps, trail: TrailId, signal: Abort
     const found = await readReceipt(deps, trail, number, sha256);
     if (found === undefined) break;
     const { receipt, note, receivedAtMs } = found;
+    const noteSha256 = sha256;
     sha256 = receipt.previousReceiptSha256;
     // What the pending step announced is put by the trail itself; what was given up need not be there.
     const place = placeOfReceipt(spans, number);
     if (pending?.number === number || place === 'withdrawn') continue;
     // Those at another place, which may be another prefix of this bucket, are let be, and so are those before them.
     if (place === undefined || place === 'forgotten' || !isSameTarget(place, target) || receivedAtMs < sinceMs) break;
-    const at = (key: string, sizeBytes: number) => ({ receipt: number, key: key as ObjectKey, sizeBytes });
-    await look.at(at(receiptKey(trail, target, number), note.length), async () => ({ body: note, options: RECEIPT_TEXT }));
+    const at = ({ key, ...file }: Pick<ReceiptObject, 'key' | 'sizeBytes' | 'sha256'>) => ({
+      receipt: number,
+      key: key as ObjectKey,
+      ...file,
+    });
+    await look.at(at({ key: receiptKey(trail, target, number), sizeBytes: note.length, sha256: noteSha256 }), async () => ({
+      body: note,
+      options: RECEIPT_TEXT,
+    }));
     if (receipt.kind === 'delivery')
       for (const object of receipt.objects)
-        await look.at(at(object.key, object.sizeBytes), async () => {
+        await look.at(at(object), async () => {
           const body = await makeLogFile(deps, trail, object);
           return body && { body, options: GZIP_JSON, isSealed: true };
         });
     if (receipt.kind === 'aggregation')
       for (const object of receipt.objects)
-        await look.at(at(object.key, object.sizeBytes), async () => {
+        await look.at(at(object), async () => {
           const body = await makeAggregated(deps, trail, number, object);
           return body && { body, options: GZIP_JSON, isSealed: true };
         });
-    if (receipt.kind === 'digest') await look.at(at(receipt.digest.key, receipt.digest.sizeBytes), async () => undefined);
+    if (receipt.kind === 'digest') await look.at(at(receipt.digest), async () => undefined);
   }
   await look.finish();
 }
@@ -112,6 +120,8 @@ interface Wanted {
   readonly receipt: number;
   readonly key: ObjectKey;
   readonly sizeBytes: number;
+  /** Hexadecimal, of the stored bytes. */
+  readonly sha256: string;
 }
 
 /** One look at a bucket, object by object. */
@@ -163,7 +173,7 @@ class BucketLook {
     try {
       const found = await untilAnswered(this.#deps, `looking for \`${bucket}/${wanted.key}\``, objects.head(bucket, wanted.key));
       this.#isTold = true;
-      if (found === undefined && (await findExpiries(this.#deps, bucket, wanted.key)).length > 0) return;
+      if (found === undefined && (await hasExpired(this.#deps, { bucket, ...wanted }))) return;
       if (found === undefined) return await this.#lost(wanted, make);
       await this.#open.end(bucket, wanted.key);
       if (found.sizeBytes !== wanted.sizeBytes) await this.#note(wanted, { outcome: 'differs', foundAtMs: this.#deps.clock.nowMs() });

@@ -267,6 +267,28 @@ describe('evidence that expired by a rule of its bucket (A22, BP6)', () => {
     await expect(it.rig.send(it.trails, 'GetExpirations', { TrailARN, ReceiptNumber: 1 }, call)).rejects.toThrow('Unknown trail');
   });
 
+  test('is a loss where only something else expired at its place, which somebody put there before', async () => {
+    const it = await deliver({ filter: { prefix: RECEIPTS, sizeLessThan: 2 } });
+    const { objects } = it.rig;
+    const last = Number(/(\d+)\.note$/.exec((await keysOf(it, RECEIPTS)).at(-1)!)![1]);
+    const next = Array.from({ length: 60 }, (_, index) => `${RECEIPTS}${`${last + 1 + index}`.padStart(12, '0')}.note` as ObjectKey);
+    for (const key of next) await objects.put(NAME, key, new TextEncoder().encode('x'));
+    await expire(it);
+    await it.send('StopLogging');
+    await it.pass(DIGEST_MS);
+    const newest = (await keysOf(it, RECEIPTS)).at(-1)!;
+    expect(next).toContain(newest);
+    await objects.delete(NAME, newest);
+    const found: ScrubFinding[] = [];
+    const { signal } = new AbortController();
+    await it.trails.findGone(signal, (each) => found.push(each));
+    await it.trails.scrub(signal, (each) => found.push(each));
+    expect(found.map((each) => [each.outcome, 'key' in each && each.key])).toEqual([
+      ['newest-receipt-gone', newest],
+      ['put-again', newest],
+    ]);
+  });
+
   test('is no loss to the looks at the bucket, and is not put again', async () => {
     const it = await deliver();
     await it.send('StopLogging');
