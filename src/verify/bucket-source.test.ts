@@ -49,7 +49,7 @@ describe('a bucket as a source', () => {
     const [log, other] = bucket.keys('/CloudTrail/');
     bucket.markDeleted(log!);
     const hidden = new Map<string, readonly string[] | undefined>();
-    for await (const each of (await overHttp(bucket, { pageSize: 2 })).list()) hidden.set(each.key, each.hidden);
+    for await (const each of (await overHttp(bucket, { pageSize: 2 })).list()) hidden.set(each.key, each.versionIds);
     expect([hidden.get(log!), hidden.get(other!)]).toEqual([['v1'], undefined]);
   });
 

@@ -85,6 +85,18 @@ export function bucketSource(options: {
     }
   }
 
+  async function fetchObject(key: string, query: Readonly<Record<string, string>>, bytesMax: number): Promise<Fetched> {
+    try {
+      const response = await retried(() => request('GET', key, query, bytesMax));
+      if (response.status === 404) return { kind: 'missing' };
+      if (response.status !== 200) return { kind: 'unreadable', reason: `reading was answered with ${describe(response)}` };
+      return { kind: 'object', bytes: response.body, metadata: userMetadata(response) };
+    } catch (error) {
+      if (error instanceof AnswerTooLarge) return { kind: 'too-large' };
+      return { kind: 'unreadable', reason: (error as Error).message };
+    }
+  }
+
   return {
     name: `s3://${bucket}${prefix === '' ? '' : `/${prefix}`}`,
     kind: 'bucket',
@@ -93,17 +105,8 @@ export function bucketSource(options: {
     jobs: JOBS,
     list,
     versionsUnknown: () => versions,
-    get: async (key, bytesMax): Promise<Fetched> => {
-      try {
-        const response = await retried(() => request('GET', key, {}, bytesMax));
-        if (response.status === 404) return { kind: 'missing' };
-        if (response.status !== 200) return { kind: 'unreadable', reason: `reading was answered with ${describe(response)}` };
-        return { kind: 'object', bytes: response.body, metadata: userMetadata(response) };
-      } catch (error) {
-        if (error instanceof AnswerTooLarge) return { kind: 'too-large' };
-        return { kind: 'unreadable', reason: (error as Error).message };
-      }
-    },
+    get: (key, bytesMax) => fetchObject(key, {}, bytesMax),
+    getVersion: (key, versionId, bytesMax) => fetchObject(key, { versionId }, bytesMax),
   };
 }
 
@@ -118,7 +121,7 @@ async function* fold(pages: AsyncIterable<readonly ListedVersion[]>): AsyncGener
     sizeBytes: latest?.sizeBytes ?? 0,
     isPresent: latest !== undefined && !latest.isDeleteMarker,
     contents: contents.size,
-    ...(latest?.isDeleteMarker ? { hidden: versionIds } : {}),
+    ...(latest?.isDeleteMarker || contents.size > 1 ? { versionIds } : {}),
   });
   for await (const page of pages) {
     for (const version of page) {

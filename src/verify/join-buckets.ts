@@ -4,10 +4,12 @@
  * Each key begins with its bucket's name and a slash, as in a folder of copies. Nothing else is lost: metadata, versions
  * and the place of every file are those of its bucket.
  */
-import type { EvidenceSource, ListedSource } from './source.ts';
+import type { EvidenceSource, Fetched, ListedSource } from './source.ts';
 
 /** @param parts Buckets, each as far as its prefix; a bucket may be there with several prefixes. */
 export function joinBuckets(parts: readonly EvidenceSource[]): ListedSource {
+  const partOf = (bucket: string) => parts.find((each) => each.bucket === bucket);
+  const notRead = (bucket: string): Fetched => ({ kind: 'unreadable', reason: `\`${bucket}\` is no bucket that is read` });
   return {
     name: parts.map(({ name }) => name).join(', '),
     kind: 'bucket',
@@ -15,8 +17,11 @@ export function joinBuckets(parts: readonly EvidenceSource[]): ListedSource {
     jobs: Math.max(...parts.map(({ jobs }) => jobs)),
     get: async (joined, bytesMax) => {
       const { bucket, key } = splitKey(joined);
-      const part = parts.find((each) => each.bucket === bucket);
-      return part === undefined ? { kind: 'unreadable', reason: `\`${bucket}\` is no bucket that is read` } : part.get(key, bytesMax);
+      return partOf(bucket)?.get(key, bytesMax) ?? notRead(bucket);
+    },
+    getVersion: async (joined, versionId, bytesMax) => {
+      const { bucket, key } = splitKey(joined);
+      return partOf(bucket)?.getVersion?.(key, versionId, bytesMax) ?? notRead(bucket);
     },
     versionsUnknown: () => {
       const unknown = parts.flatMap((part) => {

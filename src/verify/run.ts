@@ -47,8 +47,8 @@ export interface Inventory {
   readonly deleted: Set<string>;
   /** Of those of them of which versions are still there, the ids of these. */
   readonly hidden: Map<string, ReadonlySet<string>>;
-  /** Keys that hold several versions with different bytes, and how many. */
-  readonly overwritten: Map<string, number>;
+  /** Keys that hold several versions with different bytes, as far as the listing tells: how many contents, and the ids of the versions. */
+  readonly overwritten: Map<string, { readonly contents: number; readonly versionIds: readonly string[] | undefined }>;
   readonly trails: Map<string, FoundTrail>;
 }
 

@@ -17,8 +17,8 @@ export interface ListedObject {
   readonly isPresent: boolean;
   /** Number of versions that hold different bytes, as far as the source can tell; 1 where it keeps none. */
   readonly contents: number;
-  /** Ids of the versions behind it, where the newest one is a delete marker. */
-  readonly hidden?: readonly string[];
+  /** Ids of the versions that are there, delete markers apart: where the newest one is a marker, or they may hold different bytes. */
+  readonly versionIds?: readonly string[];
 }
 
 export type Fetched =
@@ -46,6 +46,8 @@ export interface EvidenceSource {
   /** @throws SourceUnreachable */
   list(): AsyncIterable<ListedObject>;
   get(key: string, bytesMax: number): Promise<Fetched>;
+  /** One version of it; absent where none are kept. */
+  getVersion?(key: string, versionId: string, bytesMax: number): Promise<Fetched>;
   /** Why versions and delete markers could not be listed; to be asked after `list`. Absent when they were. */
   versionsUnknown(): VersionsUnknown | undefined;
 }

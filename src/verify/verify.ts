@@ -198,13 +198,13 @@ function selectionOf({ from, to, regions }: VerifyOptions): Selection {
 /** @returns How many files there are. */
 function takeInventory({ source, inventory, report }: Run, objects: Iterable<ListedObject>): number {
   let count = 0;
-  for (const { key, sizeBytes, isPresent, contents, hidden } of objects) {
+  for (const { key, sizeBytes, isPresent, contents, versionIds } of objects) {
     const place = placeOf(key);
     if (place === undefined) continue;
     count++;
     if (!isPresent) inventory.deleted.add(key);
-    if (hidden !== undefined && hidden.length > 0) inventory.hidden.set(key, new Set(hidden));
-    if (contents > 1) inventory.overwritten.set(key, contents);
+    if (!isPresent && versionIds !== undefined && contents > 0) inventory.hidden.set(key, new Set(versionIds));
+    if (contents > 1) inventory.overwritten.set(key, { contents, versionIds });
     switch (place.kind) {
       case 'log':
       case 'digest':

@@ -6,14 +6,17 @@
  */
 import { describe, expect, test } from 'vitest';
 import type { AccountId, BucketName, ObjectKey, Region } from '../../src/event/types.ts';
+import { readBlob } from '../../src/kms/ciphertext.ts';
 import { createKey } from '../../src/kms/create-key.ts';
+import { decryptWith } from '../../src/kms/encrypt-decrypt.ts';
+import { findKey } from '../../src/kms/find-key.ts';
 import { expireObjects } from '../../src/lifecycle/expire-objects.ts';
 import { hashSha256 } from '../../src/server/sha256.ts';
-import type { LifecycleFilter } from '../../src/store/objects.ts';
+import type { LifecycleFilter, OpenDataKey } from '../../src/store/objects.ts';
 import type { ScrubFinding } from '../../src/trail/create-trails.ts';
 import type { VerifyReport } from '../../src/verify/report.ts';
 import type { CallServer } from '../../src/verify/server-evidence.ts';
-import type { EvidenceSource } from '../../src/verify/source.ts';
+import type { EvidenceSource, Fetched } from '../../src/verify/source.ts';
 import { answerOf, Installation, verifyUnderFirstKey } from '../support/trail-installation.ts';
 import { BUCKET, DIGEST_MS, HOME, TRAIL_ACCOUNT } from '../support/trail-rig.ts';
 
@@ -74,18 +77,28 @@ async function readable(it: Installation): Promise<EvidenceSource> {
         const all = versions.filter((each) => each.key === key);
         const there = all.filter(({ isDeleteMarker }) => !isDeleteMarker);
         const contents = new Set(there.map(({ etag }) => etag)).size;
-        const hidden = all[0]!.isDeleteMarker ? { hidden: there.map(({ versionId }) => versionId ?? 'null') } : {};
-        yield { key, sizeBytes: all[0]!.sizeBytes, isPresent: !all[0]!.isDeleteMarker, contents, ...hidden };
+        const versionIds = there.map(({ versionId }) => versionId ?? 'null');
+        yield { key, sizeBytes: all[0]!.sizeBytes, isPresent: !all[0]!.isDeleteMarker, contents, versionIds };
       }
     },
-    get: async (key) => {
-      const found = await objects.get(NAME, key as ObjectKey);
-      if (found === undefined) return { kind: 'missing' };
-      const pieces: Uint8Array[] = [];
-      for await (const piece of found.body) pieces.push(piece);
-      return { kind: 'object', bytes: Buffer.concat(pieces), metadata: found.info.metadata };
-    },
+    get: (key) => fetchObject(it, key),
+    getVersion: (key, versionId) => fetchObject(it, key, versionId),
   };
+}
+
+/** With the right to decrypt. */
+async function fetchObject({ rig }: Installation, key: string, versionId?: string): Promise<Fetched> {
+  const openKey: OpenDataKey = async ({ dataKey, context = {} }) => {
+    const blob = Buffer.from(dataKey, 'base64');
+    const { account, keyId: id } = readBlob(blob)!;
+    const kmsKey = await findKey(rig.kms, { kind: 'key', account, region: HOME, id });
+    return (await decryptWith(rig.kms, kmsKey!.value, blob, context)).plaintext;
+  };
+  const found = await rig.objects.get(NAME, key as ObjectKey, { openKey, ...(versionId === undefined ? {} : { versionId }) });
+  if (found === undefined) return { kind: 'missing' };
+  const pieces: Uint8Array[] = [];
+  for await (const piece of found.body) pieces.push(piece);
+  return { kind: 'object', bytes: Buffer.concat(pieces), metadata: found.info.metadata };
 }
 
 const serverOf =
@@ -287,6 +300,34 @@ describe('evidence that expired by a rule of its bucket (A22, BP6)', () => {
       ['newest-receipt-gone', newest],
       ['put-again', newest],
     ]);
+  });
+
+  test('is no other content where the server put an encrypted file again that somebody deleted', async () => {
+    const it = await deliver({ isVersioned: true, filter: { prefix: 'nothing' } });
+    const { rig } = it;
+    const { objects } = rig;
+    const Statement = [{ Effect: 'Allow', Principal: '*', Action: 'kms:*', Resource: '*' }];
+    const made = await createKey(rig.kms).decide(rig.call(), { Policy: JSON.stringify({ Version: '2012-10-17', Statement }) });
+    await made.apply?.();
+    const { KeyMetadata } = made.output as { KeyMetadata: { Arn: string } };
+    await it.send('UpdateTrail', { KmsKeyId: KeyMetadata.Arn });
+    const before = await keysOf(it, LOGS);
+    await rig.record(HOME);
+    await it.pass(DIGEST_MS);
+    const [key] = (await keysOf(it, LOGS)).filter((each) => !before.includes(each));
+    await objects.delete(NAME, key!);
+    const { signal } = new AbortController();
+    const found: ScrubFinding[] = [];
+    await it.trails.scrub(signal, (each) => found.push(each));
+    expect(found).toMatchObject([{ outcome: 'put-again', key }]);
+    const report = await verified(it);
+    expect([faults(report), keysWith(report, 'valid').includes(key!)]).toEqual([[], true]);
+    const { bytes } = (await fetchObject(it, key!)) as { bytes: Uint8Array };
+    // Something else in a version, of the same size, is seen all the same.
+    await objects.put(NAME, key!, new Uint8Array(bytes.length));
+    expect(faults(await verified(it))).toEqual([`tampered bytes ${key}`]);
+    await objects.put(NAME, key!, bytes);
+    expect(faults(await verified(it))).toEqual([`tampered overwritten ${key}`]);
   });
 
   test('is no loss to the looks at the bucket, and is not put again', async () => {
