@@ -3,7 +3,8 @@
  *
  * It asks the choke point itself, which finds the resource's policy and tags as for a call. What only the call brings (its address, the
  * parameters of S3, an encryption context, request tags) is as the caller says in `Context`.
- * Of the caller's own account; of any account for the administrators. A principal of others looks as if it were not there. Of a resource of another account it tells no more than a call would: whether, and not by which statement.
+ * Of the caller's own account; of any account for the administrators. A principal of others looks as if it were not there. Of a resource of
+ * another account it tells no more than a call would: whether, not by which statement, and not for an address or an organization that is made up.
  * Source: features.md ID5.
  */
 import { ApiError } from '../api/api-error.ts';
@@ -45,6 +46,9 @@ interface ExplainOutput {
 }
 
 const CONTEXT_KEYS_MAX = 50;
+/** Condition keys that every caller chooses the values of, by what it sends. */
+const OF_PARAMETERS =
+  /^(?:s3:(?!resourceaccount|buckettag|dataaccesspoint)|kms:encryptioncontext|aws:(?:requesttag\/|tagkeys$|useragent$|referer$)|sts:(?:externalid|rolesessionname|sourceidentity|transitivetagkeys)$)/;
 
 export function explainAccess(deps: ExplainDeps): Operation<ExplainInput, ExplainOutput> {
   return {
@@ -57,8 +61,17 @@ export function explainAccess(deps: ExplainDeps): Operation<ExplainInput, Explai
       const resource = input.Resource === undefined ? '*' : textOf(input.Resource, 'Resource');
       const principal = withSessionPolicy(await findPrincipal(deps, call, arn), call, input.SessionPolicy);
       const asked: Call = { ...call, principal, account: principal.account };
-      const decided = await deps.authorizer.explain(asked, { action, resource, context: contextOf(input.Context) });
-      const isTheirs = decided.owner !== call.account && !call.principal.isAdministrator;
+      const context = contextOf(input.Context);
+      const explained = await deps.authorizer.explain(asked, { action, resource, context });
+      const isTheirs = explained.owner !== call.account && !call.principal.isAdministrator;
+      // Whoever could make up an address or an organization would learn for which ones another account's policy opens.
+      const decided = isTheirs
+        ? await deps.authorizer.explain(asked, {
+            action,
+            resource,
+            context: new Map([...context].filter(([key]) => OF_PARAMETERS.test(key))),
+          })
+        : explained;
       return {
         output: { PrincipalArn: arn, Action: action, Resource: resource, ...(isTheirs ? told(decided) : shown(decided, principal)) },
       };

@@ -1,6 +1,6 @@
 /** What resources bring to the choke point: their tags, their account and its organization, under policies that ask for them. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { OWNER } from '../../test/support/intake-rig.ts';
+import { ADMINISTRATOR, OWNER, STRANGER } from '../../test/support/intake-rig.ts';
 import { type Answer, type CallOptions, WholeServer } from '../../test/support/whole-server.ts';
 
 const REGION = 'eu-central-1';
@@ -71,5 +71,36 @@ describe('a condition on the resource', () => {
     expect(await allowedBy({ StringEquals: { 'aws:ResourceOrgID': organizationId } })).toEqual(Object.keys(CALLS));
     expect(await allowedBy({ StringLike: { 'aws:ResourceOrgPaths': `${organizationId}/*` } })).toEqual(Object.keys(CALLS));
     expect(await allowedBy({ StringEquals: { 'aws:ResourceOrgID': 'o-other' } })).toEqual([]);
+  });
+});
+
+describe('an explanation about the bucket of another account', () => {
+  const from = (address: string, condition: object) => ({
+    Version: '2012-10-17',
+    Statement: [
+      {
+        ...{ Effect: 'Allow', Principal: { AWS: STRANGER }, Action: 's3:ListBucket', Resource: `arn:aws:s3:::${BUCKET}` },
+        Condition: { IpAddress: { 'aws:SourceIp': address }, ...condition },
+      },
+    ],
+  });
+  const explained = async (Context: object) => {
+    const input = { PrincipalArn: `arn:aws:iam::${STRANGER}:root`, Action: 's3:ListBucket', Resource: `arn:aws:s3:::${BUCKET}`, Context };
+    return (await whole.snowtrail('ExplainAccess', input, { credentials })).output.Outcome;
+  };
+  let credentials: NonNullable<CallOptions['credentials']>;
+  beforeAll(async () => {
+    const { output } = await whole.snowtrail('CreateAccount', { Account: STRANGER }, { account: ADMINISTRATOR });
+    credentials = { accessKeyId: output.AccessKey.AccessKeyId, secretAccessKey: output.AccessKey.SecretAccessKey };
+  });
+  const policy = (document: object) =>
+    whole.send('PUT', `/${BUCKET}?policy`, { service: 's3', account: OWNER, body: JSON.stringify(document) });
+
+  test('does not tell for which addresses its policy opens; what a call sends is taken as it is said', async () => {
+    expect((await policy(from('198.51.100.0/24', {}))).code).toBe('OK');
+    expect(await explained({ 'aws:SourceIp': '198.51.100.7' })).toBe('not-allowed');
+    expect((await policy(from('127.0.0.0/8', { StringEquals: { 's3:prefix': 'logs/' } }))).code).toBe('OK');
+    expect(await explained({ 's3:prefix': 'logs/' })).toBe('allowed');
+    expect(await explained({ 's3:prefix': 'other/' })).toBe('not-allowed');
   });
 });
