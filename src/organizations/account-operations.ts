@@ -11,8 +11,9 @@ import type { Plan } from './directory.ts';
 import { type AccountRequest, arnOf, FULL_ACCESS, requestKey } from './documents.ts';
 import { listing } from './listing.ts';
 import { changing, managedBy, type OrganizationsDeps, placeOf, randomText, readableBy, reading, seconds } from './operation-kinds.ts';
-import { accountId, type Input, refuseTags, text } from './read-input.ts';
+import { accountId, type Input, text } from './read-input.ts';
 import { accessDenied, constraint, invalidInput, refusal } from './refusals.ts';
+import { readTags, tagging, takingTags, untagging } from './tags.ts';
 
 /** Most accounts of one organization: each is in the state of every trail of it. */
 export const ACCOUNTS_MAX = 10_000;
@@ -31,7 +32,7 @@ export function accountOperations(deps: OrganizationsDeps): readonly Operation[]
       const organization = readableBy(deps, call);
       return { Account: accountOutput(organization, requireMember(deps, organization, accountId(input))) };
     }),
-    createAccount(deps),
+    takingTags(createAccount(deps)),
     reading('DescribeCreateAccountStatus', (call, input) => {
       const id = text(input, 'CreateAccountRequestId');
       const request = deps.directory.requests(readableBy(deps, call)).find((each) => each.id === id);
@@ -53,7 +54,7 @@ export function accountOperations(deps: OrganizationsDeps): readonly Operation[]
         const account = accountId(input);
         return () => {
           const organization = managedBy(deps, call);
-          return leave(organization, requireMember(deps, organization, account));
+          return leave(deps, organization, requireMember(deps, organization, account));
         };
       },
       (call, input) => narrowingOf(deps, call, accountId(input)),
@@ -63,7 +64,7 @@ export function accountOperations(deps: OrganizationsDeps): readonly Operation[]
       'LeaveOrganization',
       (call) => () => {
         const { organization, membership } = placeOf(deps, call);
-        return leave(organization, membership);
+        return leave(deps, organization, membership);
       },
       (call) => narrowingOf(deps, call, call.account),
     ),
@@ -77,7 +78,7 @@ function createAccount(deps: OrganizationsDeps): Operation<Input, object> {
     decide: async (call, input) => {
       const organization = managedBy(deps, call);
       if (!call.principal.isAdministrator) throw accessDenied();
-      refuseTags(input);
+      const tags = readTags(input);
       const [email, name] = [text(input, 'Email'), text(input, 'AccountName')];
       const nowMs = deps.clock.nowMs();
       const account = freeAccount(deps);
@@ -100,7 +101,10 @@ function createAccount(deps: OrganizationsDeps): Operation<Input, object> {
         };
         return {
           organization,
-          changes: [{ key: requestKey(request), value: request }, ...(isTaken ? [] : [{ key: membershipKey(account), value: member }])],
+          changes: [
+            { key: requestKey(request), value: request },
+            ...(isTaken ? [] : [{ key: membershipKey(account), value: member }, ...tagging(organization, account, tags)]),
+          ],
           output: { CreateAccountStatus: requestOutput(request) },
           isMade: !isTaken,
         };
@@ -138,7 +142,7 @@ async function narrowingOf(deps: OrganizationsDeps, call: Call, account: Account
   return `the trails of the organization ${organization.id} do not deliver for account ${account} any more`;
 }
 
-function leave(organization: Organization, { account, delegations }: Membership): Plan<object> {
+function leave(deps: OrganizationsDeps, organization: Organization, { account, delegations }: Membership): Plan<object> {
   if (account === organization.management)
     throw refusal('MasterCannotLeaveOrganizationException', 'The management account cannot leave its organization: delete it instead.');
   if (delegations.length > 0)
@@ -146,7 +150,11 @@ function leave(organization: Organization, { account, delegations }: Membership)
       'CANNOT_REMOVE_DELEGATED_ADMINISTRATOR_FROM_ORG',
       `Account ${account} is a delegated administrator of ${delegations.map(({ servicePrincipal }) => servicePrincipal).join(', ')}: deregister it first.`,
     );
-  return { organization, changes: [{ key: membershipKey(account), value: undefined }], output: {} };
+  return {
+    organization,
+    changes: [{ key: membershipKey(account), value: undefined }, ...untagging(deps, organization, account)],
+    output: {},
+  };
 }
 
 /** A member account as clients see it. */

@@ -5,17 +5,36 @@
  * when its turn comes, and then: its `configuration` fact, one commit of the catalog, and only then this memory.
  */
 import type { Call } from '../api/operation.ts';
+import type { Tag } from '../api/tags.ts';
 import type { AccountId, Region } from '../event/types.ts';
 import { appendConfiguration } from '../store/append-configuration.ts';
 import type { Catalog, CatalogChange, CatalogKey } from '../store/catalog.ts';
 import type { Journal } from '../store/journal.ts';
 import type { Membership, Organization } from '../store/organization.ts';
 import type { Sha256 } from '../tlog/hash.ts';
-import { type AccountRequest, arnOf, type ControlPolicy, FULL_ACCESS, type Handshake, policyArn, type Unit } from './documents.ts';
+import {
+  type AccountRequest,
+  arnOf,
+  type ControlPolicy,
+  FULL_ACCESS,
+  type Handshake,
+  policyArn,
+  type ResourceTags,
+  tagsKey,
+  type Unit,
+} from './documents.ts';
 
 /** Region of the facts: the service is a global one. */
 const GLOBAL_REGION = 'us-east-1' as Region;
-const KINDS = ['organization', 'membership', 'organization-unit', 'organization-policy', 'organization-handshake', 'organization-request'];
+const KINDS = [
+  'organization',
+  'membership',
+  'organization-unit',
+  'organization-policy',
+  'organization-handshake',
+  'organization-request',
+  'organization-tags',
+];
 
 /** A document as it becomes; `undefined` takes it away. */
 export interface Change {
@@ -102,6 +121,17 @@ export class Directory {
 
   requests({ id }: Organization): readonly AccountRequest[] {
     return this.#all<AccountRequest>('organization-request').filter((request) => request.organizationId === id);
+  }
+
+  /** Of an account, a unit, a policy or the root. */
+  tags({ id: organizationId }: Pick<Organization, 'id'>, id: string): readonly Tag[] {
+    const found = this.#documents.get('organization-tags')!.get(textOf(tagsKey({ organizationId, id }))) as ResourceTags | undefined;
+    return found?.tags ?? [];
+  }
+
+  /** All that has tags. */
+  tagged({ id }: Organization): readonly ResourceTags[] {
+    return this.#all<ResourceTags>('organization-tags').filter(({ organizationId }) => organizationId === id);
   }
 
   /** Grows with each change. */

@@ -3,6 +3,7 @@
  *
  * Source: AWS Organizations API Reference, data types.
  */
+import type { Tag } from '../api/tags.ts';
 import type { AccountId, EpochMs } from '../event/types.ts';
 import type { CatalogKey } from '../store/catalog.ts';
 import type { Organization } from '../store/organization.ts';
@@ -37,6 +38,8 @@ export interface Handshake {
   readonly requestedAtMs: EpochMs;
   readonly expiresAtMs: EpochMs;
   readonly notes?: string;
+  /** For the account, once it accepts. */
+  readonly tags?: readonly Tag[];
 }
 
 /** A request for a new account. */
@@ -51,12 +54,20 @@ export interface AccountRequest {
   readonly failureReason?: 'EMAIL_ALREADY_EXISTS';
 }
 
+/** Tags of an account, a unit, a policy or the root, by its id. What has none has no document. */
+export interface ResourceTags {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly tags: readonly Tag[];
+}
+
 type Named = { readonly organizationId: string; readonly id: string };
 
 export const unitKey = ({ organizationId, id }: Named): CatalogKey => ['organization-unit', organizationId, id];
 export const policyKey = ({ organizationId, id }: Named): CatalogKey => ['organization-policy', organizationId, id];
 export const handshakeKey = ({ organizationId, id }: Named): CatalogKey => ['organization-handshake', organizationId, id];
 export const requestKey = ({ organizationId, id }: Named): CatalogKey => ['organization-request', organizationId, id];
+export const tagsKey = ({ organizationId, id }: Named): CatalogKey => ['organization-tags', organizationId, id];
 
 /** The policy that the service keeps: on everything that is new, so that nothing is forbidden until somebody forbids it. */
 export const FULL_ACCESS = {

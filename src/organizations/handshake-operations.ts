@@ -11,8 +11,9 @@ import type { Plan } from './directory.ts';
 import { arnOf, FULL_ACCESS, type Handshake, handshakeKey } from './documents.ts';
 import { listing } from './listing.ts';
 import { changing, managedBy, type OrganizationsDeps, randomText, reading, seconds } from './operation-kinds.ts';
-import { type Input, optionalText, refuseTags, text } from './read-input.ts';
+import { type Input, optionalText, text } from './read-input.ts';
 import { handshakeConstraint, invalidInput, refusal } from './refusals.ts';
+import { readTags, tagging, takingTags } from './tags.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
 const VALID_MS = 15 * DAY_MS;
@@ -26,7 +27,7 @@ type ShownState = Handshake['state'] | 'EXPIRED';
 export function handshakeOperations(deps: OrganizationsDeps): readonly Operation[] {
   const { directory } = deps;
   return [
-    invite(deps),
+    takingTags(invite(deps)),
     accept(deps),
     changing(deps, 'DeclineHandshake', (call, input) => {
       const id = text(input, 'HandshakeId');
@@ -72,7 +73,7 @@ function invite(deps: OrganizationsDeps): Operation<Input, object> {
   return changing(deps, 'InviteAccountToOrganization', (call, input) => {
     const target = readTarget(input);
     const notes = optionalText(input, 'Notes');
-    refuseTags(input);
+    const tags = readTags(input);
     const id = `h-${randomText(deps, 32)}`;
     const nowMs = deps.clock.nowMs();
     return () => {
@@ -90,6 +91,7 @@ function invite(deps: OrganizationsDeps): Operation<Input, object> {
         ...base,
         ...{ requestedAtMs: nowMs, expiresAtMs: nowMs + VALID_MS },
         ...(notes === undefined ? {} : { notes }),
+        ...(tags.length === 0 ? {} : { tags }),
       };
       const old = own.filter((each) => each.expiresAtMs + KEPT_MS < nowMs);
       return {
@@ -121,7 +123,8 @@ function accept(deps: OrganizationsDeps): Operation<Input, object> {
         ...{ parent: organization.rootId, policies: [FULL_ACCESS.id], delegations: [] },
       };
       const closed = close(deps, handshake, 'ACCEPTED');
-      return { ...closed, changes: [...closed.changes, { key: membershipKey(call.account), value: member }] };
+      const tagged = tagging(organization, call.account, handshake.tags ?? []);
+      return { ...closed, changes: [...closed.changes, { key: membershipKey(call.account), value: member }, ...tagged] };
     };
   });
 }

@@ -286,8 +286,6 @@ describe('units', () => {
     expect(await rig.refusal('UpdateOrganizationalUnit', rename)).toBe('DuplicateOrganizationalUnitException');
     expect(await create('r-zzzz', 'x')).toBe('ParentNotFoundException');
     expect(await create('nowhere', 'x')).toBe('InvalidInputException INVALID_PATTERN');
-    const tagged = { ParentId: root, Name: 'x', Tags: [{ Key: 'a', Value: 'b' }] };
-    expect(await rig.refusal('CreateOrganizationalUnit', tagged)).toBe('InvalidInputException INVALID_LIST_MEMBER');
   });
 
   test('a move names where the account is and where it goes', async () => {
@@ -441,6 +439,85 @@ describe('a trusted service', () => {
     expect(await register(others[2]!)).toBe(tooMany);
     expect(await rig.refusal('DeregisterDelegatedAdministrator', delegate(others[2]!))).toBe('AccountNotRegisteredException');
     expect(await rig.refusal('ListDelegatedServicesForAccount', { AccountId: others[2] })).toBe('AccountNotRegisteredException');
+  });
+});
+
+describe('tags', () => {
+  const tag = (Key: string, Value = 'x') => ({ Key, Value });
+  const tagsOf = async (rig: Rig, ResourceId: string, caller?: AccountId) =>
+    (await rig.send('ListTagsForResource', { ResourceId }, caller)).Tags;
+
+  test('are put on the root, units, policies and accounts, listed, replaced, and taken away', async () => {
+    const { rig, root } = await withPolicies();
+    for (const ResourceId of [root, await rig.unit(root, 'Workloads'), await rig.policy('Guard'), MEMBER, MANAGEMENT]) {
+      expect(await tagsOf(rig, ResourceId)).toEqual([]);
+      await rig.send('TagResource', { ResourceId, Tags: [tag('Team', 'Red'), tag('Env')] });
+      await rig.send('TagResource', { ResourceId, Tags: [tag('Team', '')] });
+      expect(await tagsOf(rig, ResourceId)).toEqual([tag('Env'), tag('Team', '')]);
+      await rig.open();
+      await rig.send('UntagResource', { ResourceId, TagKeys: ['Env', 'Absent'] });
+      expect(await tagsOf(rig, ResourceId)).toEqual([tag('Team', '')]);
+    }
+  });
+
+  test('come with what is made, and with the account that accepts an invitation', async () => {
+    const { rig, root } = await withPolicies();
+    const Tags = [tag('Team', 'Red')];
+    const unit = await rig.send('CreateOrganizationalUnit', { ParentId: root, Name: 'Workloads', Tags });
+    const policy = await rig.send('CreatePolicy', { Name: 'Guard', Description: '', Content: CONTENT, Type: TYPE, Tags });
+    const made = await rig.send('CreateAccount', { Email: 'prod@example.com', AccountName: 'Blizzard-Prod', Tags });
+    const { Handshake } = await rig.send('InviteAccountToOrganization', { Target: { Type: 'ACCOUNT', Id: OTHER }, Tags });
+    await rig.send('AcceptHandshake', { HandshakeId: Handshake.Id }, OTHER);
+    for (const id of [unit.OrganizationalUnit.Id, policy.Policy.PolicySummary.Id, made.CreateAccountStatus.AccountId, OTHER])
+      expect(await tagsOf(rig, id)).toEqual(Tags);
+  });
+
+  test('go with what they are on', async () => {
+    const { rig } = await organization();
+    await rig.send('TagResource', { ResourceId: MEMBER, Tags: [tag('Team')] });
+    await rig.send('RemoveAccountFromOrganization', { AccountId: MEMBER });
+    await rig.join(MEMBER);
+    expect(await tagsOf(rig, MEMBER)).toEqual([]);
+  });
+
+  test('are changed by the management account alone; what is not of its organization is not found', async () => {
+    const { rig, root } = await organization();
+    const Tags = [tag('Team')];
+    for (const ResourceId of [root, MEMBER])
+      expect(await rig.refusal('TagResource', { ResourceId, Tags }, MEMBER)).toBe('AccessDeniedException');
+    expect(await rig.refusal('ListTagsForResource', { ResourceId: root }, MEMBER)).toBe('AccessDeniedException');
+    for (const ResourceId of [OTHER, NOBODY, 'p-12345678', 'ou-abcd-12345678', 'r-zzzz'])
+      for (const name of ['TagResource', 'UntagResource', 'ListTagsForResource'])
+        expect(await rig.refusal(name, { ResourceId, Tags, TagKeys: ['Team'] })).toBe('TargetNotFoundException');
+    expect(await rig.refusal('TagResource', { ResourceId: 'p-FullAWSAccess', Tags })).toBe('InvalidInputException IMMUTABLE_POLICY');
+  });
+
+  test.each([
+    [undefined, 'InvalidInputException INPUT_REQUIRED'],
+    ['Team', 'InvalidInputException INVALID_LIST_MEMBER'],
+    [['Team'], 'InvalidInputException INVALID_LIST_MEMBER'],
+    [[{ Key: 'Team' }], 'InvalidInputException INPUT_REQUIRED'],
+    [[tag('')], 'InvalidInputException MIN_LENGTH_EXCEEDED'],
+    [[tag('k'.repeat(129))], 'InvalidInputException MAX_LENGTH_EXCEEDED'],
+    [[tag('k', 'v'.repeat(257))], 'InvalidInputException MAX_LENGTH_EXCEEDED'],
+    [[tag('k', 'a*')], 'InvalidInputException INVALID_PATTERN'],
+    [[tag('aws:k')], 'InvalidInputException INVALID_SYSTEM_TAGS_PARAMETER'],
+    [[tag('k'), tag('k', 'y')], 'InvalidInputException DUPLICATE_TAG_KEY'],
+    [Array.from({ length: 51 }, (_, index) => tag(`k${index}`)), 'ConstraintViolationException MAX_TAG_LIMIT_EXCEEDED'],
+  ])('that are not valid, or too many, are refused: %#, %s', async (Tags, refused) => {
+    const { rig, root } = await organization();
+    await rig.send('TagResource', { ResourceId: root, Tags: [tag('before')] });
+    expect(await rig.refusal('TagResource', { ResourceId: root, Tags })).toBe(refused);
+    expect(await tagsOf(rig, root)).toEqual([tag('before')]);
+  });
+
+  test('of one thing are fifty at most, over several calls as well', async () => {
+    const { rig, root } = await organization();
+    await rig.send('TagResource', { ResourceId: root, Tags: Array.from({ length: 50 }, (_, index) => tag(`k${index}`)) });
+    expect(await rig.refusal('TagResource', { ResourceId: root, Tags: [tag('more')] })).toBe(
+      'ConstraintViolationException MAX_TAG_LIMIT_EXCEEDED',
+    );
+    expect(await rig.refusal('TagResource', { ResourceId: root, Tags: [tag('k7', 'y')] })).toBe('not refused');
   });
 });
 

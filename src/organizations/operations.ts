@@ -9,6 +9,7 @@ import type { OrganizationsDeps } from './operation-kinds.ts';
 import { organizationOperations } from './organization-operations.ts';
 import { policyOperations } from './policy-operations.ts';
 import { serviceOperations } from './service-operations.ts';
+import { tagOperations } from './tags.ts';
 import { unitOperations } from './unit-operations.ts';
 
 /** Operations of the service's model that are not built. */
@@ -25,11 +26,8 @@ export const UNBUILT: ReadonlySet<string> = new Set([
   'ListEffectivePolicyValidationErrors',
   'ListInboundResponsibilityTransfers',
   'ListOutboundResponsibilityTransfers',
-  'ListTagsForResource',
   'PutResourcePolicy',
-  'TagResource',
   'TerminateResponsibilityTransfer',
-  'UntagResource',
   'UpdateResponsibilityTransfer',
 ]);
 
@@ -45,6 +43,7 @@ export function organizationsOperations(deps: OrganizationsDeps): {
       ...unitOperations(deps),
       ...serviceOperations(deps),
       ...policyOperations(deps),
+      ...tagOperations(deps),
     ],
     cloudtrail: cloudtrailOperations(deps),
   };

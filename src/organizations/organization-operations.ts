@@ -5,7 +5,7 @@
  */
 import type { Operation } from '../api/operation.ts';
 import { membershipKey, type Organization, organizationKey } from '../store/organization.ts';
-import { arnOf, FULL_ACCESS } from './documents.ts';
+import { arnOf, FULL_ACCESS, tagsKey } from './documents.ts';
 import { listing } from './listing.ts';
 import { changing, managedBy, type OrganizationsDeps, placeOf, randomText, readableBy, reading } from './operation-kinds.ts';
 import { word } from './read-input.ts';
@@ -77,6 +77,7 @@ function deleteOrganization(deps: OrganizationsDeps): Operation<never, object> {
       membershipKey(call.account),
       ...handshakes.map(({ id }) => ['organization-handshake', organization.id, id] as const),
       ...directory.requests(organization).map(({ id }) => ['organization-request', organization.id, id] as const),
+      ...directory.tagged(organization).map(tagsKey),
     ];
     return { organization, changes: gone.map((key) => ({ key, value: undefined })), output: {} };
   });

@@ -13,8 +13,9 @@ import { arnOf, type ControlPolicy, FULL_ACCESS, policyArn, policyKey, unitKey }
 import { listing } from './listing.ts';
 import { changing, managedBy, type OrganizationsDeps, randomText, readableBy, reading } from './operation-kinds.ts';
 import { rootOutput } from './organization-operations.ts';
-import { type Input, optionalText, refuseTags, text, word } from './read-input.ts';
+import { type Input, optionalText, text, word } from './read-input.ts';
 import { constraint, invalidInput, refusal } from './refusals.ts';
+import { readTags, tagging, takingTags, untagging } from './tags.ts';
 
 /** Largest policy, in bytes. */
 const CONTENT_MAX = 5_120;
@@ -45,7 +46,7 @@ interface Target {
 export function policyOperations(deps: OrganizationsDeps): readonly Operation[] {
   const { directory } = deps;
   return [
-    createPolicy(deps),
+    takingTags(createPolicy(deps)),
     updatePolicy(deps),
     reading('DescribePolicy', (call, input) => {
       const organization = readableBy(deps, call);
@@ -58,7 +59,7 @@ export function policyOperations(deps: OrganizationsDeps): readonly Operation[] 
         const policy = requireOwnPolicy(deps, organization, id);
         if (targetsOf(deps, organization).some(({ policies }) => policies.includes(id)))
           throw refusal('PolicyInUseException', `The policy \`${id}\` is attached: detach it everywhere first.`);
-        return { organization, changes: [{ key: policyKey(policy), value: undefined }], output: {} };
+        return { organization, changes: [{ key: policyKey(policy), value: undefined }, ...untagging(deps, organization, id)], output: {} };
       };
     }),
     listing<ControlPolicy>(deps, 'ListPolicies', (call, input) => {
@@ -112,7 +113,7 @@ function policyList(organization: Organization, all: readonly ControlPolicy[]) {
 function createPolicy(deps: OrganizationsDeps) {
   return changing(deps, 'CreatePolicy', (call, input) => {
     requireType(input, 'Type');
-    refuseTags(input);
+    const tags = readTags(input);
     const [name, description] = [text(input, 'Name'), text(input, 'Description')];
     const content = readContent(text(input, 'Content'));
     const id = `p-${randomText(deps, 10)}`;
@@ -127,7 +128,7 @@ function createPolicy(deps: OrganizationsDeps) {
       const policy: ControlPolicy = { id, organizationId: organization.id, name, description, content };
       return {
         organization,
-        changes: [{ key: policyKey(policy), value: policy }],
+        changes: [{ key: policyKey(policy), value: policy }, ...tagging(organization, id, tags)],
         output: { Policy: policyOutput(organization, policy) },
       };
     };

@@ -26,6 +26,12 @@ const RULES = {
   ServicePrincipal: { pattern: /^[\w+=,.@-]*$/, lengthMax: 128 },
   Email: { pattern: /^[^\s@]+@[^\s@]+\.[^\s@]+$/, lengthMax: 64, lengthMin: 6 },
   AccountName: { pattern: /^[ -~]+$/, lengthMax: 50 },
+  ResourceId: {
+    pattern: /^(?:[0-9]{12}|r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}|p-[0-9a-zA-Z_]{8,128})$/,
+    lengthMax: 130,
+  },
+  Key: { lengthMax: 128 },
+  Value: { lengthMax: 256, lengthMin: 0 },
   Name: { lengthMax: 128 },
   Description: { lengthMax: 512, lengthMin: 0 },
   Content: { lengthMax: 1_000_000 },
@@ -67,11 +73,4 @@ export function word<Word extends string>(input: Input, member: string, words: r
   const found = words.find((each) => each === value);
   if (found === undefined) throw invalidInput('INVALID_ENUM', `${member} must be one of ${words.join(', ')}.`);
   return found;
-}
-
-/** Tags come with nothing that reads them yet: a call that gives some is refused, not half obeyed. @throws ApiError */
-export function refuseTags(input: Input): void {
-  const tags = input['Tags'];
-  if (tags === undefined || tags === null || (Array.isArray(tags) && tags.length === 0)) return;
-  throw invalidInput('INVALID_LIST_MEMBER', 'Tags of organizations are not supported by this installation yet.');
 }

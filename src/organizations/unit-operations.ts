@@ -7,8 +7,9 @@ import { accountOutput, requireMember } from './account-operations.ts';
 import { arnOf, FULL_ACCESS, type Unit, unitKey } from './documents.ts';
 import { listing } from './listing.ts';
 import { changing, managedBy, type OrganizationsDeps, randomText, readableBy, reading } from './operation-kinds.ts';
-import { accountId, optionalText, refuseTags, text, word } from './read-input.ts';
+import { accountId, optionalText, text, word } from './read-input.ts';
 import { constraint, refusal } from './refusals.ts';
+import { readTags, tagging, takingTags, untagging } from './tags.ts';
 
 const UNITS_MAX = 2_000;
 /** Units below one another; the root is above them. */
@@ -17,7 +18,7 @@ const DEPTH_MAX = 5;
 export function unitOperations(deps: OrganizationsDeps): readonly Operation[] {
   const { directory } = deps;
   return [
-    createUnit(deps),
+    takingTags(createUnit(deps)),
     reading('DescribeOrganizationalUnit', (call, input) => {
       const organization = readableBy(deps, call);
       return { OrganizationalUnit: unitOutput(organization, requireUnit(deps, organization, text(input, 'OrganizationalUnitId'))) };
@@ -30,7 +31,7 @@ export function unitOperations(deps: OrganizationsDeps): readonly Operation[] {
         const unit = requireUnit(deps, organization, id);
         const isHeld = [...directory.units(organization), ...directory.members(organization)].some(({ parent }) => parent === id);
         if (isHeld) throw refusal('OrganizationalUnitNotEmptyException', `The unit \`${id}\` holds accounts or units: move them first.`);
-        return { organization, changes: [{ key: unitKey(unit), value: undefined }], output: {} };
+        return { organization, changes: [{ key: unitKey(unit), value: undefined }, ...untagging(deps, organization, id)], output: {} };
       };
     }),
     moveAccount(deps),
@@ -86,7 +87,7 @@ export function unitOperations(deps: OrganizationsDeps): readonly Operation[] {
 function createUnit(deps: OrganizationsDeps) {
   return changing(deps, 'CreateOrganizationalUnit', (call, input) => {
     const [parent, name] = [text(input, 'ParentId'), text(input, 'Name')];
-    refuseTags(input);
+    const tags = readTags(input);
     const tail = randomText(deps, 8);
     return () => {
       const organization = managedBy(deps, call);
@@ -100,7 +101,7 @@ function createUnit(deps: OrganizationsDeps) {
       const unit: Unit = { id, organizationId: organization.id, name, parent, policies: [FULL_ACCESS.id] };
       return {
         organization,
-        changes: [{ key: unitKey(unit), value: unit }],
+        changes: [{ key: unitKey(unit), value: unit }, ...tagging(organization, id, tags)],
         output: { OrganizationalUnit: unitOutput(organization, unit) },
       };
     };

@@ -470,6 +470,15 @@ const PROBES: Readonly<Record<Service, Readonly<Record<string, Probe>>>> = {
     ListTargetsForPolicy: [(their) => ({ PolicyId: their('controlPolicy') })],
     EnablePolicyType: [(their) => ({ RootId: their('rootId'), PolicyType: 'SERVICE_CONTROL_POLICY' })],
     DisablePolicyType: [(their) => ({ RootId: their('rootId'), PolicyType: 'SERVICE_CONTROL_POLICY' })],
+    TagResource: ['rootId', 'unit', 'controlPolicy', 'member'].map((thing) => (their) => ({
+      ResourceId: their(thing),
+      Tags: [{ Key: 'Team', Value: 'planted' }],
+    })),
+    UntagResource: ['rootId', 'unit', 'controlPolicy', 'member'].map((thing) => (their) => ({
+      ResourceId: their(thing),
+      TagKeys: ['Team'],
+    })),
+    ListTagsForResource: ['rootId', 'unit', 'controlPolicy', 'member'].map((thing) => (their) => ({ ResourceId: their(thing) })),
   },
 };
 
