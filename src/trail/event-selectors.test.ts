@@ -109,7 +109,7 @@ describe('PutEventSelectors and GetEventSelectors', () => {
       expect(await refusal(rig.send(trails, operation, change, rig.call(STRANGER)))).toMatch(/^TrailNotFoundException/);
   });
 
-  test('what gets smaller is in the fact of the change, and needs approval where changes do; what grows does not', async () => {
+  test('A21 what gets smaller is in the fact of the change, and needs approval where changes do; what grows does not', async () => {
     const { rig, trails } = await logging();
     const operation = trails.operations.cloudtrail.find(({ name }) => name === 'PutEventSelectors')!;
     const narrows = async (input: object) => (await operation.decide(rig.call(), { TrailName: 'main', ...input } as never)).narrows;

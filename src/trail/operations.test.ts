@@ -118,7 +118,7 @@ describe('CreateTrail', () => {
     expect(rig.calls.get('objects.put')).toBeUndefined();
   });
 
-  test("another account's bucket is taken when its policy names this trail, and not when it names another", async () => {
+  test("A17 another account's bucket is taken when its policy names this trail, and not when it names another", async () => {
     const { rig, trails } = await newRig();
     const policyFor = (bucket: string, trail: string) => {
       const policy = bucketPolicy(bucket, TRAIL_ACCOUNT) as { Statement: { Condition?: object }[] };
