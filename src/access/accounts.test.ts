@@ -94,7 +94,7 @@ describe('Accounts', () => {
     const statusOf = async (accounts: Accounts) => (await accounts.findCredentials(accessKeyId))?.status;
     expect([await statusOf(rig.accounts), await statusOf(elsewhere)]).toEqual(['Active', 'Active']);
 
-    await (await rig.accounts.changeKey(OWNER, accessKeyId, 'Inactive'))();
+    await (await rig.accounts.changeKey(OWNER, accessKeyId, 'Inactive')).apply();
     expect(await statusOf(rig.accounts)).toBe('Inactive');
     await rig.clock.advance(5_000);
     expect(await statusOf(elsewhere)).toBe('Inactive');
@@ -106,7 +106,7 @@ describe('Accounts', () => {
     await elsewhere.open('installation', ADMINISTRATOR);
     const { accessKeyId } = rig.kept.find(({ account }) => account === OWNER)!;
     await elsewhere.findCredentials(accessKeyId);
-    await (await rig.accounts.changeKey(OWNER, accessKeyId, 'Inactive'))();
+    await (await rig.accounts.changeKey(OWNER, accessKeyId, 'Inactive')).apply();
     rig.clock.jump(-86_400_000);
     await rig.clock.advance(5_000);
     expect((await elsewhere.findCredentials(accessKeyId))?.status).toBe('Inactive');
@@ -115,7 +115,7 @@ describe('Accounts', () => {
   test('a deleted key is unknown, and so is what cannot be a key id', async () => {
     const rig = await openWithTwoKeys();
     const { accessKeyId } = rig.kept.find(({ account }) => account === OWNER)!;
-    await (await rig.accounts.changeKey(OWNER, accessKeyId, undefined))();
+    await (await rig.accounts.changeKey(OWNER, accessKeyId, undefined)).apply();
     for (const id of [accessKeyId, 'AKIAUNKNOWNUNKNOWN00', '', '../installation', '\0', 'x'.repeat(5_000)]) {
       expect(await rig.accounts.findCredentials(id)).toBeUndefined();
     }
@@ -141,8 +141,8 @@ describe('Accounts', () => {
       await rig.accounts.changeKey(OWNER, accessKeyId, 'Inactive'),
       await rig.accounts.changeKey(OWNER, accessKeyId, undefined),
     ];
-    await deactivate();
-    await expect(remove()).rejects.toMatchObject({ code: 'ConflictException', status: 409 });
+    await deactivate.apply();
+    await expect(remove.apply()).rejects.toMatchObject({ code: 'ConflictException', status: 409 });
     expect(await rig.accounts.listKeys(OWNER)).toContainEqual(expect.objectContaining({ accessKeyId, status: 'Inactive' }));
   });
 

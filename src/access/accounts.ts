@@ -9,14 +9,15 @@
  */
 import { ApiError } from '../api/api-error.ts';
 import type { Credentials } from '../api/credentials.ts';
-import type { Principal } from '../api/operation.ts';
+import type { Decision, Principal } from '../api/operation.ts';
 import type { AccountId, EpochMs } from '../event/types.ts';
-import type { Catalog, CatalogChange, CatalogDocument } from '../store/catalog.ts';
+import type { Catalog, CatalogDocument } from '../store/catalog.ts';
 import { CatalogConflict } from '../store/catalog.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import { KeyedLock } from '../store/keyed-lock.ts';
 import type { Keys } from '../store/keys.ts';
 import { base32 } from './base32.ts';
+import { added, changed, configurationOf, type DocumentChange, removed, unchanged } from './identity-changes.ts';
 import { entityArn } from './identity-documents.ts';
 
 /** A new access key, shown once. */
@@ -46,6 +47,12 @@ export interface Installation {
   readonly id: string;
   readonly administrator: AccountId;
   readonly createdAtMs: EpochMs;
+}
+
+/** A key that can be made, and what the fact of it says. */
+interface Prepared<Saved> extends Required<Pick<Decision<object>, 'changes'>> {
+  readonly newKey: NewAccessKey;
+  save(): Promise<Saved>;
 }
 
 /** Keeps the first key of an account where only the operator can read it. Called before the account can be used. */
@@ -135,51 +142,45 @@ export class Accounts {
    * Prepares an account with its first key; `save` makes both usable, and returns `undefined` when the account was made
    * meanwhile: then the prepared key is none. Safe to call from several requests at once: one of them makes it.
    */
-  async prepareAccount(
-    account: AccountId,
-    name: string,
-  ): Promise<{ readonly newKey: NewAccessKey; save(): Promise<NewAccessKey | undefined> }> {
-    const made = await this.#makeKey(account);
-    return { newKey: made.newKey, save: () => this.#creating.run(account, () => this.#create(account, name, made)) };
+  async prepareAccount(account: AccountId, name: string): Promise<Prepared<NewAccessKey | undefined>> {
+    const { newKey, stored } = await this.#makeKey(account);
+    const info: AccountInfo = { account, name, createdAtMs: this.#clock.nowMs() };
+    const changes = [added(['account', account], info), added(['access-key', newKey.accessKeyId], stored)];
+    return {
+      newKey,
+      changes: configurationOf(changes),
+      save: () => this.#creating.run(account, () => this.#create(info, newKey, changes)),
+    };
   }
 
-  async #create(
-    account: AccountId,
-    name: string,
-    { newKey, stored }: { readonly newKey: NewAccessKey; readonly stored: StoredAccessKey },
-  ): Promise<NewAccessKey | undefined> {
+  async #create(info: AccountInfo, newKey: NewAccessKey, changes: readonly DocumentChange[]): Promise<NewAccessKey | undefined> {
+    const { account } = info;
     const other = await this.#catalog.get<AccountInfo>(['account', account]);
     if (other) {
       this.#known.set(account, other.value);
       return undefined;
     }
-    const info: AccountInfo = { account, name, createdAtMs: this.#clock.nowMs() };
     // First kept, then valid, as in `open`.
     await this.#keepKey(newKey);
-    await this.#catalog.commit([
-      { key: ['account', account], value: info, expected: 0 },
-      { key: ['access-key', newKey.accessKeyId], value: stored, expected: 0 },
-    ]);
+    await this.#catalog.commit(changes);
     this.#known.set(account, info);
     return newKey;
   }
 
   /** Prepares a further key for an account; `save` makes it usable. */
-  async prepareKey(account: AccountId): Promise<{ readonly newKey: NewAccessKey; save(): Promise<void> }> {
+  async prepareKey(account: AccountId): Promise<Prepared<void>> {
     if ((await this.listKeys(account)).length >= KEYS_PER_ACCOUNT_MAX) {
       throw new ApiError('LimitExceededException', `account ${account} has ${KEYS_PER_ACCOUNT_MAX} access keys already; delete one first`);
     }
     const { newKey, stored } = await this.#makeKey(account);
-    return {
-      newKey,
-      save: () => this.#catalog.commit([{ key: ['access-key', newKey.accessKeyId], value: stored, expected: 0 }]),
-    };
+    const changes = [added(['access-key', newKey.accessKeyId], stored)];
+    return { newKey, changes: configurationOf(changes), save: () => this.#catalog.commit(changes) };
   }
 
   /** Prepares a key of a user; whoever keeps the user commits `change` with its own. */
-  async prepareUserKey(account: AccountId, user: KeyUser): Promise<{ readonly newKey: NewAccessKey; readonly change: CatalogChange }> {
+  async prepareUserKey(account: AccountId, user: KeyUser): Promise<{ readonly newKey: NewAccessKey; readonly change: DocumentChange }> {
     const { newKey, stored } = await this.#makeKey(account, user);
-    return { newKey, change: { key: ['access-key', newKey.accessKeyId], value: stored, expected: 0 } };
+    return { newKey, change: added(['access-key', newKey.accessKeyId], stored) };
   }
 
   /** A key of one of the account's users; `undefined` when there is none, also for the keys of others. */
@@ -194,12 +195,10 @@ export class Accounts {
   async changeUserKeys(
     accessKeyIds: readonly string[],
     members: { readonly status?: 'Active' | 'Inactive'; readonly user?: KeyUser } | undefined,
-  ): Promise<readonly CatalogChange[]> {
+  ): Promise<readonly DocumentChange[]> {
     const found = await Promise.all(accessKeyIds.map((id) => this.#findStored(id)));
     return found.flatMap((document) =>
-      document === undefined
-        ? []
-        : [{ key: document.key, value: members && { ...document.value, ...members }, expected: document.version }],
+      document === undefined ? [] : [members === undefined ? removed(document) : changed(document, members)],
     );
   }
 
@@ -222,21 +221,24 @@ export class Accounts {
    *
    * An account keeps one active key at least: without any, it could never make itself another one.
    * @throws ApiError `NoSuchEntityException` when the account has no such key: a foreign key looks like none;
-   * `ValidationException` when it is the account's last active one. `ConflictException` comes from the returned function.
+   * `ValidationException` when it is the account's last active one. `ConflictException` comes from `apply`.
    */
-  async changeKey(account: AccountId, accessKeyId: string, status: 'Active' | 'Inactive' | undefined): Promise<() => Promise<void>> {
+  async changeKey(
+    account: AccountId,
+    accessKeyId: string,
+    status: 'Active' | 'Inactive' | undefined,
+  ): Promise<Required<Pick<Decision<object>, 'apply' | 'changes'>>> {
     const found = await this.#catalog.get<StoredAccessKey>(['access-key', accessKeyId]);
     if (found?.value.account !== account || found.value.user !== undefined) {
       throw new ApiError('NoSuchEntityException', `account ${account} has no access key \`${accessKeyId}\``, { status: 404 });
     }
     const staying = status !== 'Active' && found.value.status === 'Active' ? await this.#otherActiveKey(account, accessKeyId) : undefined;
-    return async () => {
-      const value = status === undefined ? undefined : { ...found.value, status };
-      const change: CatalogChange = { key: ['access-key', accessKeyId], value, expected: found.version };
-      // The key that stays is written as it is, so that of two keys that switch each other off at once only one succeeds.
-      const guards: CatalogChange[] = staying === undefined ? [] : [{ key: staying.key, value: staying.value, expected: staying.version }];
+    const change = status === undefined ? removed(found) : changed(found, { status });
+    // The key that stays is written as it is, so that of two keys that switch each other off at once only one succeeds.
+    const changes = [change, ...(staying === undefined ? [] : [unchanged(staying)])];
+    const apply = async () => {
       try {
-        await this.#catalog.commit([change, ...guards]);
+        await this.#catalog.commit(changes);
       } catch (cause) {
         if (!(cause instanceof CatalogConflict)) throw cause;
         throw new ApiError('ConflictException', `access key \`${accessKeyId}\` was changed by another call meanwhile; try again`, {
@@ -246,6 +248,7 @@ export class Accounts {
       }
       this.#cache.delete(accessKeyId);
     };
+    return { changes: configurationOf(changes), apply };
   }
 
   async #otherActiveKey(account: AccountId, accessKeyId: string): Promise<CatalogDocument<StoredAccessKey>> {

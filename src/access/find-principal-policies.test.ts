@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { IdentityRig } from '../../test/support/identity-rig.ts';
 import { OWNER } from '../../test/support/intake-rig.ts';
 import { principalPoliciesFinder } from './find-principal-policies.ts';
+import { changed } from './identity-changes.ts';
 
 const document = (action: string) =>
   JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: action, Resource: '*' }] });
@@ -86,7 +87,7 @@ describe('principalPoliciesFinder', () => {
     const alice = await rig.user('alice');
     const user = (await rig.identities.find('User', OWNER, 'alice'))!;
     const boundary = `arn:aws:iam::${OWNER}:policy/gone`;
-    await rig.identities.commit([{ key: user.key, value: { ...user.value, boundary }, expected: user.version }]);
+    await rig.identities.save([changed(user, { boundary })]).apply();
     const found = await principalPoliciesFinder(rig.identities, NO_ORGANIZATIONS)(alice);
     expect(JSON.parse(found.boundary!.document)).toMatchObject({ Statement: [{ Effect: 'Deny', Action: '*' }] });
   });

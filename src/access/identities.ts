@@ -7,9 +7,11 @@
  * Relies on `Catalog`; this process is the only one that writes it.
  */
 import { ApiError } from '../api/api-error.ts';
+import type { Decision } from '../api/operation.ts';
 import type { AccountId } from '../event/types.ts';
 import { type Catalog, type CatalogChange, CatalogConflict, type CatalogDocument, type CatalogKey } from '../store/catalog.ts';
 import { AWS_MANAGED_POLICIES } from './aws-managed-policies.ts';
+import { configurationOf, type DocumentChange } from './identity-changes.ts';
 import {
   type EntityDocuments,
   type EntityKind,
@@ -111,8 +113,22 @@ export class Identities {
     return this.#catalog.list<T>(prefix);
   }
 
+  /**
+   * How a decision carries the changes out, and tells what they are. There is no other way to change a document.
+   * @param done Called when they are durable.
+   */
+  save(changes: readonly DocumentChange[], done?: () => void): Required<Pick<Decision<object>, 'apply' | 'changes'>> {
+    return {
+      changes: configurationOf(changes),
+      apply: async () => {
+        await this.#commit(changes);
+        done?.();
+      },
+    };
+  }
+
   /** @throws ApiError ConcurrentModification when another call changed one of the documents since they were read. */
-  async commit(changes: readonly CatalogChange[]): Promise<void> {
+  async #commit(changes: readonly CatalogChange[]): Promise<void> {
     try {
       await this.#catalog.commit(changes);
     } catch (cause) {
@@ -129,14 +145,4 @@ export class Identities {
 
 export function noSuchEntity(message: string): ApiError {
   return new ApiError('NoSuchEntity', message, { status: 404 });
-}
-
-/** A document as it is, written again: the change fails when another one came first. */
-export function unchanged<T extends object>({ key, value, version }: CatalogDocument<T>): CatalogChange {
-  return { key, value, expected: version };
-}
-
-/** The document with these members changed. */
-export function changed<T extends object>({ key, value, version }: CatalogDocument<T>, members: Partial<T>): CatalogChange {
-  return { key, value: { ...value, ...members }, expected: version };
 }

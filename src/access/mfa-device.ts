@@ -8,9 +8,10 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { ApiError } from '../api/api-error.ts';
 import type { AccountId, EpochMs } from '../event/types.ts';
-import type { CatalogChange, CatalogKey } from '../store/catalog.ts';
+import type { CatalogKey } from '../store/catalog.ts';
 import type { Keys } from '../store/keys.ts';
-import { changed, type Identities } from './identities.ts';
+import type { Identities } from './identities.ts';
+import { changed, type DocumentChange } from './identity-changes.ts';
 import type { Tag } from './identity-documents.ts';
 
 export interface MfaDevice {
@@ -97,7 +98,7 @@ export async function checkMfaCode(
   { identities, keys, mfaTries }: { readonly identities: Identities; readonly keys: Pick<Keys, 'unwrap'>; readonly mfaTries: MfaTries },
   user: { readonly account: AccountId; readonly name: string },
   given: { readonly serialNumber: string | undefined; readonly code: string | undefined; readonly nowMs: EpochMs },
-): Promise<readonly CatalogChange[]> {
+): Promise<readonly DocumentChange[]> {
   const { serialNumber, code, nowMs } = given;
   if (serialNumber === undefined || code === undefined)
     throw denied('MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code.');

@@ -47,10 +47,11 @@ function createAccount(accounts: Accounts): Operation<{ Account?: unknown; Name?
         const next = `\`snowtrail keys create --for ${account}\` makes a further key`;
         throw new ApiError('ConflictException', `account ${account} exists already; nothing was changed. ${next}`, { status: 409 });
       }
-      const { newKey, save } = await accounts.prepareAccount(account, name);
+      const { newKey, save, changes } = await accounts.prepareAccount(account, name);
       const key = { Account: account, AccessKeyId: newKey.accessKeyId, SecretAccessKey: newKey.secretAccessKey };
       return {
         output: { AccessKey: key },
+        changes,
         apply: async () => {
           // The record names a key that was not made: a refusal puts a second record beside it that says so.
           if ((await save()) === undefined)
@@ -87,10 +88,11 @@ function createAccessKey(accounts: Accounts): Operation<{ Account?: unknown }, {
     decide: async (call, input) => {
       requireRoot(call);
       const account = ownAccount(accounts, call, input.Account);
-      const { newKey, save } = await accounts.prepareKey(account);
+      const { newKey, save, changes } = await accounts.prepareKey(account);
       const key = { Account: account, AccessKeyId: newKey.accessKeyId, SecretAccessKey: newKey.secretAccessKey };
       return {
         output: { AccessKey: key },
+        changes,
         apply: save,
         requestParameters: { account },
         // The secret is shown to the caller once and never recorded.
@@ -132,7 +134,7 @@ function updateAccessKey(accounts: Accounts): Operation<KeyInput, object> {
       if (input.Status === 'Inactive') refuseOwnKey(call, accessKeyId);
       return {
         output: {},
-        apply: await accounts.changeKey(account, accessKeyId, input.Status),
+        ...(await accounts.changeKey(account, accessKeyId, input.Status)),
         requestParameters: { account, accessKeyId, status: input.Status },
         responseElements: null,
       };
@@ -152,7 +154,7 @@ function deleteAccessKey(accounts: Accounts): Operation<KeyInput, object> {
       refuseOwnKey(call, accessKeyId);
       return {
         output: {},
-        apply: await accounts.changeKey(account, accessKeyId, undefined),
+        ...(await accounts.changeKey(account, accessKeyId, undefined)),
         requestParameters: { account, accessKeyId },
         responseElements: null,
       };

@@ -4,6 +4,7 @@
  * `http/` fills it in for every authenticated call; `intake/record-call.ts` writes the record and makes it durable.
  */
 import type { AccountId, EventResource, JsonObject } from '../event/types.ts';
+import type { ConfigurationChange } from './configuration-change.ts';
 import type { Call } from './operation.ts';
 
 export interface CallRecord {
@@ -26,6 +27,8 @@ export interface CallRecord {
   readonly copyTo?: readonly AccountId[];
   /** The service that made the call for the caller, such as `AWS Internal`. */
   readonly invokedBy?: string;
+  /** What the call changes of the configuration, once this is durable: a fact of each is durable with it. */
+  readonly changes?: readonly ConfigurationChange[];
   readonly error?: { readonly code: string; readonly message: string };
 }
 

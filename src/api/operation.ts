@@ -10,6 +10,7 @@
 import type { AccountId, EpochMs, EventResource, JsonObject, Region } from '../event/types.ts';
 import type { AccessRequest } from './access.ts';
 import type { ApiError } from './api-error.ts';
+import type { ConfigurationChange } from './configuration-change.ts';
 
 /** Who calls. */
 export interface Principal {
@@ -86,18 +87,24 @@ export interface Narrowing {
   readonly narrows: string;
 }
 
+/** A change that is saved once the record that tells of it is durable. */
+export interface ApprovalChange {
+  readonly changes: readonly ConfigurationChange[];
+  readonly save: () => Promise<void>;
+}
+
 /** Whether it may be carried out now. */
 export type GuardVerdict =
   | { readonly kind: 'free' }
-  /** `use` takes the approval before the change, `giveBack` returns it when the change failed. @throws ApiError ConflictException */
+  /** `use` takes the approval before the change. @throws ApiError ConflictException. `giveBack` returns it when the change failed; `undefined`: its time is over. */
   | {
       readonly kind: 'granted';
       readonly additionalEventData: JsonObject;
-      readonly use: () => Promise<void>;
-      readonly giveBack: () => Promise<void>;
+      readonly use: ApprovalChange;
+      readonly giveBack: () => ApprovalChange | undefined;
     }
-  /** `save` keeps that it was asked for, once the refusal is recorded. */
-  | { readonly kind: 'refused'; readonly error: ApiError; readonly save: () => Promise<void> };
+  /** `asked` keeps that it was asked for; absent: it was before. */
+  | { readonly kind: 'refused'; readonly error: ApiError; readonly asked?: ApprovalChange };
 
 /** Asks whether a narrowing needs somebody's approval. */
 export type Guard = (narrowing: Narrowing) => Promise<GuardVerdict>;
@@ -108,6 +115,8 @@ export interface Decision<Output> {
   readonly output: Output;
   /** Carries the change out. Absent for reads. Throws `ApiError` when another change came first. */
   readonly apply?: () => Promise<void>;
+  /** What `apply` changes of the configuration, with a fact of each beside the record. Absent: nothing, or `apply` appends the fact itself. */
+  readonly changes?: readonly ConfigurationChange[];
   /** What of the record gets smaller when the change is carried out, as a clause: `the trail main stops delivering`. Absent: nothing. */
   readonly narrows?: string;
   /** Resources for `resources[]` of the call's own event. */

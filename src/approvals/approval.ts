@@ -5,6 +5,7 @@
  * States: `pending` → `approved` → `used`, or `rejected`. A state that is over at a time ends there without another write.
  * Source: reliability.md P17, A19–A23.
  */
+import type { ConfigurationChange } from '../api/configuration-change.ts';
 import type { Principal } from '../api/operation.ts';
 import type { AccountId, EpochMs, JsonObject, Region } from '../event/types.ts';
 import type { CatalogKey } from '../store/catalog.ts';
@@ -49,6 +50,12 @@ export function approvalKey(account: AccountId, id: string): CatalogKey {
  */
 export function personOf(principal: Principal): string {
   return principal.session?.startedBy ?? principal.principalId;
+}
+
+/** What the fact of a change of it says. */
+export function approvalChange(before: Approval | undefined, after: Approval): ConfigurationChange {
+  const { account, region, id } = after;
+  return { resource: `arn:aws:snowtrail:${region}:${account}:approval/${id}`, account, region, before, after };
 }
 
 /** When the approval ends by itself. */

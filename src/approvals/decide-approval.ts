@@ -7,7 +7,7 @@
 import { ApiError } from '../api/api-error.ts';
 import type { Call, Operation, Principal } from '../api/operation.ts';
 import { CatalogConflict, type CatalogDocument } from '../store/catalog.ts';
-import { type Approval, type ApprovalOutput, approvalKey, approvalOutput, isOpen, personOf } from './approval.ts';
+import { type Approval, type ApprovalOutput, approvalChange, approvalKey, approvalOutput, isOpen, personOf } from './approval.ts';
 import type { ApprovalDeps } from './guard-narrowing.ts';
 
 interface DecideInput {
@@ -38,6 +38,7 @@ export function decideApproval(
       const output = { Approval: approvalOutput(after, nowMs) };
       return {
         output,
+        changes: [approvalChange(known.value, after)],
         responseElements: { approvalId: after.id, eventName: after.eventName, requestedBy: after.requestedBy, narrows: after.narrows },
         apply: async () => {
           try {

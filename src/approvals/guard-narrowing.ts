@@ -6,12 +6,12 @@
  * Source: reliability.md P17.
  */
 import { ApiError } from '../api/api-error.ts';
-import type { Guard, Narrowing } from '../api/operation.ts';
+import type { ApprovalChange, Guard, Narrowing } from '../api/operation.ts';
 import { type Catalog, CatalogConflict, type CatalogDocument } from '../store/catalog.ts';
 import type { Clock } from '../store/clock.ts';
 import type { Sha256 } from '../tlog/hash.ts';
 import { toHex, utf8 } from '../tlog/text.ts';
-import { type Approval, approvalKey, isOpen, PENDING_MAX, personOf } from './approval.ts';
+import { type Approval, approvalChange, approvalKey, isOpen, PENDING_MAX, personOf } from './approval.ts';
 
 /** What the operator asks for. Absent settings of the server: every change is free. */
 export interface ApprovalRules {
@@ -38,13 +38,8 @@ export function guardNarrowing(deps: ApprovalDeps): Guard {
     const known = await catalog.get<Approval>(key);
     const approval = known !== undefined && isOpen(known.value, nowMs) ? known.value : asked;
     if (known !== undefined && approval.state === 'approved' && nowMs >= approval.notBeforeMs!) return granted(deps, known);
-    return {
-      kind: 'refused',
-      error: refusal(narrowing, approval),
-      save: async () => {
-        if (approval === asked) await ask(deps, { approval, replaces: known?.version ?? 0 });
-      },
-    };
+    const error = refusal(narrowing, approval);
+    return approval === asked ? { kind: 'refused', error, asked: await ask(deps, approval, known) } : { kind: 'refused', error };
   };
 }
 
@@ -66,10 +61,12 @@ function newApproval(sha256: Sha256, { call, record, narrows }: Narrowing, rules
   };
 }
 
+/** @throws ApiError ThrottlingException */
 async function ask(
   { catalog, clock }: ApprovalDeps,
-  { approval, replaces }: { readonly approval: Approval; readonly replaces: number },
-): Promise<void> {
+  approval: Approval,
+  before: CatalogDocument<Approval> | undefined,
+): Promise<ApprovalChange> {
   const nowMs = clock.nowMs();
   const all = await catalog.list<Approval>(['approval', approval.account]);
   const over = all.filter(({ value }) => !isOpen(value, nowMs) && value.id !== approval.id);
@@ -80,30 +77,42 @@ async function ask(
   const forgotten = over
     .slice(0, Math.max(0, over.length - 1_000))
     .map((each) => ({ key: each.key, value: undefined, expected: each.version }));
-  try {
-    await catalog.commit([{ key, value: approval, expected: replaces }, ...forgotten]);
-  } catch (error) {
-    // The same call came twice at once: one of them asked.
-    if (!(error instanceof CatalogConflict)) throw error;
-  }
+  return {
+    changes: [approvalChange(before?.value, approval)],
+    save: async () => {
+      try {
+        await catalog.commit([{ key, value: approval, expected: before?.version ?? 0 }, ...forgotten]);
+      } catch (error) {
+        // The same call came twice at once: one of them asked.
+        if (!(error instanceof CatalogConflict)) throw error;
+      }
+    },
+  };
 }
 
 function granted({ catalog, clock }: ApprovalDeps, known: CatalogDocument<Approval>): Awaited<ReturnType<Guard>> {
   const { key, value, version } = known;
+  const used: Approval = { ...value, state: 'used' };
   return {
     kind: 'granted',
     additionalEventData: { approvalId: value.id, ...(value.decidedBy === undefined ? {} : { approvedBy: value.decidedBy }) },
-    use: async () => {
-      try {
-        await catalog.commit([{ key, value: { ...value, state: 'used' }, expected: version }]);
-      } catch (error) {
-        if (!(error instanceof CatalogConflict)) throw error;
-        throw new ApiError('ConflictException', `the approval ${value.id} was used or changed by another call meanwhile`, { status: 409 });
-      }
+    use: {
+      changes: [approvalChange(value, used)],
+      save: async () => {
+        try {
+          await catalog.commit([{ key, value: used, expected: version }]);
+        } catch (error) {
+          if (!(error instanceof CatalogConflict)) throw error;
+          throw new ApiError('ConflictException', `the approval ${value.id} was used or changed by another call meanwhile`, {
+            status: 409,
+          });
+        }
+      },
     },
-    giveBack: async () => {
-      if (isOpen(value, clock.nowMs())) await catalog.commit([{ key, value, expected: version + 1 }]);
-    },
+    giveBack: () =>
+      isOpen(value, clock.nowMs())
+        ? { changes: [approvalChange(used, value)], save: () => catalog.commit([{ key, value, expected: version + 1 }]) }
+        : undefined,
   };
 }
 

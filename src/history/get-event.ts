@@ -14,6 +14,7 @@ import type { AccountId, JsonObject } from '../event/types.ts';
 import { JournalDamaged, type JournalEntry } from '../store/journal.ts';
 import { maySee, requireVisible } from './event-filter.ts';
 import { viewEvent } from './event-view.ts';
+import { type ChangeView, findChanges } from './find-changes.ts';
 import { findSubmitter, type SubmitterView } from './find-submitter.ts';
 import type { HistoryDeps } from './history-deps.ts';
 import { readSequence, readText } from './read-input.ts';
@@ -30,6 +31,8 @@ export interface EventDetail extends EventView {
   readonly Sha256: string;
   /** Who sent it in. Absent for the server's own calls, and where a crash or damage took the fact that says so. */
   readonly SubmittedBy?: SubmitterView;
+  /** What the call changed of the configuration; absent: nothing, as far as facts of this account say. */
+  readonly Changes?: readonly ChangeView[];
   /** Of the evidence leaf, which holds SHA-256(nonce ‖ bytes); base64. */
   readonly Nonce: string;
 }
@@ -50,7 +53,9 @@ export function getEvent(deps: HistoryDeps): Operation<JsonObject, { readonly Ev
         );
       }
       const submitter = await findSubmitter(deps.journal, entry);
-      return { output: { Event: { ...detail(deps, entry), ...(submitter !== undefined && { SubmittedBy: submitter }) } } };
+      const changes = await findChanges(deps.journal, entry);
+      const more = { ...(submitter !== undefined && { SubmittedBy: submitter }), ...(changes.length > 0 && { Changes: changes }) };
+      return { output: { Event: { ...detail(deps, entry), ...more } } };
     },
   };
 }

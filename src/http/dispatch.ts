@@ -167,6 +167,7 @@ export async function runOperation(
         ...(decision.resources === undefined ? {} : { resources: decision.resources }),
         ...(decision.additionalEventData === undefined ? {} : { additionalEventData: decision.additionalEventData }),
         ...(decision.copyTo === undefined ? {} : { copyTo: decision.copyTo }),
+        ...(decision.changes === undefined ? {} : { changes: decision.changes }),
       };
       return {
         record,

@@ -7,6 +7,7 @@
  */
 import { ApiError } from '../api/api-error.ts';
 import type { CallRecord } from '../api/call-record.ts';
+import type { ApprovalChange } from '../api/operation.ts';
 import type { HttpPorts } from './ports.ts';
 
 /** What a call decided, as far as the order matters. */
@@ -35,8 +36,10 @@ export async function runCall<Answer>(
   recordOfRefusal: (error: unknown) => CallRecord,
 ): Promise<Answer> {
   const { recordCall, report } = recording;
-  const refuse = async (error: unknown): Promise<never> => {
-    await recordRefusal(recording, recordOfRefusal(error));
+  const refuse = async (error: unknown, approval?: ApprovalChange): Promise<never> => {
+    const record = recordOfRefusal(error);
+    const isRecorded = await recordRefusal(recording, approval === undefined ? record : { ...record, changes: approval.changes });
+    if (isRecorded) await approval?.save();
     throw error;
   };
 
@@ -56,10 +59,9 @@ export async function runCall<Answer>(
   }
   if (verdict.kind === 'refused') {
     await discard?.();
-    if (await recordRefusal(recording, recordOfRefusal(verdict.error))) await verdict.save();
-    throw verdict.error;
+    return refuse(verdict.error, verdict.asked);
   }
-  const { record, apply } = verdict;
+  const { record, apply, giveBack } = verdict;
   try {
     await recordCall(record);
   } catch (error) {
@@ -78,29 +80,29 @@ export async function runCall<Answer>(
     return await apply();
   } catch (error) {
     await discard?.();
-    return refuse(error);
+    return refuse(error, giveBack?.());
   }
 }
 
 /** What was decided, as it may be carried out: a narrowing only with its approval, which is used up by it. */
 async function guarded<Answer>({ guard }: Recording, { record, narrows, apply }: Decided<Answer>) {
-  if (narrows === undefined) return { kind: 'allowed' as const, record, apply };
+  if (narrows === undefined) return { kind: 'allowed' as const, record, apply, giveBack: undefined };
   const verdict = await guard({ call: record.call, record, narrows });
   if (verdict.kind === 'refused') return verdict;
-  if (verdict.kind === 'free') return { kind: 'allowed' as const, record, apply };
+  if (verdict.kind === 'free') return { kind: 'allowed' as const, record, apply, giveBack: undefined };
+  const { use, giveBack } = verdict;
   const additionalEventData = { ...record.additionalEventData, ...verdict.additionalEventData };
+  let isUsed = false;
   return {
     kind: 'allowed' as const,
-    record: { ...record, additionalEventData },
+    record: { ...record, additionalEventData, changes: [...(record.changes ?? []), ...use.changes] },
     apply: async () => {
-      await verdict.use();
-      try {
-        return await apply();
-      } catch (error) {
-        await verdict.giveBack();
-        throw error;
-      }
+      await use.save();
+      isUsed = true;
+      return apply();
     },
+    /** Absent when another call used the approval first. */
+    giveBack: () => (isUsed ? giveBack() : undefined),
   };
 }
 

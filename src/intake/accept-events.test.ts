@@ -7,9 +7,10 @@ const RECORD = { source: 'record', createAccounts: false } as const;
 
 const record = (eventId: string, more: object = {}): SubmittedPiece => ({ kind: 'record', bytes: bytesOf(recordText(eventId, more)) });
 
+/** The facts of submissions. */
 async function factsOf(rig: IntakeRig): Promise<unknown[]> {
   const entries = rig.journal.head() === 0n ? [] : await rig.journal.read(0n, 100);
-  return entries.filter(({ kind }) => kind === 'fact').map(({ bytes }) => JSON.parse(new TextDecoder().decode(bytes)));
+  return entries.filter(({ factKind }) => factKind === 'intake').map(({ bytes }) => JSON.parse(new TextDecoder().decode(bytes)));
 }
 
 describe('acceptEvents', () => {

@@ -10,6 +10,8 @@ import type { Call } from '../api/operation.ts';
 import { parseEvent } from '../event/parse-event.ts';
 import { formatEventTime } from '../event/times.ts';
 import type { AccountId, JsonObject } from '../event/types.ts';
+import { configurationFacts } from '../store/append-configuration.ts';
+import type { NewFact } from '../store/journal.ts';
 import type { IntakeStores } from './accept-events.ts';
 import { foreignIdentity, userIdentity } from './user-identity.ts';
 
@@ -53,14 +55,19 @@ export function createCallRecorder(stores: RecorderDeps): RecordCall {
         event,
       } as const;
     };
-    // One append: an action that concerns two accounts is in both or in none.
-    const entries = copiesOf(record, stores.chance, receivedAtMs).map(entryOf);
-    const append = () => stores.journal.append(entries);
-    const regionsSaved = entries
+    // One append: an action that concerns two accounts is in both or in none, and what it changes is told with it.
+    const events = copiesOf(record, stores.chance, receivedAtMs).map(entryOf);
+    const append = () => stores.journal.append([...events, ...factsOf(record, stores.sha256)]);
+    const regionsSaved = events
       .map((entry) => stores.regions.use(entry.account, region, receivedAtMs))
       .filter((saved) => saved !== undefined);
     await within(RECORD_TIMEOUT_MS, stores.clock, regionsSaved.length === 0 ? append() : Promise.all(regionsSaved).then(append));
   };
+}
+
+/** The facts of what it changes. */
+function factsOf({ call, eventName: event, changes = [], error }: CallRecord, sha256: IntakeStores['sha256']): readonly NewFact[] {
+  return configurationFacts(sha256, { call, event, isRefused: error !== undefined }, changes);
 }
 
 /** The record as one account gets it. */

@@ -40,4 +40,37 @@ describe('createServiceRecorder', () => {
       eventCategory: 'Data',
     });
   });
+
+  test('what a service changes by itself is a fact right behind its event, which says what the service says', async () => {
+    const rig = await IntakeRig.open();
+    const region = 'eu-central-1' as Region;
+    const resource = `arn:aws:kms:eu-central-1:${OWNER}:key/k`;
+    const changes = [{ resource, account: OWNER, region, before: { state: 'PendingDeletion' }, after: undefined }];
+    const event = { account: OWNER, region, eventSource: 'kms.amazonaws.com', eventName: 'DeleteKey', origin: 'AWS Internal' };
+    const more = { category: 'Management' as const, responseElements: { keyId: resource }, changes };
+    await createServiceRecorder(rig.stores)([
+      { ...event, ...more, resources: [{ type: 'AWS::KMS::Key', name: resource, account: OWNER }] },
+    ]);
+    const entries = await rig.journal.read(0n, 10);
+    const [record, fact] = entries.map(({ bytes }) => JSON.parse(new TextDecoder().decode(bytes)));
+    expect(record).toMatchObject({
+      userIdentity: { accountId: OWNER, invokedBy: 'AWS Internal' },
+      sourceIPAddress: 'AWS Internal',
+      userAgent: 'AWS Internal',
+      requestParameters: null,
+      responseElements: { keyId: resource },
+      eventType: 'AwsServiceEvent',
+      managementEvent: true,
+    });
+    expect(record).not.toHaveProperty('serviceEventDetails');
+    expect(fact).toEqual({
+      version: 1,
+      resource,
+      event: 'DeleteKey',
+      principal: 'AWS Internal',
+      requestId: record.eventID,
+      beforeSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+      afterSha256: null,
+    });
+  });
 });

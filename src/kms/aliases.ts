@@ -2,12 +2,12 @@
  * `CreateAlias`, `UpdateAlias`, `DeleteAlias`, `ListAliases`: names of keys, within one account and Region.
  */
 import { ApiError } from '../api/api-error.ts';
-import { type Call, type Operation, REPEATS_MS } from '../api/operation.ts';
+import { type Call, type Decision, type Operation, REPEATS_MS } from '../api/operation.ts';
 import { CatalogConflict, type CatalogDocument } from '../store/catalog.ts';
 import { findKey, readKeyName } from './find-key.ts';
 import { keyRequest } from './key-access.ts';
 import type { KmsDeps } from './kms-deps.ts';
-import { aliasArn, aliasesKey, aliasKey, type KmsAlias, keyResource, keyUsage } from './kms-key.ts';
+import { aliasArn, aliasChange, aliasesKey, aliasKey, type KmsAlias, keyResource, keyUsage } from './kms-key.ts';
 import { NOT_PENDING, recordOf, requireKey, requireKeyName } from './on-key.ts';
 import { listPage, type PageInput } from './page.ts';
 
@@ -38,7 +38,7 @@ export function createAlias(deps: KmsDeps): Operation<AliasInput, object> {
       return {
         ...recordOf(input, false, { output: {} }),
         resources: [keyResource(key), aliasResource(alias)],
-        apply: () => save(deps, alias, value, 0),
+        ...save(deps, undefined, value),
       };
     },
   };
@@ -68,7 +68,7 @@ export function updateAlias(deps: KmsDeps): Operation<AliasInput, object> {
       return {
         ...recordOf(input, false, { output: {} }),
         resources: [...(old === undefined ? [] : [keyResource(old.value)]), keyResource(key), aliasResource(alias)],
-        apply: () => save(deps, alias, value, before.version),
+        ...save(deps, before, value),
       };
     },
   };
@@ -93,7 +93,7 @@ export function deleteAlias(deps: KmsDeps): Operation<AliasInput, object> {
       return {
         ...recordOf(input, false, { output: {} }),
         resources: [...(key === undefined ? [] : [keyResource(key.value)]), aliasResource(alias)],
-        apply: () => save(deps, alias, undefined, before.version),
+        ...save(deps, before, undefined),
       };
     },
   };
@@ -155,13 +155,23 @@ async function requireAlias({ catalog }: KmsDeps, alias: AliasId): Promise<Catal
   return found;
 }
 
-async function save({ catalog }: KmsDeps, alias: AliasId, value: KmsAlias | undefined, expected: number): Promise<void> {
-  try {
-    await catalog.commit([{ key: aliasKey(alias), value, expected }]);
-  } catch (error) {
-    if (!(error instanceof CatalogConflict)) throw error;
-    throw alreadyExists(alias);
-  }
+function save(
+  { catalog }: KmsDeps,
+  before: CatalogDocument<KmsAlias> | undefined,
+  value: KmsAlias | undefined,
+): Required<Pick<Decision<object>, 'apply' | 'changes'>> {
+  const alias = (value ?? before?.value)!;
+  return {
+    changes: [aliasChange(before?.value, value)],
+    apply: async () => {
+      try {
+        await catalog.commit([{ key: aliasKey(alias), value, expected: before?.version ?? 0 }]);
+      } catch (error) {
+        if (!(error instanceof CatalogConflict)) throw error;
+        throw alreadyExists(alias);
+      }
+    },
+  };
 }
 
 function alreadyExists(alias: AliasId): ApiError {

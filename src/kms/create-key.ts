@@ -9,7 +9,7 @@ import { tagRequestContext } from './key-access.ts';
 import { makeMaterial } from './key-material.ts';
 import { defaultKeyPolicy, requireKeyPolicy } from './key-policy.ts';
 import type { KmsDeps } from './kms-deps.ts';
-import { type KeySpec, type KeyTag, type KmsKey, keyMetadata, keyResource, keyUsage, kmsKeyKey, kmsKeysKey } from './kms-key.ts';
+import { type KeySpec, type KeyTag, type KmsKey, keyChange, keyMetadata, keyResource, keyUsage, kmsKeyKey, kmsKeysKey } from './kms-key.ts';
 import { recordMembers } from './record-input.ts';
 import { requireTags } from './tags.ts';
 
@@ -67,6 +67,7 @@ export function createKey(deps: KmsDeps): Operation<CreateKeyInput, { readonly K
           KeyUsage: keyUsage(key),
         }),
         responseElements: recordMembers(output),
+        changes: [keyChange(undefined, key)],
         apply: () => deps.catalog.commit([{ key: kmsKeyKey(key), value: key, expected: 0 }]),
       };
     },

@@ -1,7 +1,8 @@
 /**
  * Finds the key that a client names: by id, ARN, alias or alias ARN, in the Region of the call.
  *
- * A key whose deletion has come due is not there any more; it is removed with its aliases by whoever meets it first.
+ * A key whose deletion has come due is not there any more; it is removed with its aliases by whoever meets it first,
+ * or by `tend-keys.ts`.
  * A name that leads to another account finds what is there; whether the caller may know of it is asked afterwards, and the refusal
  * is the same as for a key that does not exist.
  * Source: KMS Developer Guide, "Key identifiers (KeyId)".
@@ -10,8 +11,20 @@ import { ApiError } from '../api/api-error.ts';
 import type { AccountId, Region } from '../event/types.ts';
 import { isAccountId } from '../event/values.ts';
 import { CatalogConflict, type CatalogDocument } from '../store/catalog.ts';
+import { JournalFull } from '../store/journal.ts';
 import type { KmsDeps } from './kms-deps.ts';
-import { aliasArn, aliasesKey, aliasKey, type KmsAlias, type KmsKey, kmsKeyArn, kmsKeyKey } from './kms-key.ts';
+import {
+  aliasArn,
+  aliasChange,
+  aliasesKey,
+  aliasKey,
+  type KmsAlias,
+  type KmsKey,
+  keyChange,
+  keyResource,
+  kmsKeyArn,
+  kmsKeyKey,
+} from './kms-key.ts';
 
 const KEY_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const ALIAS_NAME = /^alias\/[a-zA-Z0-9/_-]{1,250}$/;
@@ -47,7 +60,7 @@ export async function findKey(deps: KmsDeps, name: KeyName): Promise<CatalogDocu
   if (id === undefined) return undefined;
   const found = await deps.catalog.get<KmsKey>(kmsKeyKey({ account: name.account, region: name.region, id }));
   if (found === undefined || !isDue(deps, found.value)) return found;
-  await removeKey(deps, found);
+  await removeKey(deps, found.value);
   return undefined;
 }
 
@@ -63,14 +76,29 @@ export function isDue({ lockTime }: Pick<KmsDeps, 'lockTime'>, { deletionAtMs }:
   return deletionAtMs !== undefined && deletionAtMs <= lockTime.earliestMs();
 }
 
-/** Removes a key for good, with the aliases that lead to it. Who comes second leaves it to the first. */
-async function removeKey({ catalog }: KmsDeps, found: CatalogDocument<KmsKey>): Promise<void> {
-  const aliases = (await catalog.list<KmsAlias>(aliasesKey(found.value))).filter(({ value }) => value.keyId === found.value.id);
-  try {
-    await catalog.commit([found, ...aliases].map(({ key, version }) => ({ key, value: undefined, expected: version })));
-  } catch (error) {
-    if (!(error instanceof CatalogConflict)) throw error;
-  }
+/**
+ * Removes a key for good, with the aliases that lead to it; the record of it is durable before. Who comes second finds nothing to do.
+ * While nothing can be recorded it stays, and is as if it were not there all the same.
+ */
+export async function removeKey(deps: KmsDeps, due: KmsKey): Promise<void> {
+  const { catalog, recordKeyEvent, removals } = deps;
+  const { account, region } = due;
+  const keyArn = kmsKeyArn(due);
+  await removals.run(keyArn, async () => {
+    const found = await catalog.get<KmsKey>(kmsKeyKey(due));
+    if (found === undefined || !isDue(deps, found.value)) return;
+    const aliases = (await catalog.list<KmsAlias>(aliasesKey(due))).filter(({ value }) => value.keyId === due.id);
+    const changes = [keyChange(found.value, undefined), ...aliases.map(({ value }) => aliasChange(value, undefined))];
+    try {
+      await recordKeyEvent({
+        ...{ account, region, eventName: 'DeleteKey', responseElements: { keyId: keyArn } },
+        ...{ resources: [keyResource(due)], changes },
+      });
+      await catalog.commit([found, ...aliases].map(({ key, version }) => ({ key, value: undefined, expected: version })));
+    } catch (error) {
+      if (!(error instanceof CatalogConflict) && !(error instanceof JournalFull)) throw error;
+    }
+  });
 }
 
 function notFound(message: string): ApiError {

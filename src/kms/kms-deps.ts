@@ -1,11 +1,13 @@
 /**
  * What KMS needs from outside. `server/` fills it in.
  */
+import type { ConfigurationChange } from '../api/configuration-change.ts';
 import type { AccountId, EventResource, JsonObject, Region } from '../event/types.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import type { ForeignKeys } from '../store/foreign-keys.ts';
 import type { Journal } from '../store/journal.ts';
+import type { KeyedLock } from '../store/keyed-lock.ts';
 import type { Keys } from '../store/keys.ts';
 import type { LockTime } from '../store/object-lock.ts';
 import type { PageTokens } from '../store/page-tokens.ts';
@@ -16,7 +18,9 @@ export interface KeyEvent {
   readonly account: AccountId;
   readonly region: Region;
   readonly eventName: string;
-  readonly details: JsonObject;
+  readonly responseElements?: JsonObject;
+  readonly details?: JsonObject;
+  readonly changes?: readonly ConfigurationChange[];
   readonly resources: readonly (EventResource & { readonly account?: AccountId })[];
 }
 
@@ -30,8 +34,10 @@ export interface KmsDeps {
   readonly chance: Pick<Chance, 'bytes' | 'uuid'>;
   /** Keys that objects of this server may be encrypted with and that are not here; absent when there are none. */
   readonly foreignKeys?: ForeignKeys | undefined;
-  /** Returns once the event is durable. */
+  /** Returns once the event and the facts of its changes are durable. @throws JournalFull */
   readonly recordKeyEvent: (event: KeyEvent) => Promise<void>;
   readonly sha256: Sha256;
+  /** A key is removed by one at a time. */
+  readonly removals: KeyedLock;
   readonly tokens: PageTokens;
 }

@@ -4,6 +4,7 @@
  * All materials lie in the document, wrapped under the store's master key; nothing else of the document is secret.
  * Source: KMS API Reference, "KeyMetadata", "AliasListEntry"; KMS Developer Guide, "Key states of KMS keys".
  */
+import type { ConfigurationChange } from '../api/configuration-change.ts';
 import type { AccountId, EpochMs, EventResource, Region } from '../event/types.ts';
 import type { CatalogKey } from '../store/catalog.ts';
 
@@ -78,6 +79,22 @@ export const aliasKey = (alias: Pick<KmsAlias, 'account' | 'region' | 'name'>): 
 
 export function kmsKeyArn({ account, region, id }: KmsKeyId): string {
   return `arn:aws:kms:${region}:${account}:key/${id}`;
+}
+
+/** What the fact of a change of a key says: its material is no setting. */
+export function keyChange(before: KmsKey | undefined, after: KmsKey | undefined): ConfigurationChange {
+  const key = (after ?? before)!;
+  const settings = (of: KmsKey | undefined) => of && withoutMaterial(of);
+  return { resource: kmsKeyArn(key), account: key.account, region: key.region, before: settings(before), after: settings(after) };
+}
+
+function withoutMaterial({ materials, ...settings }: KmsKey): object {
+  return { ...settings, materials: materials.map(({ wrapped: _, ...shown }) => shown) };
+}
+
+export function aliasChange(before: KmsAlias | undefined, after: KmsAlias | undefined): ConfigurationChange {
+  const alias = (after ?? before)!;
+  return { resource: aliasArn(alias), account: alias.account, region: alias.region, before, after };
 }
 
 export function aliasArn({ account, region, name }: Pick<KmsAlias, 'account' | 'region' | 'name'>): string {

@@ -12,7 +12,7 @@ import type { EncryptionContext } from './ciphertext.ts';
 import { findKey, type KeyName, keyNotFound, readKeyName } from './find-key.ts';
 import { keyRequest } from './key-access.ts';
 import type { KmsDeps } from './kms-deps.ts';
-import { isSymmetric, type KmsKey, keyResource, keyUsage, kmsKeyArn, kmsKeyKey } from './kms-key.ts';
+import { isSymmetric, type KmsKey, keyChange, keyResource, keyUsage, kmsKeyArn, kmsKeyKey } from './kms-key.ts';
 import { recordMembers } from './record-input.ts';
 
 /** Members that inputs share. */
@@ -125,21 +125,13 @@ export function recordOf<Output>(input: object, isReadOnly: boolean, decision: D
  * @throws ApiError ConflictException when another change came first.
  */
 export async function changeKey(deps: KmsDeps, call: Call, event: string, before: CatalogDocument<KmsKey>, after: KmsKey): Promise<void> {
-  const { account, region } = after;
-  await appendConfiguration(deps, {
-    ...{ call, event, resource: kmsKeyArn(after), account, region },
-    ...{ before: withoutMaterial(before.value), after: withoutMaterial(after) },
-  });
+  await appendConfiguration(deps, { call, event }, keyChange(before.value, after));
   try {
     await deps.catalog.commit([{ key: kmsKeyKey(after), value: after, expected: before.version }]);
   } catch (error) {
     if (!(error instanceof CatalogConflict)) throw error;
     throw new ApiError('ConflictException', `${kmsKeyArn(after)} is being changed by another call; try again.`, { cause: error });
   }
-}
-
-function withoutMaterial({ materials, ...settings }: KmsKey): object {
-  return { ...settings, materials: materials.map(({ wrapped: _, ...shown }) => shown) };
 }
 
 /** @throws ApiError UnsupportedOperationException */

@@ -328,6 +328,38 @@ describe('the state of a key', () => {
     expect((await rig.send('ListAliases')).Aliases).toEqual([]);
   });
 
+  test('a key whose time has come is deleted once, by an event of the service and with facts, whoever meets it, or nobody', async () => {
+    const rig = new KmsRig();
+    const [id, other] = [await rig.newKey(), await rig.newKey()];
+    await rig.send('CreateAlias', { AliasName: 'alias/logs', TargetKeyId: id });
+    for (const KeyId of [id, other]) await rig.send('ScheduleKeyDeletion', { KeyId, PendingWindowInDays: 7 });
+    await rig.clock.advance(7 * DAY_MS);
+    await Promise.all([1, 2, 3].map(() => rig.refusal('DescribeKey', { KeyId: 'alias/logs' })));
+    const place = { account: KMS_ACCOUNT, region: KMS_REGION };
+    const deletionOf = (keyId: string, more: readonly object[] = []) => ({
+      ...place,
+      eventName: 'DeleteKey',
+      responseElements: { keyId: ARN(keyId) },
+      resources: [{ type: 'AWS::KMS::Key', name: ARN(keyId), account: KMS_ACCOUNT }],
+      changes: [{ ...place, resource: ARN(keyId), before: expect.anything(), after: undefined }, ...more],
+    });
+    const alias = {
+      ...place,
+      resource: `arn:aws:kms:${KMS_REGION}:${KMS_ACCOUNT}:alias/logs`,
+      before: expect.anything(),
+      after: undefined,
+    };
+    expect(rig.keyEvents).toEqual([deletionOf(id, [alias])]);
+    // The material is not hashed, not even as it is wrapped.
+    expect(JSON.stringify(rig.keyEvents)).not.toContain('wrapped');
+
+    const stop = rig.tendKeys();
+    await rig.passDays(1);
+    await stop();
+    expect(rig.keyEvents.slice(1)).toEqual([deletionOf(other)]);
+    expect(await rig.deps.catalog.list(['kms-key'])).toEqual([]);
+  });
+
   test('a clock that is set ahead deletes no key whose time has not come', async () => {
     const rig = new KmsRig();
     const id = await rig.newKey();
@@ -442,12 +474,12 @@ describe('rotation', () => {
     const [id, off] = [await rig.newKey(), await rig.newKey()];
     for (const KeyId of [id, off]) await rig.send('EnableKeyRotation', { KeyId, RotationPeriodInDays: 90 });
     await rig.send('DisableKey', { KeyId: off });
-    const stop = rig.rotateKeys();
+    const stop = rig.tendKeys();
     await rig.passDays(89);
     expect(rig.keyEvents).toEqual([]);
     await rig.passDays(92);
     await stop();
-    expect(rig.keyEvents.map(({ details }) => details['rotationType'])).toEqual(['AUTOMATIC', 'AUTOMATIC']);
+    expect(rig.keyEvents.map(({ details }) => details!['rotationType'])).toEqual(['AUTOMATIC', 'AUTOMATIC']);
     const { Rotations } = await rig.send('ListKeyRotations', { KeyId: id });
     expect(Rotations.map(({ RotationType }: { RotationType: string }) => RotationType)).toEqual(['AUTOMATIC', 'AUTOMATIC']);
     expect((await rig.send('ListKeyRotations', { KeyId: off })).Rotations).toEqual([]);
@@ -457,17 +489,17 @@ describe('rotation', () => {
     const rig = new KmsRig();
     const id = await rig.newKey();
     await rig.send('EnableKeyRotation', { KeyId: id, RotationPeriodInDays: 90 });
-    const stop = rig.rotateKeys(() => rig.send('UpdateKeyDescription', { KeyId: id, Description: 'changed' }));
+    const stop = rig.tendKeys(() => rig.send('UpdateKeyDescription', { KeyId: id, Description: 'changed' }));
     await rig.passDays(91);
     await stop();
-    expect(rig.keyEvents.map(({ details }) => details['currentKeyMaterialId'])).toEqual([await rig.materialOf(id)]);
+    expect(rig.keyEvents.map(({ details }) => details!['currentKeyMaterialId'])).toEqual([await rig.materialOf(id)]);
     expect((await rig.send('DescribeKey', { KeyId: id })).KeyMetadata.Description).toBe('changed');
   });
 
   test('does not come to a key because the clock is set ahead', async () => {
     const rig = new KmsRig();
     await rig.send('EnableKeyRotation', { KeyId: await rig.newKey() });
-    const stop = rig.rotateKeys();
+    const stop = rig.tendKeys();
     rig.clock.jump(400 * DAY_MS);
     await rig.passDays(1);
     await stop();

@@ -112,6 +112,7 @@ function createAccount(deps: OrganizationsDeps): Operation<Input, object> {
       const { output, isMade } = plan();
       return {
         output,
+        changes: isMade ? made.changes : [],
         apply: async () => {
           // An account without a membership is one that nobody uses yet; a member without an account would be none.
           if (isMade) await made.save();

@@ -178,13 +178,11 @@ export class Directory {
 
   async #change(call: Call, event: string, { organization, changes }: Plan<unknown>): Promise<void> {
     if (changes.length === 0) return;
-    const before = Object.fromEntries(changes.map(({ key }) => [textOf(key), this.#documents.get(key[0])!.get(textOf(key)) ?? null]));
-    const after = Object.fromEntries(changes.map(({ key, value }) => [textOf(key), value ?? null]));
-    const appendFact = () =>
-      appendConfiguration(this.#deps, {
-        ...{ call, event, resource: arnOf(organization, 'organization'), account: organization.management, region: GLOBAL_REGION },
-        ...{ before, after },
-      });
+    const facts = changes.map(({ key, value: after }) => ({
+      ...{ resource: resourceOf(organization, key), account: organization.management, region: GLOBAL_REGION },
+      ...{ before: this.#documents.get(key[0])!.get(textOf(key)), after },
+    }));
+    const appendFact = () => appendConfiguration(this.#deps, { call, event }, ...facts);
     const alongside = changes.map(({ key, value }) => ({ key, value, expected: 'any' as const }));
     const members = this.#membersAfter(organization, changes);
     if (members === undefined) {
@@ -223,6 +221,25 @@ export class Directory {
 
   #all<Document extends object>(kind: string): readonly Document[] {
     return [...this.#documents.get(kind)!.values()] as readonly object[] as readonly Document[];
+  }
+}
+
+/** What facts call a document. */
+function resourceOf(organization: Organization, [kind, ...names]: CatalogKey): string {
+  const name = names.at(-1)!;
+  switch (kind) {
+    case 'membership':
+      return arnOf(organization, 'account', name);
+    case 'organization-unit':
+      return arnOf(organization, 'ou', name);
+    case 'organization-policy':
+      return policyArn(organization, name);
+    case 'organization-handshake':
+      return arnOf(organization, 'handshake', `invite/${name}`);
+    case 'organization-request':
+      return arnOf(organization, 'request', name);
+    default:
+      return arnOf(organization, 'organization');
   }
 }
 

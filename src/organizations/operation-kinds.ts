@@ -4,7 +4,7 @@
  * Source: AWS Organizations API Reference ("This operation can be called only from the organization's management account or by a member
  * account that is a delegated administrator").
  */
-import { type Call, type Operation, REPEATS_MS } from '../api/operation.ts';
+import { type Call, type Decision, type Operation, REPEATS_MS } from '../api/operation.ts';
 import type { AccountId } from '../event/types.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import type { Membership, Organization } from '../store/organization.ts';
@@ -18,7 +18,10 @@ export interface KnownAccounts {
   readonly exists: (account: AccountId) => boolean;
   readonly nameOf: (account: AccountId) => string;
   /** Prepares an account with its first key, which the operator alone can read; `save` makes it, if it is not there yet. */
-  readonly prepare: (account: AccountId, name: string) => Promise<{ readonly save: () => Promise<unknown> }>;
+  readonly prepare: (
+    account: AccountId,
+    name: string,
+  ) => Promise<{ readonly save: () => Promise<unknown> } & Required<Pick<Decision<object>, 'changes'>>>;
 }
 
 export interface OrganizationsDeps {

@@ -54,7 +54,7 @@ class Rig {
       accounts: {
         exists: () => false,
         nameOf: (account) => `account ${account}`,
-        prepare: async (account) => ({ save: async () => this.made.push(account) }),
+        prepare: async (account) => ({ changes: [], save: async () => this.made.push(account) }),
       },
       hasTrails: async () => this.hasTrails,
       chosenId: () => undefined,

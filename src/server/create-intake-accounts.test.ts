@@ -91,10 +91,13 @@ describe('an account that a submission makes', () => {
     const accounts = new Accounts({ ...rig, catalog: { ...rig.catalog, commit }, keepKey: async () => undefined });
     await submit({ ...rig.stores, accounts: rig.intakeAccounts(accounts) }, STRANGER);
     expect(seen).toEqual([['CreateAccount']]);
-    expect((await rig.journal.read(0n, 10)).map(({ account, kind }) => [account, kind])).toEqual([
+    expect((await rig.journal.read(0n, 10)).map(({ account, kind, factKind }) => [account, factKind ?? kind])).toEqual([
       [ADMINISTRATOR, 'event'],
+      // The account and its key.
+      [STRANGER, 'configuration'],
+      [STRANGER, 'configuration'],
       [STRANGER, 'event'],
-      [ADMINISTRATOR, 'fact'],
+      [ADMINISTRATOR, 'intake'],
     ]);
   });
 

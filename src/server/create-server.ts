@@ -44,7 +44,7 @@ import { Books, type CountedFollower } from '../intake/watch-books.ts';
 import { createObjectKeys } from '../kms/create-object-keys.ts';
 import { createTrailKeys } from '../kms/create-trail-keys.ts';
 import type { KmsDeps } from '../kms/kms-deps.ts';
-import { type RotateDueDeps, rotateDueKeys } from '../kms/rotate-key.ts';
+import { type TendKeysDeps, tendKeys } from '../kms/tend-keys.ts';
 import { type ExpireDeps, expireObjects } from '../lifecycle/expire-objects.ts';
 import { Directory } from '../organizations/directory.ts';
 import { builtInTopics } from '../sns/built-in-topics.ts';
@@ -54,6 +54,7 @@ import type { SnsDeps } from '../sns/sns-deps.ts';
 import type { Follower } from '../store/follower.ts';
 import { joinDamage } from '../store/join-damage.ts';
 import type { JournalDamage } from '../store/journal.ts';
+import { KeyedLock } from '../store/keyed-lock.ts';
 import { createLockTime } from '../store/object-lock.ts';
 import { PageTokens } from '../store/page-tokens.ts';
 import { createTrails, type Trails } from '../trail/create-trails.ts';
@@ -206,7 +207,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const intakeStores = { journal, clock, chance, sha256, regions: new UsedRegions(catalog) };
   const recordEvents = createServiceRecorder(intakeStores);
   const kms: KmsDeps = {
-    ...{ catalog, journal, keys, clock, lockTime: createLockTime(clock), chance, sha256, tokens },
+    ...{ catalog, journal, keys, clock, lockTime: createLockTime(clock), chance, sha256, tokens, removals: new KeyedLock() },
     foreignKeys: stores.foreignKeys,
     recordKeyEvent: (event) =>
       recordEvents([{ ...event, eventSource: 'kms.amazonaws.com', category: 'Management', origin: 'AWS Internal' }]),
@@ -436,9 +437,9 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
       ),
     report: (bucket, error) => log.warn(`lifecycle rules of the bucket ${bucket} could not be carried out: ${messageOf(error)}`),
   };
-  const rotating: RotateDueDeps = {
+  const tending: TendKeysDeps = {
     ...{ kms, clock },
-    report: (key, error) => log.warn(`the key ${key} could not be rotated: ${messageOf(error)}`),
+    report: (key, error) => log.warn(`the key ${key} could not be rotated, or removed at its time: ${messageOf(error)}`),
   };
   const recording = { authorize, guard, recordCall, report };
   const intake = { ...intakeStores, accounts: createIntakeAccounts(accounts, snowtrail, recording) };
@@ -507,7 +508,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
         scrubJournal({ clock, journal, report: (problem) => reportScrub(log, problem) }, signal),
         // Puts objects again: nothing is delivered while the data contradict each other.
         ...(readOnly === undefined ? [scrubBuckets({ clock, trails, report: (found) => reportLost(log, found) }, signal)] : []),
-        ...(readOnly === undefined ? [expireObjects(expiring, signal), rotateDueKeys(rotating, signal)] : []),
+        ...(readOnly === undefined ? [expireObjects(expiring, signal), tendKeys(tending, signal)] : []),
       ]);
     },
     runFollowers: async (signal) => {

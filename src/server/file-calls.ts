@@ -107,7 +107,7 @@ function keepingKeys(iam: Service, { keepUserKey }: Pick<FileCallDeps, 'keepUser
 }
 
 /** The input as a client of the query protocol writes it: `Tags.member.1.Key`. */
-function parametersOf(input: JsonObject): Record<string, string> {
+export function parametersOf(input: JsonObject): Record<string, string> {
   const written = (name: string, value: Json | undefined): [string, string][] => {
     if (value === undefined || value === null) return [];
     if (Array.isArray(value)) return (value as readonly Json[]).flatMap((item, index) => written(`${name}.member.${index + 1}`, item));

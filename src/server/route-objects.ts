@@ -26,7 +26,7 @@ export function routeObjects(options: RouteObjectsOptions): Objects {
     getBucket: (name) => storeOf(name).getBucket(name),
     // Whose a foreign bucket is, nobody here knows.
     listBuckets: (owner) => builtin.listBuckets(owner),
-    updateBucket: (name, change) => storeOf(name).updateBucket(name, change),
+    updateBucket: (name, change, expected) => storeOf(name).updateBucket(name, change, expected),
     deleteBucket: (name) => storeOf(name).deleteBucket(name),
 
     put: (bucket, key, body, putOptions) => storeOf(bucket).put(bucket, key, body, putOptions),

@@ -26,7 +26,7 @@ export async function recordChange(deps: SnsDeps, change: Change): Promise<void>
   const { journal, sha256 } = deps;
   const { by: call, event, topic, resource, key, before, after, along = [] } = change;
   const { account, region } = topic;
-  await appendConfiguration({ journal, sha256 }, { call, event, resource, account, region, before: before?.value, after });
+  await appendConfiguration({ journal, sha256 }, { call, event }, { resource, account, region, before: before?.value, after });
   await commitChanges(deps, resource, [{ key, value: after, expected: before?.version ?? 0 }, ...along]);
 }
 

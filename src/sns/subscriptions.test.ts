@@ -42,6 +42,21 @@ const listed = async () =>
   (await sns.send('ListSubscriptionsByTopic', { TopicArn: TOPIC })).Subscriptions.member as { SubscriptionArn: string }[];
 
 describe('subscriptions of a topic', () => {
+  test('a confirmation is a fact with hashes, as every change of a subscription', async () => {
+    const arn = await subscribe();
+    const entries = await sns.trail.journal.read(0n, 100);
+    const facts = entries
+      .filter(({ factKind }) => factKind === 'configuration')
+      .map(({ bytes }) => JSON.parse(new TextDecoder().decode(bytes)));
+    const [asked, confirmed] = facts.filter(({ resource }) => resource === arn);
+    expect([asked.event, asked.beforeSha256, confirmed.event, confirmed.beforeSha256]).toEqual([
+      'Subscribe',
+      null,
+      'ConfirmSubscription',
+      asked.afterSha256,
+    ]);
+  });
+
   test('a URL is asked to confirm, in the form of the service, and gets nothing before it does', async () => {
     expect(await sns.send('Subscribe', SINK)).toEqual({ SubscriptionArn: 'pending confirmation' });
     await publish();

@@ -20,6 +20,7 @@ import {
   type PutOptions,
   type Retention,
 } from './objects.ts';
+import { requireUnchanged } from './objects-rules.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -73,7 +74,7 @@ export function protectionOfNew({ objectLock }: Pick<Bucket, 'objectLock'>, opti
 
 /**
  * What protects a version after the change.
- * @throws ObjectLocked, ObjectsError InvalidRequest | InvalidArgument
+ * @throws ObjectLocked, ObjectsError InvalidRequest | InvalidArgument, ChangedMeanwhile
  */
 export function changedProtection(
   { objectLock }: Pick<Bucket, 'objectLock'>,
@@ -82,6 +83,7 @@ export function changedProtection(
   time: LockTime,
 ): Protection {
   if (objectLock === undefined) throw missingConfiguration();
+  requireUnchanged(before, change.expected, change);
   const { legalHold = before.legalHold } = change;
   const retention = change.retention === undefined ? before.retention : (change.retention ?? undefined);
   if (change.retention) requireFuture(change.retention, time);

@@ -5,9 +5,18 @@
  * Keys, metadata and bodies are untrusted: whoever may put an object decides them.
  * Source: S3 API reference, "PutObject", "ListObjectsV2", "ListObjectVersions", "GetObject".
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { BucketName, ObjectKey } from '../event/types.ts';
 import type { Chance } from './clock.ts';
-import { type Bucket, type BucketUpdate, type ListOptions, type ObjectInfo, ObjectsError, type PutOptions } from './objects.ts';
+import {
+  type Bucket,
+  type BucketUpdate,
+  ChangedMeanwhile,
+  type ListOptions,
+  type ObjectInfo,
+  ObjectsError,
+  type PutOptions,
+} from './objects.ts';
 
 const KEY_BYTES_MAX = 1_024;
 
@@ -26,6 +35,13 @@ export function requireKey(key: ObjectKey): void {
     throw new ObjectsError('KeyTooLongError', `a key has at most ${KEY_BYTES_MAX} bytes of UTF-8`);
   if (key === '' || /\0|\p{Surrogate}/u.test(key))
     throw new ObjectsError('InvalidArgument', 'a key is not empty and holds no NUL and no half character');
+}
+
+/** @throws ChangedMeanwhile unless what the change is of is as it was. */
+export function requireUnchanged<T extends object>(found: T, expected: T | undefined, change: object): void {
+  if (expected === undefined) return;
+  const names = Object.keys(change) as (keyof T)[];
+  if (names.some((name) => !isDeepStrictEqual(found[name], expected[name]))) throw new ChangedMeanwhile();
 }
 
 /**

@@ -137,6 +137,8 @@ export interface ProtectionChange {
   /** `null` takes it away. */
   readonly retention?: Retention | null;
   readonly legalHold?: boolean;
+  /** The version as it was found: what is changed must be as it was then. Not kept by a foreign store. */
+  readonly expected?: Pick<ObjectInfo, 'retention' | 'legalHold'>;
   /** The caller may, and wants to, go past GOVERNANCE. */
   readonly bypassGovernance?: boolean;
 }
@@ -249,8 +251,11 @@ export interface Objects {
   getBucket(name: BucketName): Promise<Bucket | undefined>;
   /** Buckets of one owner, by name. */
   listBuckets(owner: AccountId): Promise<readonly Bucket[]>;
-  /** @throws ObjectsError InvalidBucketState where Object Lock and versioning would not go together */
-  updateBucket(name: BucketName, change: BucketUpdate): Promise<void>;
+  /**
+   * @param expected The bucket as it was found: what is changed must be as it was then. Not kept by a foreign store.
+   * @throws ObjectsError InvalidBucketState where Object Lock and versioning would not go together, ChangedMeanwhile
+   */
+  updateBucket(name: BucketName, change: BucketUpdate, expected?: Bucket): Promise<void>;
   /**
    * Deletes a bucket that has no version that `listVersions` gives, and none that is protected though its bytes are gone.
    * @throws BucketNotEmpty
@@ -291,7 +296,7 @@ export interface Objects {
   /**
    * Changes what protects a version, or the newest one. Durable when it resolves.
    * @returns `undefined` when there is none, or a delete marker.
-   * @throws ObjectLocked, ObjectsError InvalidRequest for a bucket without Object Lock, InvalidArgument
+   * @throws ObjectLocked, ObjectsError InvalidRequest for a bucket without Object Lock, InvalidArgument, ChangedMeanwhile
    */
   protect(bucket: BucketName, key: ObjectKey, versionId: string | undefined, change: ProtectionChange): Promise<ObjectInfo | undefined>;
   close(): Promise<void>;
@@ -326,6 +331,14 @@ export class BucketNotEmpty extends ObjectsError {
   override readonly name = 'BucketNotEmpty';
   constructor(name: string) {
     super('BucketNotEmpty', `bucket \`${name}\` still holds objects; delete them first`);
+  }
+}
+
+/** Another change came first. Nothing was changed. */
+export class ChangedMeanwhile extends ObjectsError {
+  override readonly name = 'ChangedMeanwhile';
+  constructor() {
+    super('OperationAborted', 'Another call changed the same setting at the same time. Try again.');
   }
 }
 

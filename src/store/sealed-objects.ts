@@ -179,7 +179,7 @@ function passedOn(
     createBucket: (bucket) => inner.createBucket(bucket),
     getBucket: (name) => inner.getBucket(name),
     listBuckets: (owner) => inner.listBuckets(owner),
-    updateBucket: (name, change) => inner.updateBucket(name, change),
+    updateBucket: (name, change, expected) => inner.updateBucket(name, change, expected),
     deleteBucket: (name) => inner.deleteBucket(name),
     delete: (bucket, key, versionId, options) => inner.delete(bucket, key, versionId, options),
     close: () => inner.close(),

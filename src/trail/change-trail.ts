@@ -6,6 +6,7 @@
  * fact. Changes of one process have an order (`change-turns.ts`); the catalog's versions catch everything else.
  */
 import { ApiError } from '../api/api-error.ts';
+import type { ConfigurationChange } from '../api/configuration-change.ts';
 import type { Call } from '../api/operation.ts';
 import type { Tag } from '../api/tags.ts';
 import type { AccountId } from '../event/types.ts';
@@ -17,7 +18,7 @@ import { queueLogsChange } from './logs/logs-state.ts';
 import { selectionOf, type Trail, type TrailId, trailArn, trailKey } from './trail.ts';
 import type { TrailDeps } from './trail-deps.ts';
 import { changeKey, type DeliverySettings, type TrailChange } from './trail-state.ts';
-import { tagChange } from './trail-tags.ts';
+import { type TagDocument, tagChange, tagKey } from './trail-tags.ts';
 
 /** What operations need. */
 export interface OperationDeps
@@ -70,10 +71,9 @@ export async function changeTrail(deps: OperationDeps, request: ChangeRequest): 
     const settings = await deliverySettings(deps.catalog, trail);
     const release = deps.hold([trail]);
     try {
-      const sequence = await appendConfiguration(deps, {
-        ...{ call: request.call, event: request.event, resource: trailArn(trail), account: trail.account, region: trail.homeRegion },
-        ...{ before: before?.value, after, takesNoMore: request.takesNoMore },
-      });
+      const place = { resource: trailArn(trail), account: trail.account, region: trail.homeRegion };
+      const settingsChange = { ...place, before: before?.value, after, takesNoMore: request.takesNoMore };
+      const sequence = await appendConfiguration(deps, request, settingsChange, ...(await changesOfTags(deps, place, request)));
       const change = changeOf(request, { sequence, settings });
       await deps.catalog.commit([
         { key: trailKey(trail), value: after, expected: before?.version ?? 0 },
@@ -90,6 +90,17 @@ export async function changeTrail(deps: OperationDeps, request: ChangeRequest): 
   };
   await (request.recheck === undefined ? deps.turns.ofTrail(trail, carryOut) : deps.turns.alone(carryOut));
   deps.wake(trail);
+}
+
+/** The tags come and go with the trail. */
+async function changesOfTags(
+  { catalog }: Pick<OperationDeps, 'catalog'>,
+  place: Pick<ConfigurationChange, 'resource' | 'account' | 'region'>,
+  { before, after, tags = [] }: ChangeRequest,
+): Promise<readonly ConfigurationChange[]> {
+  if (before === undefined) return tags.length === 0 ? [] : [{ ...place, part: 'tags', after: { tags } }];
+  const had = after === undefined ? await catalog.get<TagDocument>(tagKey(before.value)) : undefined;
+  return had === undefined ? [] : [{ ...place, part: 'tags', before: had.value }];
 }
 
 function conflict(trail: Trail): ApiError {

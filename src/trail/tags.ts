@@ -88,7 +88,8 @@ async function saveTags(
     const tags = change(before?.value.tags ?? []);
     const after = tags.length === 0 ? undefined : { tags };
     const { account, homeRegion: region } = trail;
-    await appendConfiguration(deps, { call, event, resource: trailArn(trail), account, region, before: before?.value, after });
+    const place = { resource: trailArn(trail), part: 'tags', account, region };
+    await appendConfiguration(deps, { call, event }, { ...place, before: before?.value, after });
     try {
       await deps.catalog.commit([{ key: tagKey(trail), value: after, expected: before?.version ?? 0 }]);
     } catch (error) {

@@ -160,7 +160,8 @@ function checkLedger(ledger: Ledger, { entries, events }: Evidence, faults: stri
 function checkAccounts({ world }: Program, { server }: Life, { entries }: Evidence, faults: string[]): void {
   for (const { account } of server.accounts.list()) {
     if (account === ADMINISTRATOR) continue;
-    const before = entries.slice(0, entries.findIndex((entry) => entry.account === account) >>> 0);
+    // The fact of a making that a crash cut is no event of the account.
+    const before = entries.slice(0, entries.findIndex((entry) => entry.kind === 'event' && entry.account === account) >>> 0);
     const isRecorded = before.some((entry) => {
       if (entry.source !== 'own-call') return false;
       const { eventName, errorCode, responseElements } = JSON.parse(textOf(entry)) as OwnCall;

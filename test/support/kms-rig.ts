@@ -9,9 +9,10 @@ import type { AccountId, Json, Region } from '../../src/event/types.ts';
 import { runOperation } from '../../src/http/dispatch.ts';
 import { keyAccess } from '../../src/kms/key-access.ts';
 import type { KeyEvent, KmsDeps } from '../../src/kms/kms-deps.ts';
-import { rotateDueKeys } from '../../src/kms/rotate-key.ts';
+import { tendKeys } from '../../src/kms/tend-keys.ts';
 import { kmsService } from '../../src/server/kms-service.ts';
 import { hashSha256 } from '../../src/server/sha256.ts';
+import { KeyedLock } from '../../src/store/keyed-lock.ts';
 import { createMemoryCatalog } from '../../src/store/memory/catalog.ts';
 import { createManualClock, createSeededChance } from '../../src/store/memory/clock.ts';
 import { createMemoryJournal } from '../../src/store/memory/journal.ts';
@@ -28,8 +29,9 @@ export class KmsRig {
   readonly chance = createSeededChance('kms');
   readonly journal = createMemoryJournal({ clock: this.clock, chance: createSeededChance('journal') });
   readonly #keys = createMemoryKeys({ clock: this.clock, chance: createSeededChance('keys'), origin: 'snowtrail/rig' });
+  readonly #catalog = createMemoryCatalog();
   readonly deps: KmsDeps = {
-    catalog: createMemoryCatalog(),
+    catalog: this.#catalog,
     journal: this.journal,
     keys: this.#keys,
     tokens: new PageTokens(this.#keys, createSeededChance('tokens')),
@@ -38,6 +40,7 @@ export class KmsRig {
     chance: this.chance,
     sha256: hashSha256,
     recordKeyEvent: async (event) => void this.keyEvents.push(event),
+    removals: new KeyedLock(),
   };
   /** What KMS did of its own accord. */
   readonly keyEvents: KeyEvent[] = [];
@@ -88,8 +91,8 @@ export class KmsRig {
     return (await this.send('DescribeKey', { KeyId: id })).KeyMetadata.CurrentKeyMaterialId;
   }
 
-  /** Lets keys be rotated as their time comes. @param before Done before a rotation is recorded. @returns what stops it. */
-  rotateKeys(before: () => Promise<unknown> = async () => undefined): () => Promise<void> {
+  /** Lets keys be rotated and removed as their time comes. @param before Done before a rotation is recorded. @returns what stops it. */
+  tendKeys(before: () => Promise<unknown> = async () => undefined): () => Promise<void> {
     const stopped = new AbortController();
     const report = (key: string, error: unknown) => {
       throw new Error(`${key}: ${error}`);
@@ -98,7 +101,7 @@ export class KmsRig {
       await before();
       await this.deps.recordKeyEvent(event);
     };
-    const running = rotateDueKeys({ kms: { ...this.deps, recordKeyEvent }, clock: this.clock, report }, stopped.signal);
+    const running = tendKeys({ kms: { ...this.deps, recordKeyEvent }, clock: this.clock, report }, stopped.signal);
     return async () => {
       stopped.abort();
       await running;

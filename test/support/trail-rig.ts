@@ -15,6 +15,7 @@ import type { KmsDeps } from '../../src/kms/kms-deps.ts';
 import { hashSha256 } from '../../src/server/sha256.ts';
 import type { Catalog } from '../../src/store/catalog.ts';
 import type { Journal, NewEntry } from '../../src/store/journal.ts';
+import { KeyedLock } from '../../src/store/keyed-lock.ts';
 import type { SigningKeyUse } from '../../src/store/keys.ts';
 import { createMemoryCatalog } from '../../src/store/memory/catalog.ts';
 import { createManualClock, createSeededChance } from '../../src/store/memory/clock.ts';
@@ -102,7 +103,18 @@ export class TrailRig {
     const { catalog, journal, keys, clock, chance } = this;
     const tokens = new PageTokens(keys, chance);
     const recordKeyEvent = async () => undefined;
-    return { catalog, journal, keys, clock, lockTime: createLockTime(clock), chance, sha256: hashSha256, tokens, recordKeyEvent };
+    return {
+      catalog,
+      journal,
+      keys,
+      clock,
+      lockTime: createLockTime(clock),
+      chance,
+      sha256: hashSha256,
+      tokens,
+      recordKeyEvent,
+      removals: new KeyedLock(),
+    };
   }
 
   /** A new process on the same stores. */

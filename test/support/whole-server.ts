@@ -6,7 +6,7 @@ import type { AccountId, Region } from '../../src/event/types.ts';
 import { createHandler } from '../../src/http/create-handler.ts';
 import { type HttpServer, serve } from '../../src/http/serve.ts';
 import { signRequest } from '../../src/http/sign-request.ts';
-import { createServer, type SnowtrailServer } from '../../src/server/create-server.ts';
+import { createServer, type ServerOptions, type SnowtrailServer } from '../../src/server/create-server.ts';
 import { createMemoryHistoryIndex } from '../../src/store/memory/history-index.ts';
 import { createMemoryObjects } from '../../src/store/memory/objects.ts';
 import { createMemoryOutbound } from '../../src/store/memory/outbound.ts';
@@ -56,7 +56,7 @@ export class WholeServer {
   }
 
   /** With two accounts, `ADMINISTRATOR` and `OWNER`. */
-  static async open(): Promise<WholeServer> {
+  static async open({ approvals }: Pick<ServerOptions, 'approvals'> = {}): Promise<WholeServer> {
     const rig = new IntakeRig();
     const { newKey: first } = await rig.accounts.open('installation', ADMINISTRATOR);
     const { newKey: second, save } = await rig.accounts.prepareAccount(OWNER, 'owner');
@@ -77,6 +77,7 @@ export class WholeServer {
       },
       installationId: 'installation',
       firstAccount: ADMINISTRATOR,
+      approvals,
       region: HOME,
       flushIntervalMs: 5_000,
       digestIntervalMs: 60_000,
@@ -134,6 +135,11 @@ export class WholeServer {
     const xml = await send('CreateAccessKey');
     const read = (element: string) => new RegExp(`<${element}>([^<]+)</${element}>`).exec(xml)![1]!;
     return { accessKeyId: read('AccessKeyId'), secretAccessKey: read('SecretAccessKey') };
+  }
+
+  /** Calls an operation of S3. @returns its status, and the body as text */
+  async s3(method: string, path: string, body = '', headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    return this.#send(method, path, { service: 's3', body }, headers);
   }
 
   /** Makes a bucket, with the policy that CloudTrail documents for all of an account's trails unless `hasPolicy` is false. */

@@ -7,7 +7,8 @@
 
 import { ApiError } from '../../api/api-error.ts';
 import { type Call, REPEATS_MS } from '../../api/operation.ts';
-import { changed, noSuchEntity } from '../identities.ts';
+import { noSuchEntity } from '../identities.ts';
+import { changed } from '../identity-changes.ts';
 import { keyUseKey } from '../key-uses.ts';
 import { entityAccess, type IamDeps, type IamOperation, limitExceeded, ownUserName } from './iam-deps.ts';
 import { listPage, type PageInput } from './page.ts';
@@ -35,11 +36,12 @@ export function createAccessKey(deps: IamDeps): IamOperation<OwnInput> {
       const { account } = call;
       const CreateDate = new Date(clock.nowMs());
       if (isRoots(call, input)) {
-        const { newKey, save } = await accounts.prepareKey(account);
+        const { newKey, save, changes } = await accounts.prepareKey(account);
         const shown = { AccessKeyId: newKey.accessKeyId, Status: 'Active', CreateDate };
         return {
           output: { AccessKey: { ...shown, SecretAccessKey: newKey.secretAccessKey } },
           responseElements: { accessKey: { accessKeyId: newKey.accessKeyId, status: 'Active' } },
+          changes,
           apply: save,
         };
       }
@@ -51,10 +53,9 @@ export function createAccessKey(deps: IamDeps): IamOperation<OwnInput> {
       return {
         output: { AccessKey: { UserName: name, AccessKeyId: accessKeyId, Status: 'Active', SecretAccessKey: secretAccessKey, CreateDate } },
         responseElements: { accessKey: { userName: name, accessKeyId, status: 'Active' } },
-        apply: async () => {
-          await identities.commit([change, changed(user, { accessKeyIds: [...accessKeyIds, accessKeyId] })]);
-          accounts.forgetKeys([accessKeyId]);
-        },
+        ...identities.save([change, changed(user, { accessKeyIds: [...accessKeyIds, accessKeyId] })], () =>
+          accounts.forgetKeys([accessKeyId]),
+        ),
       };
     },
   };
@@ -100,16 +101,10 @@ export function updateAccessKey(deps: IamDeps): IamOperation<KeyInput & { readon
       // The model has a third status, which the service sets itself and nobody else can.
       if (Status !== 'Active' && Status !== 'Inactive')
         throw new ApiError('InvalidInput', 'Status must be Active or Inactive.', { status: 400 });
-      if (isRoots(call, input)) return { output: {}, apply: await changeRootKey(deps, call, AccessKeyId, Status) };
+      if (isRoots(call, input)) return { output: {}, ...(await changeRootKey(deps, call, AccessKeyId, Status)) };
       await needKey(deps, call, input);
       const changes = await accounts.changeUserKeys([AccessKeyId], { status: Status });
-      return {
-        output: {},
-        apply: async () => {
-          await identities.commit(changes);
-          accounts.forgetKeys([AccessKeyId]);
-        },
-      };
+      return { output: {}, ...identities.save(changes, () => accounts.forgetKeys([AccessKeyId])) };
     },
   };
 }
@@ -122,19 +117,16 @@ export function deleteAccessKey(deps: IamDeps): IamOperation<KeyInput> {
     access: (call, { UserName }) => ownAccess(deps, call, { action: 'DeleteAccessKey', name: UserName }),
     decide: async (call, input) => {
       const { AccessKeyId } = input;
-      if (isRoots(call, input)) return { output: {}, apply: await changeRootKey(deps, call, AccessKeyId, undefined) };
+      if (isRoots(call, input)) return { output: {}, ...(await changeRootKey(deps, call, AccessKeyId, undefined)) };
       const user = await needKey(deps, call, input);
       const changes = await accounts.changeUserKeys([AccessKeyId], undefined);
       const accessKeyIds = user.value.accessKeyIds.filter((id) => id !== AccessKeyId);
-      return {
-        output: {},
-        apply: async () => {
-          const use = { key: keyUseKey(call.account, AccessKeyId), value: undefined, expected: 'any' as const };
-          await identities.commit([...changes, changed(user, { accessKeyIds }), use]);
-          accounts.forgetKeys([AccessKeyId]);
-          keyUses.forget(AccessKeyId);
-        },
+      const use = { key: keyUseKey(call.account, AccessKeyId), value: undefined, expected: 'any' as const };
+      const done = () => {
+        accounts.forgetKeys([AccessKeyId]);
+        keyUses.forget(AccessKeyId);
       };
+      return { output: {}, ...identities.save([...changes, changed(user, { accessKeyIds }), use], done) };
     },
   };
 }

@@ -6,7 +6,8 @@
  */
 
 import type { AccountId } from '../../event/types.ts';
-import { changed, type Identities, noSuchEntity } from '../identities.ts';
+import { type Identities, noSuchEntity } from '../identities.ts';
+import { changed, replaced } from '../identity-changes.ts';
 import { type EntityDocuments, type EntityKind, KINDS, parseIamArn } from '../identity-documents.ts';
 import { policyGuard } from './check-policy.ts';
 import { boundaryContext, type IamDeps, type IamOperation, invalidInput, limitExceeded } from './iam-deps.ts';
@@ -33,7 +34,7 @@ export function attachPolicy(deps: IamDeps, kind: EntityKind): IamOperation<Atta
       const { attached } = found.value;
       if (attached.includes(PolicyArn)) return { output: {}, apply: async () => {} };
       if (attached.length >= ATTACHED_MAX) throw limitExceeded(`PoliciesPer${kind}`, ATTACHED_MAX);
-      return { output: {}, apply: () => identities.commit([changed(found, { attached: [...attached, PolicyArn] }), ...guards]) };
+      return { output: {}, ...identities.save([changed(found, { attached: [...attached, PolicyArn] }), ...guards]) };
     },
   });
 }
@@ -51,7 +52,7 @@ export function detachPolicy(deps: IamDeps, kind: EntityKind): IamOperation<Atta
       requirePolicyArn(PolicyArn);
       if (!found.value.attached.includes(PolicyArn)) throw noSuchEntity(`Policy ${PolicyArn} was not found.`);
       const attached = found.value.attached.filter((arn) => arn !== PolicyArn);
-      return { output: {}, apply: () => deps.identities.commit([changed(found, { attached })]) };
+      return { output: {}, ...deps.identities.save([changed(found, { attached })]) };
     },
   });
 }
@@ -95,7 +96,7 @@ export function putBoundary(deps: IamDeps, kind: 'User' | 'Role'): IamOperation<
       const guards = await policyGuard(identities, account, boundary);
       return {
         output: {},
-        apply: () => identities.commit([{ key: found.key, value: { ...found.value, boundary }, expected: found.version }, ...guards]),
+        ...identities.save([changed(found, { boundary }), ...guards]),
       };
     },
   });
@@ -108,7 +109,7 @@ export function deleteBoundary(deps: IamDeps, kind: 'User' | 'Role'): IamOperati
     decide: (found) => {
       const { boundary, ...value } = found.value;
       if (boundary === undefined) throw noSuchEntity(`${KINDS[kind].noun} ${found.value.name} does not have permissions boundary.`);
-      return { output: {}, apply: () => deps.identities.commit([{ key: found.key, value, expected: found.version }]) };
+      return { output: {}, ...deps.identities.save([replaced(found, value)]) };
     },
   });
 }

@@ -6,8 +6,8 @@
 import { ApiError } from '../../api/api-error.ts';
 import type { AccountId } from '../../event/types.ts';
 import { parsePolicy } from '../../policy/parse-policy.ts';
-import type { CatalogChange } from '../../store/catalog.ts';
-import { type Identities, noSuchEntity, unchanged } from '../identities.ts';
+import { type Identities, noSuchEntity } from '../identities.ts';
+import { type DocumentChange, unchanged } from '../identity-changes.ts';
 
 /** @throws ApiError MalformedPolicyDocument */
 export function checkPolicy(text: string, form: 'identity' | 'trust'): string {
@@ -25,7 +25,7 @@ export function policySize(text: string): number {
  * That a managed policy stays as it is while it is attached: part of the change that attaches it. Nothing for AWS's own, which never go.
  * @throws ApiError NoSuchEntity
  */
-export async function policyGuard(identities: Identities, account: AccountId, arn: string): Promise<readonly CatalogChange[]> {
+export async function policyGuard(identities: Identities, account: AccountId, arn: string): Promise<readonly DocumentChange[]> {
   const policy = await identities.findPolicy(account, arn);
   if (policy === undefined) throw noSuchEntity(`Policy ${arn} does not exist or is not attachable.`);
   return policy.value.account === 'aws' ? [] : [unchanged(policy)];

@@ -5,8 +5,7 @@
  * Source: IAM API Reference.
  */
 import type { AccountId } from '../../event/types.ts';
-import type { CatalogChange } from '../../store/catalog.ts';
-import { changed, unchanged } from '../identities.ts';
+import { added, changed, type DocumentChange, removed, unchanged } from '../identity-changes.ts';
 import { entityArn, entityKey, type GroupDocument, type UserDocument } from '../identity-documents.ts';
 import { alreadyExists, deleteConflict, entityAccess, type IamDeps, type IamOperation, limitExceeded, newId } from './iam-deps.ts';
 import { type ListInput, listEntities } from './list-entities.ts';
@@ -29,7 +28,7 @@ export function createGroup({ identities, clock, chance }: IamDeps): IamOperatio
       if ((await identities.list('Group', account)).length >= GROUPS_MAX) throw limitExceeded('GroupsPerAccount', GROUPS_MAX);
       const createdAtMs = clock.nowMs();
       const group: GroupDocument = { kind: 'Group', account, name, id: newId(chance, 'AGPA'), path, createdAtMs, attached: [], inline: {} };
-      return { output: { Group: groupOutput(group) }, apply: () => identities.commit([{ key, value: group, expected: 0 }]) };
+      return { output: { Group: groupOutput(group) }, ...identities.save([added(key, group)]) };
     },
   };
 }
@@ -81,19 +80,14 @@ export function updateGroup(deps: IamDeps): IamOperation<UpdateGroupInput> {
       const isSameKey = name.toLowerCase() === GroupName.toLowerCase();
       if (!isSameKey && (await identities.isTaken(key))) throw alreadyExists(`Group with name ${name} already exists.`);
       const value: GroupDocument = { ...found.value, name, path: NewPath ?? found.value.path };
-      const own: CatalogChange[] = isSameKey
-        ? [changed(found, value)]
-        : [
-            { key: found.key, value: undefined, expected: found.version },
-            { key, value, expected: 0 },
-          ];
+      const own: DocumentChange[] = isSameKey ? [changed(found, value)] : [removed(found), added(key, value)];
       const members = name === GroupName ? [] : await memberChanges(deps, account, GroupName, name);
-      return { output: {}, apply: () => identities.commit([...own, ...members]) };
+      return { output: {}, ...identities.save([...own, ...members]) };
     },
   };
 }
 
-async function memberChanges(deps: IamDeps, account: AccountId, from: string, to: string): Promise<readonly CatalogChange[]> {
+async function memberChanges(deps: IamDeps, account: AccountId, from: string, to: string): Promise<readonly DocumentChange[]> {
   const members = await membersOf(deps, account, from);
   const found = await Promise.all(members.map(({ name }) => deps.identities.need('User', account, name)));
   return found.map((user) => changed(user, { groups: user.value.groups.map((group) => (group === from ? to : group)) }));
@@ -115,7 +109,7 @@ export function deleteGroup(deps: IamDeps): IamOperation<{ readonly GroupName: s
         ] as const
       ).find(([count]) => count > 0);
       if (used !== undefined) throw deleteConflict(`Cannot delete entity, must ${used[1]}`);
-      return { output: {}, apply: () => identities.commit([{ key: found.key, value: undefined, expected: found.version }]) };
+      return { output: {}, ...identities.save([removed(found)]) };
     },
   };
 }
@@ -137,7 +131,7 @@ export function addUserToGroup(deps: IamDeps): IamOperation<MembershipInput> {
       const { groups } = user.value;
       if (groups.includes(GroupName)) return { output: {}, apply: async () => {} };
       if (groups.length >= GROUPS_PER_USER_MAX) throw limitExceeded('GroupsPerUser', GROUPS_PER_USER_MAX);
-      return { output: {}, apply: () => identities.commit([changed(user, { groups: [...groups, GroupName] }), unchanged(group)]) };
+      return { output: {}, ...identities.save([changed(user, { groups: [...groups, GroupName] }), unchanged(group)]) };
     },
   };
 }
@@ -152,7 +146,7 @@ export function removeUserFromGroup(deps: IamDeps): IamOperation<MembershipInput
       await identities.need('Group', account, GroupName);
       const user = await identities.need('User', account, UserName);
       const groups = user.value.groups.filter((group) => group !== GroupName);
-      return { output: {}, apply: () => identities.commit([changed(user, { groups })]) };
+      return { output: {}, ...identities.save([changed(user, { groups })]) };
     },
   };
 }

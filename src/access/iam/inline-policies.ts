@@ -4,7 +4,8 @@
  * Source: IAM API Reference; IAM User Guide, "IAM and AWS STS quotas": the sum of an entity's inline policies is bounded.
  */
 import { ApiError } from '../../api/api-error.ts';
-import { changed, type Identities, noSuchEntity } from '../identities.ts';
+import { type Identities, noSuchEntity } from '../identities.ts';
+import { changed } from '../identity-changes.ts';
 import { type EntityDocuments, type EntityKind, KINDS } from '../identity-documents.ts';
 import { checkPolicy, policySize } from './check-policy.ts';
 import type { IamDeps, IamOperation } from './iam-deps.ts';
@@ -26,7 +27,7 @@ export function putInlinePolicy(deps: IamDeps, kind: EntityKind): IamOperation<P
         throw new ApiError('LimitExceeded', `Maximum policy size of ${inlineSizeMax} bytes exceeded for ${noun} ${found.value.name}`, {
           status: 409,
         });
-      return { output: {}, apply: () => commitInline(deps.identities, found, inline) };
+      return { output: {}, ...commitInline(deps.identities, found, inline) };
     },
   });
 }
@@ -36,7 +37,7 @@ function commitInline(
   found: Parameters<typeof changed<EntityDocuments[EntityKind]>>[0],
   inline: Readonly<Record<string, string>>,
 ) {
-  return identities.commit([changed(found, { inline })]);
+  return identities.save([changed(found, { inline })]);
 }
 
 function noSuchPolicy(kind: EntityKind, policy: string): ApiError {
@@ -74,7 +75,7 @@ export function deleteInlinePolicy(deps: IamDeps, kind: EntityKind): IamOperatio
     decide: (found, input: PolicyNamed) => {
       if (!Object.hasOwn(found.value.inline, input.PolicyName)) throw noSuchPolicy(kind, input.PolicyName);
       const { [input.PolicyName]: _, ...inline } = found.value.inline;
-      return { output: {}, apply: () => commitInline(deps.identities, found, inline) };
+      return { output: {}, ...commitInline(deps.identities, found, inline) };
     },
   });
 }

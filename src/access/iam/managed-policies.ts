@@ -11,7 +11,8 @@ import type { Call } from '../../api/operation.ts';
 import type { AccountId } from '../../event/types.ts';
 import type { CatalogDocument } from '../../store/catalog.ts';
 import { AWS_MANAGED_POLICIES } from '../aws-managed-policies.ts';
-import { changed, type Identities, noSuchEntity } from '../identities.ts';
+import { type Identities, noSuchEntity } from '../identities.ts';
+import { added, changed, removed } from '../identity-changes.ts';
 import {
   type EntityKind,
   type GroupDocument,
@@ -83,7 +84,7 @@ export function createPolicy({ identities, clock, chance }: IamDeps): IamOperati
       };
       return {
         output: { Policy: policyOutput(policy, { attachments: 0, boundaries: 0 }, true) },
-        apply: () => identities.commit([{ key, value: policy, expected: 0 }]),
+        ...identities.save([added(key, policy)]),
       };
     },
   };
@@ -186,7 +187,7 @@ export function deletePolicy({ identities }: IamDeps): IamOperation<PolicyInput>
       if (boundaries > 0) throw deleteConflict('Cannot delete a policy that is used as a permissions boundary.');
       if (found.value.versions.length > 1)
         throw deleteConflict('This policy has more than one version. Before you delete a policy, you must delete the policy versions.');
-      return { output: {}, apply: () => identities.commit([{ key: found.key, value: undefined, expected: found.version }]) };
+      return { output: {}, ...identities.save([removed(found)]) };
     },
   };
 }
@@ -258,7 +259,7 @@ export function createPolicyVersion({ identities, clock }: IamDeps): IamOperatio
       };
       return {
         output: { PolicyVersion: versionOutput(value, version, false) },
-        apply: () => identities.commit([changed(found, value)]),
+        ...identities.save([changed(found, value)]),
       };
     },
   };
@@ -312,7 +313,7 @@ export function deletePolicyVersion({ identities }: IamDeps): IamOperation<Versi
       needVersion(found.value, VersionId);
       if (VersionId === found.value.defaultVersionId) throw deleteConflict('Cannot delete the default version of a policy.');
       const versions = found.value.versions.filter(({ id }) => id !== VersionId);
-      return { output: {}, apply: () => identities.commit([changed(found, { versions })]) };
+      return { output: {}, ...identities.save([changed(found, { versions })]) };
     },
   };
 }
@@ -327,7 +328,7 @@ export function setDefaultPolicyVersion({ identities, clock }: IamDeps): IamOper
       needVersion(found.value, VersionId);
       return {
         output: {},
-        apply: () => identities.commit([changed(found, { defaultVersionId: VersionId, updatedAtMs: clock.nowMs() })]),
+        ...identities.save([changed(found, { defaultVersionId: VersionId, updatedAtMs: clock.nowMs() })]),
       };
     },
   };

@@ -9,7 +9,8 @@ import { type Call, REPEATS_MS } from '../../api/operation.ts';
 import type { AccountId } from '../../event/types.ts';
 import type { CatalogDocument } from '../../store/catalog.ts';
 import { base32 } from '../base32.ts';
-import { changed, noSuchEntity } from '../identities.ts';
+import { noSuchEntity } from '../identities.ts';
+import { added, changed, removed, replaced } from '../identity-changes.ts';
 import type { Tag } from '../identity-documents.ts';
 import { type MfaDevice, mfaContext, mfaKey, mfaSecret, stepOfCode } from '../mfa-device.ts';
 import {
@@ -63,7 +64,7 @@ export function createVirtualMfaDevice({ identities, keys, chance }: IamDeps): I
       return {
         output: { VirtualMFADevice: { SerialNumber: serialNumber, Base32StringSeed: seed, ...(tags.length === 0 ? {} : { Tags: tags }) } },
         responseElements: { virtualMFADevice: { serialNumber } },
-        apply: () => identities.commit([{ key, value: device, expected: 0 }]),
+        ...identities.save([added(key, device)]),
       };
     },
   };
@@ -96,11 +97,10 @@ export function enableMfaDevice(deps: IamDeps): IamOperation<EnableInput> {
       return {
         output: {},
         requestParameters: { userName: UserName, serialNumber: SerialNumber },
-        apply: () =>
-          identities.commit([
-            changed(device, { userName: UserName, enabledAtMs: clock.nowMs(), usedStep: second }),
-            changed(user, { mfaSerials: [...user.value.mfaSerials, SerialNumber] }),
-          ]),
+        ...identities.save([
+          changed(device, { userName: UserName, enabledAtMs: clock.nowMs(), usedStep: second }),
+          changed(user, { mfaSerials: [...user.value.mfaSerials, SerialNumber] }),
+        ]),
       };
     },
   };
@@ -132,7 +132,7 @@ export function deactivateMfaDevice(deps: IamDeps): IamOperation<DeviceInput> {
       const mfaSerials = user.value.mfaSerials.filter((serial) => serial !== input.SerialNumber);
       return {
         output: {},
-        apply: () => identities.commit([{ key: device.key, value, expected: device.version }, changed(user, { mfaSerials })]),
+        ...identities.save([replaced(device, value), changed(user, { mfaSerials })]),
       };
     },
   };
@@ -151,7 +151,7 @@ export function deleteVirtualMfaDevice(deps: IamDeps): IamOperation<{ readonly S
     decide: async ({ account }, { SerialNumber }) => {
       const device = await needDevice(deps, account, SerialNumber);
       if (device.value.userName !== undefined) throw deleteConflict('MFA VirtualDevice in use. Must deactivate first.');
-      return { output: {}, apply: () => identities.commit([{ key: device.key, value: undefined, expected: device.version }]) };
+      return { output: {}, ...identities.save([removed(device)]) };
     },
   };
 }

@@ -5,6 +5,7 @@
  */
 import type { AccountId } from '../../event/types.ts';
 import { noSuchEntity } from '../identities.ts';
+import { added, removed } from '../identity-changes.ts';
 import type { Tag } from '../identity-documents.ts';
 import { type OidcProvider, oidcArn, oidcKey } from '../oidc-provider.ts';
 import { alreadyExists, checkTags, type IamDeps, type IamOperation, limitExceeded, requestTags, validationError } from './iam-deps.ts';
@@ -52,7 +53,7 @@ export function createOidcProvider({ identities, clock }: IamDeps): IamOperation
       const provider: OidcProvider = { account, host, isPlain, clientIds, thumbprints, createdAtMs: clock.nowMs(), tags };
       return {
         output: { OpenIDConnectProviderArn: oidcArn(account, host), ...(tags.length === 0 ? {} : { Tags: tags }) },
-        apply: () => identities.commit([{ key, value: provider, expected: 0 }]),
+        ...identities.save([added(key, provider)]),
       };
     },
   };
@@ -109,7 +110,7 @@ export function deleteOidcProvider(deps: IamDeps): IamOperation<ArnInput> {
     access: (_, { OpenIDConnectProviderArn: resource }) => [{ action: 'iam:DeleteOpenIDConnectProvider', resource }],
     decide: async ({ account }, { OpenIDConnectProviderArn: arn }) => {
       const found = await needProvider(deps, account, arn);
-      return { output: {}, apply: () => deps.identities.commit([{ key: found.key, value: undefined, expected: found.version }]) };
+      return { output: {}, ...deps.identities.save([removed(found)]) };
     },
   };
 }

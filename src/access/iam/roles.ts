@@ -3,7 +3,7 @@
  *
  * Source: IAM API Reference.
  */
-import { changed } from '../identities.ts';
+import { added, changed, removed, replaced } from '../identity-changes.ts';
 import { entityArn, entityKey, type RoleDocument, type Tag } from '../identity-documents.ts';
 import { checkPolicy, policyGuard, policySize } from './check-policy.ts';
 import {
@@ -71,7 +71,7 @@ export function createRole(deps: IamDeps): IamOperation<CreateRoleInput> {
         maxSessionSeconds: input.MaxSessionDuration ?? SESSION_SECONDS_DEFAULT,
         trustPolicy,
       };
-      return { output: { Role: roleOutput(role, true) }, apply: () => identities.commit([{ key, value: role, expected: 0 }, ...guards]) };
+      return { output: { Role: roleOutput(role, true) }, ...identities.save([added(key, role), ...guards]) };
     },
   };
 }
@@ -119,7 +119,7 @@ export function updateRole(deps: IamDeps): IamOperation<UpdateRoleInput> {
         ...(Description === undefined || Description === '' ? {} : { description: Description }),
         maxSessionSeconds: MaxSessionDuration ?? SESSION_SECONDS_DEFAULT,
       };
-      return { output: {}, apply: () => identities.commit([{ key: found.key, value, expected: found.version }]) };
+      return { output: {}, ...identities.save([replaced(found, value)]) };
     },
   };
 }
@@ -133,7 +133,7 @@ export function updateAssumeRolePolicy(deps: IamDeps): IamOperation<{ readonly R
     decide: async ({ account }, { RoleName, PolicyDocument }) => {
       const found = await identities.need('Role', account, RoleName);
       const trustPolicy = checkTrust(PolicyDocument);
-      return { output: {}, apply: () => identities.commit([changed(found, { trustPolicy })]) };
+      return { output: {}, ...identities.save([changed(found, { trustPolicy })]) };
     },
   };
 }
@@ -148,7 +148,7 @@ export function deleteRole(deps: IamDeps): IamOperation<{ readonly RoleName: str
       const found = await identities.need('Role', account, RoleName);
       if (Object.keys(found.value.inline).length > 0) throw deleteConflict('Cannot delete entity, must delete policies first.');
       if (found.value.attached.length > 0) throw deleteConflict('Cannot delete entity, must detach all policies first.');
-      return { output: {}, apply: () => identities.commit([{ key: found.key, value: undefined, expected: found.version }]) };
+      return { output: {}, ...identities.save([removed(found)]) };
     },
   };
 }

@@ -5,6 +5,7 @@
  */
 import type { Decision } from '../../api/operation.ts';
 import type { CatalogDocument } from '../../store/catalog.ts';
+import { changed } from '../identity-changes.ts';
 import type { EntityDocuments, Tag } from '../identity-documents.ts';
 import { checkTags, type IamDeps, type IamOperation, requestTags } from './iam-deps.ts';
 import { type NamedEntity, onEntity } from './on-entity.ts';
@@ -41,7 +42,7 @@ export function untagEntity(deps: IamDeps, kind: TaggedKind): IamOperation<Untag
 }
 
 function saveTags({ identities }: IamDeps, found: CatalogDocument<EntityDocuments[TaggedKind]>, tags: readonly Tag[]): Decision<object> {
-  return { output: {}, apply: () => identities.commit([{ key: found.key, value: { ...found.value, tags }, expected: found.version }]) };
+  return { output: {}, ...identities.save([changed(found, { tags })]) };
 }
 
 function without(tags: readonly Tag[], keys: readonly string[]): readonly Tag[] {

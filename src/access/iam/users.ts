@@ -4,8 +4,8 @@
  * Source: IAM API Reference.
  */
 import type { Call } from '../../api/operation.ts';
-import type { CatalogChange, CatalogDocument } from '../../store/catalog.ts';
-import { changed } from '../identities.ts';
+import type { CatalogDocument } from '../../store/catalog.ts';
+import { added, changed, type DocumentChange, removed } from '../identity-changes.ts';
 import { entityArn, entityKey, type Tag, type UserDocument } from '../identity-documents.ts';
 import { type MfaDevice, mfaKey } from '../mfa-device.ts';
 import { policyGuard } from './check-policy.ts';
@@ -69,7 +69,7 @@ export function createUser(deps: IamDeps): IamOperation<CreateUserInput> {
       };
       return {
         output: { User: userOutput(user, true) },
-        apply: () => identities.commit([{ key, value: user, expected: 0 }, ...guards]),
+        ...identities.save([added(key, user), ...guards]),
       };
     },
   };
@@ -134,21 +134,14 @@ export function updateUser(deps: IamDeps): IamOperation<UpdateUserInput> {
       const isSameKey = name.toLowerCase() === UserName.toLowerCase();
       if (!isSameKey && (await identities.isTaken(key))) throw alreadyExists(`User with name ${name} already exists.`);
       const value: UserDocument = { ...found.value, name, path: NewPath ?? found.value.path };
-      const changes: CatalogChange[] = isSameKey
-        ? [changed(found, value)]
-        : [
-            { key: found.key, value: undefined, expected: found.version },
-            { key, value, expected: 0 },
-          ];
+      const changes: DocumentChange[] = isSameKey ? [changed(found, value)] : [removed(found), added(key, value)];
       const devices = await Promise.all(found.value.mfaSerials.map((serial) => identities.get<MfaDevice>(mfaKey(account, serial))));
+      const { accessKeyIds, id } = found.value;
+      const keys = await deps.accounts.changeUserKeys(accessKeyIds, { user: { name, id, path: value.path } });
+      const renamed = devices.flatMap((device) => (device === undefined ? [] : [changed(device, { userName: name })]));
       return {
         output: {},
-        apply: async () => {
-          const keys = await deps.accounts.changeUserKeys(found.value.accessKeyIds, { user: { name, id: value.id, path: value.path } });
-          const renamed = devices.flatMap((device) => (device === undefined ? [] : [changed(device, { userName: name })]));
-          await identities.commit([...changes, ...keys, ...renamed]);
-          deps.accounts.forgetKeys(found.value.accessKeyIds);
-        },
+        ...identities.save([...changes, ...keys, ...renamed], () => deps.accounts.forgetKeys(accessKeyIds)),
       };
     },
   };
@@ -163,7 +156,7 @@ export function deleteUser(deps: IamDeps): IamOperation<{ readonly UserName: str
     decide: async (call, { UserName }) => {
       const found = await identities.need('User', call.account, UserName);
       refuseUsed(found);
-      return { output: {}, apply: () => identities.commit([{ key: found.key, value: undefined, expected: found.version }]) };
+      return { output: {}, ...identities.save([removed(found)]) };
     },
   };
 }

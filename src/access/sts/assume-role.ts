@@ -11,10 +11,10 @@ import type { AccessRequest } from '../../api/access.ts';
 import { ApiError } from '../../api/api-error.ts';
 import { type Call, type Operation, REPEATS_MS } from '../../api/operation.ts';
 import type { AccountId, JsonObject } from '../../event/types.ts';
-import type { CatalogChange } from '../../store/catalog.ts';
 import { checkPolicy } from '../iam/check-policy.ts';
 import { requestTags, validationError } from '../iam/iam-deps.ts';
 import type { Identities } from '../identities.ts';
+import type { DocumentChange } from '../identity-changes.ts';
 import { entityArn, parseIamArn, type RoleDocument, type Tag } from '../identity-documents.ts';
 import { checkMfaCode } from '../mfa-device.ts';
 import { packedSize } from '../session-token.ts';
@@ -77,7 +77,7 @@ export function assumeRole(deps: StsDeps): Operation<AssumeRoleInput, object> {
       const identity = sourceIdentity === undefined ? {} : { SourceIdentity: sourceIdentity };
       return {
         output: { Credentials: credentials, AssumedRoleUser: user, ...packed, ...identity },
-        ...(mfa === undefined ? {} : { apply: () => identities.commit(mfa) }),
+        ...(mfa === undefined ? {} : identities.save(mfa)),
         requestParameters: requestParameters(input, tags.incoming),
         responseElements: {
           credentials: recorded,
@@ -243,7 +243,7 @@ async function mfaOf(
   deps: StsDeps,
   call: Call,
   { SerialNumber, TokenCode }: AssumeRoleInput,
-): Promise<readonly CatalogChange[] | undefined> {
+): Promise<readonly DocumentChange[] | undefined> {
   if (SerialNumber === undefined && TokenCode === undefined) return undefined;
   const user = { account: call.account, name: call.principal.type === 'IAMUser' ? (call.principal.userName ?? '') : '' };
   return checkMfaCode(deps, user, { serialNumber: SerialNumber, code: TokenCode, nowMs: deps.realTimeMs() });

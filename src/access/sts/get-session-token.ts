@@ -49,7 +49,7 @@ export function getSessionToken(deps: StsDeps): Operation<Input, object> {
       });
       return {
         output: { Credentials: credentials },
-        ...(mfa === undefined ? {} : { apply: () => identities.commit(mfa) }),
+        ...(mfa === undefined ? {} : identities.save(mfa)),
         responseElements: { credentials: recorded },
       };
     },

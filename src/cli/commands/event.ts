@@ -36,6 +36,13 @@ export interface EventDetail extends EventView {
     readonly RequestId: string;
     readonly Sequence: string;
   };
+  readonly Changes?: readonly {
+    readonly Sequence: string;
+    readonly Resource: string;
+    readonly Part?: string;
+    readonly BeforeSha256: string | null;
+    readonly AfterSha256: string | null;
+  }[];
   readonly Nonce: string;
 }
 
@@ -115,9 +122,15 @@ function factsOf(event: EventDetail): readonly Fact[] {
         ResourceType === undefined ? ResourceName : `${ResourceName} (${ResourceType})`,
       ],
     ),
+    ...(event.Changes ?? []).map((change): Fact => ['Changed', changeText(change)]),
     ...remarksOf(event).map((remark): Fact => ['Remark', remark]),
     ['SHA-256', event.Sha256],
   ];
+}
+
+function changeText({ Resource, Part, BeforeSha256, AfterSha256, Sequence }: NonNullable<EventDetail['Changes']>[number]): string {
+  const what = Part === undefined ? Resource : `${Part} of ${Resource}`;
+  return `${what}: ${BeforeSha256 ?? 'nothing'} → ${AfterSha256 ?? 'nothing'} (entry ${Sequence})`;
 }
 
 function submitterText({ Arn, AccessKeyId, SourceIpAddress, Sequence }: NonNullable<EventDetail['SubmittedBy']>): string {

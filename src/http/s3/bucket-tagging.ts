@@ -4,9 +4,10 @@
  * Source: S3 API Reference, PutBucketTagging, GetBucketTagging, DeleteBucketTagging; Billing, "User-defined tag restrictions".
  */
 import { parseXml, type XmlElement, xmlChild, xmlDocument, xmlExactText } from '../xml.ts';
+import { changeBucket } from './change-bucket.ts';
 import { s3Error } from './errors.ts';
 import { receiveDocument } from './receive-body.ts';
-import { answerXml, empty, S3_NAMESPACE, type S3Call, type S3Decision } from './s3-call.ts';
+import { answerXml, S3_NAMESPACE, type S3Call, type S3Decision } from './s3-call.ts';
 
 const TAGS_MAX = 50;
 const KEY_LENGTH_MAX = 128;
@@ -20,26 +21,20 @@ export async function getBucketTagging(call: S3Call): Promise<S3Decision> {
 }
 
 export async function putBucketTagging(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBuiltInBucket();
+  const bucket = await call.openBuiltInBucket();
   const document = await receiveDocument(call);
   const tags = readTags(parseXml(document));
   return {
     bytesIn: document.length,
     requestParameters: { Tagging: { xmlns: S3_NAMESPACE, TagSet: { Tag: tags.map(([Key, Value]) => ({ Key, Value })) } } },
-    apply: async () => {
-      await call.objects.updateBucket(name, { tags });
-      return empty(204);
-    },
+    ...changeBucket(call, bucket, { tags }, 204),
   };
 }
 
 export async function deleteBucketTagging(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBuiltInBucket();
+  const bucket = await call.openBuiltInBucket();
   return {
-    apply: async () => {
-      await call.objects.updateBucket(name, { tags: null });
-      return empty(204);
-    },
+    ...changeBucket(call, bucket, { tags: null }, 204),
   };
 }
 

@@ -8,8 +8,8 @@ import type { BucketName, Region } from '../../event/types.ts';
 import { isRegion } from '../../event/values.ts';
 import { parsePolicy } from '../../policy/parse-policy.ts';
 import { type Bucket, BucketExists, type Objects } from '../../store/objects.ts';
-import { changedBucket } from '../../store/objects-rules.ts';
 import { parseXml, xmlDocument, xmlText, xmlTextDocument } from '../xml.ts';
+import { bucketChanges, changeBucket } from './change-bucket.ts';
 import { s3Error } from './errors.ts';
 import { isBucketName } from './names.ts';
 import { hasGrants, readOwnership } from './ownership.ts';
@@ -68,22 +68,24 @@ export async function createBucket(call: S3Call): Promise<S3Decision> {
   const taken = await objects.getBucket(name);
   if (taken !== undefined) throw alreadyExists(name, taken, caller.account);
   if ((await objects.listBuckets(caller.account)).length >= BUCKETS_MAX) throw s3Error('TooManyBuckets');
+  const bucket: Bucket = {
+    name,
+    owner: caller.account,
+    region,
+    createdAtMs: clock.nowMs(),
+    ...lock,
+    ownership,
+    publicAccessBlock: PUBLIC_ACCESS_BLOCKED,
+  };
   return {
     bytesIn: document.length,
+    changes: bucketChanges(call, undefined, bucket),
     ...(document.length === 0
       ? {}
       : { requestParameters: { CreateBucketConfiguration: { LocationConstraint: region, xmlns: S3_NAMESPACE } } }),
     apply: async () => {
       try {
-        await objects.createBucket({
-          name,
-          owner: caller.account,
-          region,
-          createdAtMs: clock.nowMs(),
-          ...lock,
-          ownership,
-          publicAccessBlock: PUBLIC_ACCESS_BLOCKED,
-        });
+        await objects.createBucket(bucket);
       } catch (error) {
         if (!(error instanceof BucketExists)) throw error;
         throw alreadyExists(name, await objects.getBucket(name), caller.account);
@@ -99,10 +101,12 @@ export async function headBucket(call: S3Call): Promise<S3Decision> {
 }
 
 export async function deleteBucket(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBucket();
+  const bucket = await call.openBucket();
+  const { name } = bucket;
   if (!(await isEmpty(call.objects, name))) throw s3Error('BucketNotEmpty', { details: { BucketName: name } });
   return {
     bucketChange: { kind: 'removal', bucket: name },
+    changes: bucketChanges(call, bucket, undefined),
     apply: async () => {
       await call.objects.deleteBucket(name);
       await call.request.uploads.forget(name);
@@ -145,21 +149,16 @@ export async function putBucketPolicy(call: S3Call): Promise<S3Decision> {
     bytesIn: document.length,
     requestParameters: { bucketPolicy: JSON.parse(policy) },
     bucketChange: { kind: 'policy', bucket: name, policy },
-    apply: async () => {
-      await call.objects.updateBucket(name, { policy });
-      return empty(204);
-    },
+    ...changeBucket(call, bucket, { policy }, 204),
   };
 }
 
 export async function deleteBucketPolicy(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBucket();
+  const bucket = await call.openBucket();
+  const { name } = bucket;
   return {
     bucketChange: { kind: 'policy', bucket: name, policy: null },
-    apply: async () => {
-      await call.objects.updateBucket(name, { policy: null });
-      return empty(204);
-    },
+    ...changeBucket(call, bucket, { policy: null }, 204),
   };
 }
 
@@ -177,15 +176,11 @@ export async function putBucketVersioning(call: S3Call): Promise<S3Decision> {
   if (root.name !== 'VersioningConfiguration' || (status !== 'Enabled' && status !== 'Suspended')) throw s3Error('MalformedXML');
   const mfaDelete = xmlText(root, 'MfaDelete') ?? xmlText(root, 'MFADelete');
   if (mfaDelete !== undefined && mfaDelete !== 'Disabled') throw notImplemented('MfaDelete');
-  changedBucket(bucket, { versioning: status });
   return {
     bytesIn: document.length,
     requestParameters: { VersioningConfiguration: { Status: status, xmlns: S3_NAMESPACE } },
     ...(status === 'Suspended' && bucket.versioning === 'Enabled' ? { bucketChange: { kind: 'versioning', bucket: name } } : {}),
-    apply: async () => {
-      await call.objects.updateBucket(name, { versioning: status });
-      return empty(200);
-    },
+    ...changeBucket(call, bucket, { versioning: status }, 200),
   };
 }
 

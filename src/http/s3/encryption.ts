@@ -9,10 +9,11 @@ import { ApiError } from '../../api/api-error.ts';
 import type { Bucket, DefaultEncryption, Encryption, OpenDataKey, PutOptions } from '../../store/objects.ts';
 import { parseXml, type XmlElement, xmlDocument, xmlText } from '../xml.ts';
 import { notImplemented } from './buckets.ts';
+import { changeBucket } from './change-bucket.ts';
 import { s3Error } from './errors.ts';
 import { bucketArn, objectArn } from './names.ts';
 import { receiveDocument } from './receive-body.ts';
-import { answerXml, empty, S3_NAMESPACE, type S3Call, type S3Decision } from './s3-call.ts';
+import { answerXml, S3_NAMESPACE, type S3Call, type S3Decision } from './s3-call.ts';
 
 const HEADER = 'x-amz-server-side-encryption';
 const CONTEXT_LENGTH_MAX = 8_192;
@@ -140,7 +141,7 @@ export async function getBucketEncryption(call: S3Call): Promise<S3Decision> {
 }
 
 export async function putBucketEncryption(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBuiltInBucket();
+  const bucket = await call.openBuiltInBucket();
   const document = await receiveDocument(call);
   const encryption = readConfiguration(parseXml(document));
   return {
@@ -148,20 +149,14 @@ export async function putBucketEncryption(call: S3Call): Promise<S3Decision> {
     requestParameters: {
       ServerSideEncryptionConfiguration: { Rule: { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: encryption.algorithm } } },
     },
-    apply: async () => {
-      await call.objects.updateBucket(name, { encryption });
-      return empty(200);
-    },
+    ...changeBucket(call, bucket, { encryption }, 200),
   };
 }
 
 export async function deleteBucketEncryption(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBuiltInBucket();
+  const bucket = await call.openBuiltInBucket();
   return {
-    apply: async () => {
-      await call.objects.updateBucket(name, { encryption: null });
-      return empty(204);
-    },
+    ...changeBucket(call, bucket, { encryption: null }, 204),
   };
 }
 

@@ -55,7 +55,7 @@ function onService(method: string): S3Operation | undefined {
 type Setting = readonly [name: string, get: Decide, put?: Decide, remove?: Decide];
 
 /** Settings of a bucket by sub-resource. */
-const SETTINGS: ReadonlyMap<string, Setting> = new Map<string, Setting>([
+export const SETTINGS: ReadonlyMap<string, Setting> = new Map<string, Setting>([
   ['object-lock', ['BucketObjectLockConfiguration', lock.getObjectLockConfiguration, lock.putObjectLockConfiguration]],
   ['tagging', ['BucketTagging', tagging.getBucketTagging, tagging.putBucketTagging, tagging.deleteBucketTagging]],
   ['lifecycle', ['BucketLifecycle', lifecycle.getBucketLifecycle, lifecycle.putBucketLifecycle, lifecycle.deleteBucketLifecycle]],

@@ -85,6 +85,7 @@ function recordOf(call: S3Call, operation: S3Operation, decision: S3Decision): C
     requestParameters: { ...requestParameters(call), ...decision.requestParameters },
     additionalEventData: additional(call, { in: decision.bytesIn ?? 0, out: decision.bytesOut ?? 0 }),
     resources: [...resources(call, call.bucketOwner ?? call.request.call.account), ...(decision.resources ?? [])],
+    ...(decision.changes === undefined ? {} : { changes: decision.changes }),
   };
 }
 

@@ -8,9 +8,10 @@
 import { createHash } from 'node:crypto';
 import type { LifecycleExpiration, LifecycleFilter, LifecycleRule } from '../../store/objects.ts';
 import { parseXml, type XmlElement, type XmlFields, xmlChild, xmlDocument, xmlExactText, xmlText } from '../xml.ts';
+import { changeBucket } from './change-bucket.ts';
 import { s3Error } from './errors.ts';
 import { receiveDocument } from './receive-body.ts';
-import { answerXml, empty, S3_NAMESPACE, type S3Call, type S3Decision } from './s3-call.ts';
+import { answerXml, S3_NAMESPACE, type S3Call, type S3Decision } from './s3-call.ts';
 
 const RULES_MAX = 1_000;
 const ID_LENGTH_MAX = 255;
@@ -28,7 +29,8 @@ export async function getBucketLifecycle(call: S3Call): Promise<S3Decision> {
 }
 
 export async function putBucketLifecycle(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBuiltInBucket();
+  const bucket = await call.openBuiltInBucket();
+  const { name } = bucket;
   const minimum = call.header(MINIMUM_SIZE_HEADER) ?? MINIMUM_SIZE;
   if (minimum !== MINIMUM_SIZE) throw s3Error('NotImplemented', { details: { Header: MINIMUM_SIZE_HEADER } });
   const document = await receiveDocument(call);
@@ -44,20 +46,14 @@ export async function putBucketLifecycle(call: S3Call): Promise<S3Decision> {
     bytesIn: document.length,
     requestParameters: { LifecycleConfiguration: { xmlns: S3_NAMESPACE, Rule: lifecycle.map(ruleFields) as never } },
     bucketChange: { kind: 'lifecycle', bucket: name },
-    apply: async () => {
-      await call.objects.updateBucket(name, { lifecycle });
-      return empty(200, { [MINIMUM_SIZE_HEADER]: MINIMUM_SIZE });
-    },
+    ...changeBucket(call, bucket, { lifecycle }, 200, { [MINIMUM_SIZE_HEADER]: MINIMUM_SIZE }),
   };
 }
 
 export async function deleteBucketLifecycle(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBuiltInBucket();
+  const bucket = await call.openBuiltInBucket();
   return {
-    apply: async () => {
-      await call.objects.updateBucket(name, { lifecycle: null });
-      return empty(204);
-    },
+    ...changeBucket(call, bucket, { lifecycle: null }, 204),
   };
 }
 

@@ -5,10 +5,14 @@
  * Source: S3 API Reference, PutObjectLockConfiguration, GetObjectLockConfiguration, PutObjectRetention, GetObjectRetention,
  * PutObjectLegalHold, GetObjectLegalHold.
  */
-import type { Bucket, DefaultRetention, ObjectInfo, PutOptions, Retention, RetentionMode } from '../../store/objects.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { Bucket, DefaultRetention, ObjectInfo, ProtectionChange, PutOptions, Retention, RetentionMode } from '../../store/objects.ts';
+import { NULL_VERSION } from '../../store/objects-rules.ts';
 import { parseXml, type XmlElement, xmlChild, xmlDocument, xmlText } from '../xml.ts';
+import { bucketPlace, changeBucket } from './change-bucket.ts';
 import { s3Error } from './errors.ts';
 import { findObject } from './find-object.ts';
+import { objectArn } from './names.ts';
 import { receiveDocument } from './receive-body.ts';
 import { answerXml, empty, S3_NAMESPACE, type S3Call, type S3Decision } from './s3-call.ts';
 
@@ -25,7 +29,8 @@ export async function getObjectLockConfiguration(call: S3Call): Promise<S3Decisi
 
 /** Object Lock once on stays on; a configuration without a rule takes the default away. */
 export async function putObjectLockConfiguration(call: S3Call): Promise<S3Decision> {
-  const { name, versioning, objectLock: before } = await call.openBucket();
+  const bucket = await call.openBucket();
+  const { name, versioning, objectLock: before } = bucket;
   const document = await receiveDocument(call);
   const objectLock = readConfiguration(parseXml(document));
   if (versioning !== 'Enabled')
@@ -34,10 +39,7 @@ export async function putObjectLockConfiguration(call: S3Call): Promise<S3Decisi
     bytesIn: document.length,
     requestParameters: { ObjectLockConfiguration: { xmlns: S3_NAMESPACE, ...lockParameters(objectLock) } },
     ...(isLoosened(before?.default, objectLock.default) && { bucketChange: { kind: 'lock', bucket: name } as const }),
-    apply: async () => {
-      await call.objects.updateBucket(name, { objectLock });
-      return empty(200);
-    },
+    ...changeBucket(call, bucket, { objectLock }, 200),
   };
 }
 
@@ -84,48 +86,62 @@ function readMode(text: string | undefined): RetentionMode | undefined {
 }
 
 export async function getObjectRetention(call: S3Call): Promise<S3Decision> {
-  const { retention } = await findLockable(call);
+  const { retention } = (await findLockable(call)).info;
   if (retention === undefined) throw s3Error('NoSuchObjectLockConfiguration', { details: { Key: call.key } });
   const until = new Date(retention.untilMs).toISOString();
   return answerXml(xmlDocument('Retention', { Mode: retention.mode, RetainUntilDate: until }, S3_NAMESPACE));
 }
 
 export async function getObjectLegalHold(call: S3Call): Promise<S3Decision> {
-  const { legalHold } = await findLockable(call);
+  const { legalHold } = (await findLockable(call)).info;
   if (legalHold === undefined) throw s3Error('NoSuchObjectLockConfiguration', { details: { Key: call.key } });
   return answerXml(xmlDocument('LegalHold', { Status: legalHold ? 'ON' : 'OFF' }, S3_NAMESPACE));
 }
 
 export async function putObjectRetention(call: S3Call): Promise<S3Decision> {
-  await findLockable(call);
+  const found = await findLockable(call);
   const document = await receiveDocument(call);
   const root = parseXml(document);
   if (root.name !== 'Retention') throw s3Error('MalformedXML');
   const retention = root.children.length === 0 ? null : readRetention(root);
-  return protect(call, document, { retention, bypassGovernance: isBypassing(call) });
+  return { bytesIn: document.length, ...protect(call, found, { retention, bypassGovernance: isBypassing(call) }) };
 }
 
 export async function putObjectLegalHold(call: S3Call): Promise<S3Decision> {
-  await findLockable(call);
+  const found = await findLockable(call);
   const document = await receiveDocument(call);
   const root = parseXml(document);
   const status = xmlText(root, 'Status');
   if (root.name !== 'LegalHold' || (status !== 'ON' && status !== 'OFF')) throw s3Error('MalformedXML');
-  return protect(call, document, { legalHold: status === 'ON' });
+  return { bytesIn: document.length, ...protect(call, found, { legalHold: status === 'ON' }) };
+}
+
+interface Lockable {
+  readonly bucket: Bucket;
+  readonly info: ObjectInfo;
 }
 
 /** The version that a call on locks names. @throws ApiError InvalidRequest in a bucket without Object Lock */
-async function findLockable(call: S3Call): Promise<ObjectInfo> {
+async function findLockable(call: S3Call): Promise<Lockable> {
   const bucket = await call.openBucket();
   if (bucket.objectLock === undefined) throw missingConfiguration();
-  return findObject(call, bucket);
+  return { bucket, info: await findObject(call, bucket) };
 }
 
-function protect(call: S3Call, document: Uint8Array, change: Parameters<S3Call['objects']['protect']>[3]): S3Decision {
+/** Retention and legal hold of a version decide what may be deleted: a change of one has a fact, as one of its own. */
+function protect(call: S3Call, { bucket, info: of }: Lockable, change: ProtectionChange): S3Decision {
+  const part = change.legalHold === undefined ? 'retention' : 'legalHold';
+  const [before, after] = [of[part], change[part] ?? undefined].map((value) => (value === undefined ? undefined : { [part]: value }));
+  const version = {
+    ...bucketPlace(call, bucket),
+    resource: objectArn(bucket.name, call.key),
+    part: `${part}/${of.versionId ?? NULL_VERSION}`,
+  };
   return {
-    bytesIn: document.length,
+    changes: isDeepStrictEqual(before, after) ? [] : [{ ...version, before, after }],
     apply: async () => {
-      const info = await call.objects.protect(call.bucket, call.key, call.param('versionId'), change);
+      const versionId = of.versionId ?? call.param('versionId');
+      const info = await call.objects.protect(bucket.name, call.key, versionId, { ...change, expected: of });
       if (info === undefined) throw s3Error('NoSuchKey', { details: { Key: call.key } });
       return empty(200);
     },

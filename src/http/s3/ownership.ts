@@ -8,6 +8,7 @@
  */
 import type { Bucket, ObjectOwnership } from '../../store/objects.ts';
 import { parseXml, type XmlElement, xmlChild, xmlDocument, xmlText } from '../xml.ts';
+import { changeBucket } from './change-bucket.ts';
 import { s3Error } from './errors.ts';
 import { findObject } from './find-object.ts';
 import { receiveDocument } from './receive-body.ts';
@@ -20,7 +21,7 @@ export async function getBucketOwnershipControls(call: S3Call): Promise<S3Decisi
 }
 
 export async function putBucketOwnershipControls(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBuiltInBucket();
+  const bucket = await call.openBuiltInBucket();
   const document = await receiveDocument(call);
   const root = parseXml(document);
   const rules = root.children.filter((child) => child.name === 'Rule');
@@ -29,20 +30,14 @@ export async function putBucketOwnershipControls(call: S3Call): Promise<S3Decisi
   return {
     bytesIn: document.length,
     requestParameters: { OwnershipControls: { xmlns: S3_NAMESPACE, Rule: { ObjectOwnership: ownership } } },
-    apply: async () => {
-      await call.objects.updateBucket(name, { ownership });
-      return empty(200);
-    },
+    ...changeBucket(call, bucket, { ownership }, 200),
   };
 }
 
 export async function deleteBucketOwnershipControls(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBuiltInBucket();
+  const bucket = await call.openBuiltInBucket();
   return {
-    apply: async () => {
-      await call.objects.updateBucket(name, { ownership: null });
-      return empty(204);
-    },
+    ...changeBucket(call, bucket, { ownership: null }, 204),
   };
 }
 

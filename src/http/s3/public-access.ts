@@ -7,10 +7,11 @@
  */
 import type { Bucket, PublicAccessBlock } from '../../store/objects.ts';
 import { parseXml, type XmlElement, xmlDocument, xmlText } from '../xml.ts';
+import { changeBucket } from './change-bucket.ts';
 import { s3Error } from './errors.ts';
 import { isPublic } from './public-policy.ts';
 import { receiveDocument } from './receive-body.ts';
-import { answerXml, empty, S3_NAMESPACE, type S3Call, type S3Decision } from './s3-call.ts';
+import { answerXml, S3_NAMESPACE, type S3Call, type S3Decision } from './s3-call.ts';
 
 /** Of a new bucket. */
 export const PUBLIC_ACCESS_BLOCKED: PublicAccessBlock = {
@@ -27,7 +28,7 @@ export async function getPublicAccessBlock(call: S3Call): Promise<S3Decision> {
 }
 
 export async function putPublicAccessBlock(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBuiltInBucket();
+  const bucket = await call.openBuiltInBucket();
   const document = await receiveDocument(call);
   const root = parseXml(document);
   if (root.name !== 'PublicAccessBlockConfiguration') throw s3Error('MalformedXML');
@@ -40,20 +41,14 @@ export async function putPublicAccessBlock(call: S3Call): Promise<S3Decision> {
   return {
     bytesIn: document.length,
     requestParameters: { PublicAccessBlockConfiguration: { xmlns: S3_NAMESPACE, ...membersOf(publicAccessBlock) } },
-    apply: async () => {
-      await call.objects.updateBucket(name, { publicAccessBlock });
-      return empty(200);
-    },
+    ...changeBucket(call, bucket, { publicAccessBlock }, 200),
   };
 }
 
 export async function deletePublicAccessBlock(call: S3Call): Promise<S3Decision> {
-  const { name } = await call.openBuiltInBucket();
+  const bucket = await call.openBuiltInBucket();
   return {
-    apply: async () => {
-      await call.objects.updateBucket(name, { publicAccessBlock: null });
-      return empty(204);
-    },
+    ...changeBucket(call, bucket, { publicAccessBlock: null }, 204),
   };
 }
 

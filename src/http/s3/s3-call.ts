@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AccessRequest } from '../../api/access.ts';
 import { ApiError } from '../../api/api-error.ts';
 import type { CallRecord } from '../../api/call-record.ts';
+import type { ConfigurationChange } from '../../api/configuration-change.ts';
 import type { Call } from '../../api/operation.ts';
 import type { AccountId, BucketName, JsonObject, ObjectKey } from '../../event/types.ts';
 import type { BucketChange } from '../../store/bucket-change.ts';
@@ -78,6 +79,8 @@ export interface S3Answer {
 export interface S3Decision {
   /** Changes what is to be changed, and gives the answer. */
   readonly apply: () => Promise<S3Answer> | S3Answer;
+  /** See `Decision.changes`. */
+  readonly changes?: readonly ConfigurationChange[];
   /** The answer of a read, for the count of bytes in its record. */
   readonly bytesOut?: number;
   readonly bytesIn?: number;

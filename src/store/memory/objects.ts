@@ -31,6 +31,7 @@ import {
   requireBucketName,
   requireKey,
   requireLockable,
+  requireUnchanged,
   sequenceOfVersionId,
   versionPlace,
 } from '../objects-rules.ts';
@@ -145,8 +146,9 @@ export function createMemoryObjects(options: MemoryObjectsOptions): Objects {
       const found = [...buckets.values()].map(({ bucket }) => bucket).filter((bucket) => bucket.owner === owner);
       return found.sort((one, other) => (one.name < other.name ? -1 : 1));
     },
-    async updateBucket(name, change) {
+    async updateBucket(name, change, expected) {
       const stored = requireBucket(name);
+      requireUnchanged(stored.bucket, expected, change);
       stored.bucket = changedBucket(stored.bucket, change);
     },
     async deleteBucket(name) {

@@ -55,6 +55,7 @@ import {
   requireBucketName,
   requireKey,
   requireLockable,
+  requireUnchanged,
   versionPlace,
 } from '../../objects-rules.ts';
 import { errorCode } from '../files.ts';
@@ -153,8 +154,13 @@ class DiskObjects implements Objects {
     return this.#index.bucketsOf(owner);
   }
 
-  async updateBucket(name: BucketName, change: BucketUpdate): Promise<void> {
-    await this.#write(() => this.#index.updateBucket(name, (bucket) => changedBucket(bucket, change)));
+  async updateBucket(name: BucketName, change: BucketUpdate, expected?: Bucket): Promise<void> {
+    await this.#write(() =>
+      this.#index.updateBucket(name, (bucket) => {
+        requireUnchanged(bucket, expected, change);
+        return changedBucket(bucket, change);
+      }),
+    );
   }
 
   async deleteBucket(name: BucketName): Promise<void> {
