@@ -35,6 +35,7 @@ export function updateTrail(deps: OperationDeps): Operation<CreateTrailInput, Tr
       const draft = await ofOrganization(deps.catalog, call, { before: before.value, after: changed(before.value, input), input });
       const requirePlaceAndName = async () => {
         if (draft.organizationId !== undefined && before.value.organizationId === undefined) await requireOrganization(deps.catalog, call);
+        // Members are not asked: the trail of an organization appears in each, beyond its quota and beside a trail of its own of that name.
         if (!draft.isMultiRegionTrail || before.value.isMultiRegionTrail) return;
         const trails = (await seenTrails(deps.catalog, draft.account)).map(({ value }) => value);
         const others = trails.filter((other) => trailArn(other) !== trailArn(draft));

@@ -107,6 +107,12 @@ export class WholeServer {
     return this.#send('POST', '/', { service: 'cloudtrail', body, ...options }, { 'content-type': JSON_TYPE, 'x-amz-target': target });
   }
 
+  /** Calls an operation of Organizations. */
+  async organizations(operation: string, input: object = {}, account: AccountId = ADMINISTRATOR): Promise<Answer> {
+    const sent = { service: 'organizations', region: 'us-east-1', body: JSON.stringify(input), account };
+    return this.#send('POST', '/', sent, { 'content-type': JSON_TYPE, 'x-amz-target': `AWSOrganizationsV20161128.${operation}` });
+  }
+
   /** Calls the one operation of CloudTrail Data: some members go into the query string. */
   async putAuditEvents({ channelArn, externalId, ...body }: Record<string, unknown>, options: CallOptions = {}): Promise<Answer> {
     const query = new URLSearchParams(
