@@ -180,6 +180,7 @@ export class Directory {
     if (changes.length === 0) return;
     const facts = changes.map(({ key, value: after }) => ({
       ...{ resource: resourceOf(organization, key), account: organization.management, region: GLOBAL_REGION },
+      ...(key[0] === 'organization-tags' ? { part: 'tags' } : {}),
       ...{ before: this.#documents.get(key[0])!.get(textOf(key)), after },
     }));
     const appendFact = () => appendConfiguration(this.#deps, { call, event }, ...facts);
@@ -238,6 +239,9 @@ function resourceOf(organization: Organization, [kind, ...names]: CatalogKey): s
       return arnOf(organization, 'handshake', `invite/${name}`);
     case 'organization-request':
       return arnOf(organization, 'request', name);
+    case 'organization-tags':
+      if (name.startsWith('p-')) return policyArn(organization, name);
+      return arnOf(organization, name.startsWith('ou-') ? 'ou' : name.startsWith('r-') ? 'root' : 'account', name);
     default:
       return arnOf(organization, 'organization');
   }

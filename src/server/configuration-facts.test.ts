@@ -275,6 +275,8 @@ test('organizations: who belongs to one, and what it restricts', async () => {
   const [root] = (await send('ListRoots')).Roots;
   const unit = (await send('CreateOrganizationalUnit', { ParentId: root.Id, Name: 'unit' })).OrganizationalUnit.Id;
   await send('UpdateOrganizationalUnit', { OrganizationalUnitId: unit, Name: 'team' });
+  await send('TagResource', { ResourceId: unit, Tags: [{ Key: 'Team', Value: 'Red' }] });
+  await send('UntagResource', { ResourceId: unit, TagKeys: ['Team'] });
   await send('MoveAccount', { AccountId: OWNER, SourceParentId: root.Id, DestinationParentId: unit });
   const made = (await send('CreateAccount', { AccountName: 'new', Email: 'new@example.com' })).CreateAccountStatus.AccountId;
   await send('EnablePolicyType', { RootId: root.Id, PolicyType: 'SERVICE_CONTROL_POLICY' });
