@@ -285,7 +285,9 @@ export class Deliveries {
     if (line.waiting.length === 0) this.#lines.delete(subscriptionArn(line.id));
   }
 
+  /** Nothing where the subscription has ended meanwhile: its status went with it. */
   async #note(id: SubscriptionId, change: (status: DeliveryStatus) => DeliveryStatus): Promise<void> {
+    if ((await this.#deps.catalog.get(subscriptionKey(id))) === undefined) return;
     await this.#deps.catalog.commit([{ key: statusKey(id), value: change(await this.status(id)), expected: 'any' }]);
   }
 

@@ -57,7 +57,9 @@ export function subscribe(deps: SnsDeps): Operation<SnsInput, { readonly Subscri
         requestParameters: { topicArn: topicArn(topic), protocol, endpoint },
         responseElements: { subscriptionArn: said },
       };
-      const isAsked = subscription.confirmed === undefined && deps.deliveries.waiting(subscription) === 0;
+      // What still waits for one that ended is no request to confirm the new one.
+      const isWaiting = existing !== undefined && deps.deliveries.waiting(existing) > 0;
+      const isAsked = subscription.confirmed === undefined && !isWaiting;
       const ask = async () => (isAsked ? askToConfirm(deps, call, subscription) : undefined);
       const { owner } = subscription;
       const counted =

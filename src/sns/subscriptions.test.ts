@@ -2,6 +2,7 @@ import { getEventListeners } from 'node:events';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { SnsRig } from '../../test/support/sns-rig.ts';
 import { HOME, STRANGER, TRAIL_ACCOUNT } from '../../test/support/trail-rig.ts';
+import { OutboundFailed } from '../store/outbound.ts';
 import { builtInTopics } from './built-in-topics.ts';
 import { confirmByLink } from './confirm-subscription.ts';
 import { unsubscribeByLink } from './end-subscription.ts';
@@ -313,6 +314,35 @@ describe('messages to subscribers', () => {
       expect.objectContaining({ name: `subscribers/${TRAIL_ACCOUNT}`, waiting: 0, givenUp: 1, failed: expect.any(Number) }),
     ]);
     expect(await sns.trail.catalog.list(['sns-message'])).toEqual([]);
+  });
+
+  test('who subscribes again is asked to confirm, though messages of the subscription that ended were waiting', async () => {
+    const arn = await subscribe();
+    sink.status = 500;
+    await publish();
+    await sns.settle();
+    await sns.send('Unsubscribe', { SubscriptionArn: arn });
+    sink.status = 200;
+    sns.taken();
+    await sns.trail.clock.advance(1);
+    await sns.send('Subscribe', SINK);
+    await sns.pass(300_000);
+    expect(sns.taken().map(({ body }) => body.Type)).toEqual(['SubscriptionConfirmation']);
+  });
+
+  test('what fails for a subscription that ended meanwhile is remembered of nobody', async () => {
+    const arn = await subscribe();
+    let refuse = () => {};
+    sns.handlers.set(
+      'https://hooks.example',
+      () => new Promise((_, reject) => (refuse = () => reject(new OutboundFailed('timeout', 'away')))),
+    );
+    await publish();
+    await sns.settle();
+    await sns.send('Unsubscribe', { SubscriptionArn: arn });
+    refuse();
+    await sns.pass(300_000);
+    expect(await sns.trail.catalog.list(['sns-subscription-status'])).toEqual([]);
   });
 
   test('A80 an address that is not public is not reached, and why there was no answer is not told', async () => {
