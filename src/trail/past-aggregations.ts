@@ -9,6 +9,8 @@ import type { TrailId } from './trail.ts';
 import type { DeliverySettings, PendingStep, TrailTarget } from './trail-state.ts';
 
 const KEPT_MS = 48 * 3_600_000;
+/** Removed with one that is added. */
+const REMOVED_MAX = 16;
 
 /** As it was announced, and the members of then. */
 export interface PastAggregation extends Pick<DeliverySettings, 'members'> {
@@ -22,7 +24,8 @@ export async function rememberAggregation(
   trail: TrailId,
   { number, ...value }: PastAggregation & Pick<PendingStep, 'number'>,
 ): Promise<Required<Pick<TrailSave, 'written' | 'removed'>>> {
-  const past = await catalog.list<PastAggregation>(pastAggregationsKey(trail));
+  // The oldest come first. More go than come, so none is left for good, and no flood of records makes this slow.
+  const past = await catalog.list<PastAggregation>(pastAggregationsKey(trail), { limit: REMOVED_MAX });
   const old = past.filter((document) => document.value.work.atMs < value.work.atMs - KEPT_MS);
   return { written: [{ key: pastAggregationKey(trail, number), value }], removed: old.map(({ key }) => key) };
 }
