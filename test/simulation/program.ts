@@ -413,7 +413,7 @@ export class Program {
         selection: 'All',
         aggregates: false,
       });
-      if (trail.name === 'side' && this.world.isLucky(0.5)) await this.#aggregate(life, trail);
+      if (trail.name === 'side' && this.world.isLucky(0.8)) await this.#aggregate(life, trail);
       await this.#change(life, trail, 'StartLogging');
     }
   }
