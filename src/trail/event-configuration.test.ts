@@ -62,10 +62,9 @@ describe('PutEventConfiguration', () => {
 
   test('narrows when a template is taken away, and not when one is added', async () => {
     const { rig, trails, put } = await withTrail();
-    const operation = trails.operations.cloudtrail.find(({ name }) => name === 'PutEventConfiguration')!;
     const narrows = async (...templates: readonly string[]) => {
       const input = { TrailName: 'main', AggregationConfigurations: templates.length === 0 ? [] : by(...templates) };
-      return (await operation.decide(rig.call(), input as never)).narrows;
+      return (await rig.decide(trails, 'PutEventConfiguration', input)).narrows;
     };
     await put({ TrailName: 'main', AggregationConfigurations: by('USER_ACTIONS') });
     expect(await narrows('API_ACTIVITY', 'USER_ACTIONS')).toBeUndefined();

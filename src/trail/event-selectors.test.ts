@@ -111,8 +111,7 @@ describe('PutEventSelectors and GetEventSelectors', () => {
 
   test('A21 what gets smaller is in the fact of the change, and needs approval where changes do; what grows does not', async () => {
     const { rig, trails } = await logging();
-    const operation = trails.operations.cloudtrail.find(({ name }) => name === 'PutEventSelectors')!;
-    const narrows = async (input: object) => (await operation.decide(rig.call(), { TrailName: 'main', ...input } as never)).narrows;
+    const narrows = async (input: object) => (await rig.decide(trails, 'PutEventSelectors', { TrailName: 'main', ...input })).narrows;
     expect(await narrows({ AdvancedEventSelectors: [MANAGEMENT, objects()] })).toBeUndefined();
     const smaller = { EventSelectors: [{ ExcludeManagementEventSources: ['kms.amazonaws.com'] }] };
     expect(await narrows(smaller)).toContain(`${ARN} takes no more: read management events of kms.amazonaws.com`);

@@ -1,7 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { BUCKET, bucketPolicy, HOME, START_MS, STRANGER, TRAIL_ACCOUNT, TrailRig } from '../../test/support/trail-rig.ts';
-import type { BucketName } from '../event/types.ts';
-import { kmsService } from '../server/kms-service.ts';
+import type { BucketName, ObjectKey } from '../event/types.ts';
 import { createManualClock } from '../store/memory/clock.ts';
 import { createMemoryLogGroups, type MemoryLogGroups } from '../store/memory/log-groups.ts';
 import type { Trails } from './create-trails.ts';
@@ -115,7 +114,7 @@ describe('CheckTrail', () => {
 
   test('a bucket that is gone is named', async () => {
     const { rig, trails } = await newTrail();
-    await rig.objects.delete(NAME, `AWSLogs/${TRAIL_ACCOUNT}/` as never);
+    await rig.objects.delete(NAME, `AWSLogs/${TRAIL_ACCOUNT}/` as ObjectKey);
     await rig.objects.deleteBucket(NAME);
     expect(await check(rig, trails)).toEqual([
       {
@@ -178,14 +177,6 @@ describe('a trail whose bucket has Object Lock', () => {
     let trails: Trails;
     let KeyId: string;
 
-    // biome-ignore lint/suspicious/noExplicitAny: answers are looked at by the test that knows the operation.
-    async function sendKms(name: string, input: object): Promise<any> {
-      const service = kmsService(rig.kms);
-      const decision = await service.operations.get(name)!.decide(rig.call(), service.decodeInput!(name, input as never) as never);
-      await decision.apply?.();
-      return decision.output;
-    }
-
     const found = async (kind: string) => (await check(rig, trails)).find(({ Check }) => Check === kind)!;
 
     beforeEach(async () => {
@@ -195,7 +186,7 @@ describe('a trail whose bucket has Object Lock', () => {
       rig = new TrailRig({ logGroups: groups });
       await rig.createBucket();
       trails = await rig.open();
-      KeyId = (await sendKms('CreateKey', { Policy: document(mine, encrypts) })).KeyMetadata.KeyId;
+      KeyId = (await rig.sendKms('CreateKey', { Policy: document(mine, encrypts) })).KeyMetadata.KeyId;
       rig.topics.topics.set(TOPIC, { policy: document(publishes), messages: [] });
       const logs = { CloudWatchLogsLogGroupArn: GROUP, CloudWatchLogsRoleArn: ROLE };
       await rig.send(trails, 'CreateTrail', { Name: 'main', S3BucketName: BUCKET, KmsKeyId: KeyId, SnsTopicName: 'deliveries', ...logs });
@@ -208,17 +199,17 @@ describe('a trail whose bucket has Object Lock', () => {
     });
 
     test('EN2: a key that is disabled, is to be deleted, or whose policy lacks the statement, is named', async () => {
-      await sendKms('DisableKey', { KeyId });
+      await rig.sendKms('DisableKey', { KeyId });
       expect((await found('key')).Problem).toMatch(/^KmsException: KMS key .* cannot be used: it is disabled\.$/);
-      await sendKms('EnableKey', { KeyId });
-      await sendKms('ScheduleKeyDeletion', { KeyId });
+      await rig.sendKms('EnableKey', { KeyId });
+      await rig.sendKms('ScheduleKeyDeletion', { KeyId });
       expect((await found('key')).Problem).toMatch(/it is pending deletion\.$/);
-      await sendKms('CancelKeyDeletion', { KeyId });
-      await sendKms('EnableKey', { KeyId });
-      await sendKms('PutKeyPolicy', { KeyId, Policy: document(mine) });
+      await rig.sendKms('CancelKeyDeletion', { KeyId });
+      await rig.sendKms('EnableKey', { KeyId });
+      await rig.sendKms('PutKeyPolicy', { KeyId, Policy: document(mine) });
       const { Problem, CorrectedPolicy } = await found('key');
       expect(Problem).toMatch(/^InsufficientEncryptionPolicyException: .*Add the statement AllowCloudTrailEncryptLogs\.$/);
-      await sendKms('PutKeyPolicy', { KeyId, Policy: CorrectedPolicy });
+      await rig.sendKms('PutKeyPolicy', { KeyId, Policy: CorrectedPolicy });
       expect((await found('key')).Holds).toBe('encrypts what the trail writes');
     });
 

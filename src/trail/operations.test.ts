@@ -353,8 +353,7 @@ describe('StartLogging, StopLogging, DeleteTrail', () => {
 
   test('a change that was decided on older settings is refused, and changes nothing', async () => {
     const { rig, trails } = await newTrail();
-    const start = trails.operations.cloudtrail.find(({ name }) => name === 'StartLogging')!;
-    const decision = await start.decide(rig.call(), { Name: 'main' } as never);
+    const decision = await rig.decide(trails, 'StartLogging', { Name: 'main' });
     await rig.send(trails, 'UpdateTrail', { Name: 'main', EnableLogFileValidation: true });
     expect(await refusal(decision.apply!())).toMatch(/^ConflictException/);
     expect(await rig.send(trails, 'GetTrailStatus', { Name: 'main' })).toMatchObject({ IsLogging: false });

@@ -3,7 +3,6 @@
  */
 import { describe, expect, test } from 'vitest';
 import type { BucketName, ObjectKey } from '../../src/event/types.ts';
-import { kmsService } from '../../src/server/kms-service.ts';
 import type { Objects, OpenDataKey } from '../../src/store/objects.ts';
 import type { Trails } from '../../src/trail/create-trails.ts';
 import { checkTrail, type TrailFindings } from '../support/check-trail.ts';
@@ -12,14 +11,6 @@ import { BUCKET, DIGEST_MS, FLUSH_MS, HOME, TRAIL_ACCOUNT, TrailRig } from '../s
 const TRAIL_ARN = `arn:aws:cloudtrail:${HOME}:${TRAIL_ACCOUNT}:trail/main`;
 
 class EncryptedRig extends TrailRig {
-  // biome-ignore lint/suspicious/noExplicitAny: answers are looked at by the test that knows the operation.
-  async sendKms(name: string, input: object): Promise<any> {
-    const service = kmsService(this.kms);
-    const decision = await service.operations.get(name)!.decide(this.call(), service.decodeInput!(name, input as never) as never);
-    await decision.apply?.();
-    return decision.output;
-  }
-
   /** @param encrypts What the policy gives to the service. @param context What the encryption context must have. */
   async newKey(
     encrypts = 'kms:GenerateDataKey*',

@@ -5,13 +5,14 @@
  * and each store by `failAt`.
  */
 import { createHash } from 'node:crypto';
-import type { Call, Operation } from '../../src/api/operation.ts';
-import type { AccountId, BucketName, Region } from '../../src/event/types.ts';
+import type { Call, Decision, Operation } from '../../src/api/operation.ts';
+import type { AccountId, BucketName, Json, Region } from '../../src/event/types.ts';
 import { keyStatementReader } from '../../src/evidence/read-key-statement.ts';
 import { rotateKey } from '../../src/evidence/state-keys.ts';
 import { UsedRegions } from '../../src/intake/used-regions.ts';
 import { createTrailKeys } from '../../src/kms/create-trail-keys.ts';
 import type { KmsDeps } from '../../src/kms/kms-deps.ts';
+import { kmsService } from '../../src/server/kms-service.ts';
 import { hashSha256 } from '../../src/server/sha256.ts';
 import type { Catalog } from '../../src/store/catalog.ts';
 import type { Journal, NewEntry } from '../../src/store/journal.ts';
@@ -160,13 +161,25 @@ export class TrailRig {
   /** Calls an operation as the dispatcher does. The call's own event is recorded for what changes something. */
   // biome-ignore lint/suspicious/noExplicitAny: answers are looked at by the test that knows the operation.
   async send(trails: Trails, name: string, input: object = {}, call: Call = this.call()): Promise<any> {
-    const all = [...trails.operations.cloudtrail, ...trails.operations.snowtrail];
-    const operation = all.find((each) => each.name === name) as Operation<object, unknown> | undefined;
-    if (operation === undefined) throw new Error(`no operation ${name}`);
+    const operation = operationOf(trails, name);
     const decision = await operation.decide(call, input);
     if (!operation.isReadOnly) await this.record(call.region, { account: call.account, eventName: name, source: 'own-call' });
     await decision.apply?.();
     return decision.output;
+  }
+
+  /** What an operation decides, which is not carried out. */
+  decide(trails: Trails, name: string, input: object): Promise<Decision<unknown>> {
+    return operationOf(trails, name).decide(this.call(), input);
+  }
+
+  /** Calls an operation of KMS, which leaves no record. @param input As on the wire: bytes in base64. */
+  // biome-ignore lint/suspicious/noExplicitAny: answers are looked at by the test that knows the operation.
+  async sendKms(name: string, input: Json): Promise<any> {
+    const { operations, decodeInput } = kmsService(this.kms);
+    const { output, apply } = await operations.get(name)!.decide(this.call(), decodeInput!(name, input));
+    await apply?.();
+    return output;
   }
 
   /** The bucket, with the documented policy for the account. */
@@ -273,6 +286,12 @@ export class TrailRig {
       },
     });
   }
+}
+
+function operationOf({ operations }: Trails, name: string): Operation<object, unknown> {
+  const found = [...operations.cloudtrail, ...operations.snowtrail].find((each) => each.name === name);
+  if (found === undefined) throw new Error(`no operation ${name}`);
+  return found as Operation<object, unknown>;
 }
 
 function faultError(store: string): Error {

@@ -7,7 +7,6 @@
 import { describe, expect, test } from 'vitest';
 import type { AccountId, BucketName, ObjectKey, Region } from '../../src/event/types.ts';
 import { readBlob } from '../../src/kms/ciphertext.ts';
-import { createKey } from '../../src/kms/create-key.ts';
 import { decryptWith } from '../../src/kms/encrypt-decrypt.ts';
 import { findKey } from '../../src/kms/find-key.ts';
 import { expireObjects } from '../../src/lifecycle/expire-objects.ts';
@@ -45,6 +44,13 @@ async function deliver(options: { readonly isVersioned?: boolean; readonly filte
   ];
   await rig.objects.updateBucket(NAME, { lifecycle });
   return it;
+}
+
+/** What the trail delivers from now on is encrypted, with a new key that anybody may use. */
+async function encrypt(it: Installation): Promise<void> {
+  const Statement = [{ Effect: 'Allow', Principal: '*', Action: 'kms:*', Resource: '*' }];
+  const { KeyMetadata } = await it.rig.sendKms('CreateKey', { Policy: JSON.stringify({ Version: '2012-10-17', Statement }) });
+  await it.send('UpdateTrail', { KmsKeyId: KeyMetadata.Arn });
 }
 
 /** Lets the rules be carried out once. */
@@ -157,11 +163,7 @@ describe('evidence that expired by a rule of its bucket (A22, BP6)', () => {
   test('is expired also where it was encrypted', async () => {
     const it = await deliver();
     const { rig } = it;
-    const Statement = [{ Effect: 'Allow', Principal: '*', Action: 'kms:*', Resource: '*' }];
-    const made = await createKey(rig.kms).decide(rig.call(), { Policy: JSON.stringify({ Version: '2012-10-17', Statement }) });
-    await made.apply?.();
-    const { KeyMetadata } = made.output as { KeyMetadata: { Arn: string } };
-    await it.send('UpdateTrail', { KmsKeyId: KeyMetadata.Arn });
+    await encrypt(it);
     const before = await keysOf(it, LOGS);
     await rig.record(HOME);
     await it.pass(DIGEST_MS);
@@ -306,11 +308,7 @@ describe('evidence that expired by a rule of its bucket (A22, BP6)', () => {
     const it = await deliver({ isVersioned: true, filter: { prefix: 'nothing' } });
     const { rig } = it;
     const { objects } = rig;
-    const Statement = [{ Effect: 'Allow', Principal: '*', Action: 'kms:*', Resource: '*' }];
-    const made = await createKey(rig.kms).decide(rig.call(), { Policy: JSON.stringify({ Version: '2012-10-17', Statement }) });
-    await made.apply?.();
-    const { KeyMetadata } = made.output as { KeyMetadata: { Arn: string } };
-    await it.send('UpdateTrail', { KmsKeyId: KeyMetadata.Arn });
+    await encrypt(it);
     const before = await keysOf(it, LOGS);
     await rig.record(HOME);
     await it.pass(DIGEST_MS);
