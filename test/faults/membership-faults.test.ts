@@ -9,6 +9,7 @@ import { Directory } from '../../src/organizations/directory.ts';
 import { hashSha256 } from '../../src/server/sha256.ts';
 import { type Membership, membershipKey, type Organization, organizationKey } from '../../src/store/organization.ts';
 import { checkTrail } from '../support/check-trail.ts';
+import { everyFault } from '../support/planned-faults.ts';
 import { IS_SWEEP } from '../support/sweep.ts';
 import { BUCKET, DIGEST_MS, FLUSH_MS, HOME, type PlannedFault, TRAIL_ACCOUNT, TrailRig } from '../support/trail-rig.ts';
 
@@ -50,12 +51,11 @@ async function live(fault?: PlannedFault) {
   };
   await open();
   const settle = async () => {
-    await rig.settle(trails);
-    while (rig.isDead()) {
+    await rig.outlive(trails, async () => {
       trails = await rig.open();
       await open();
-      await rig.settle(trails);
-    }
+      return trails;
+    });
   };
   /** Asks until it is done; the process that died is there again. */
   const insist = async (isDone: () => Promise<boolean>, ask: () => Promise<unknown>) => {
@@ -121,12 +121,7 @@ describe('a change of members', () => {
   test('is delivered by, to the event, whichever call of a store the process dies at (A15)', async () => {
     const clean = await live();
     expect(clean.verdict).toEqual({ faults: [], events: clean.wanted });
-    const faults = [...clean.calls].flatMap(([call, count]) => {
-      const [store, method] = call.split('.') as [PlannedFault['store'], string];
-      return Array.from({ length: count }, (_, index) =>
-        (['refused', 'taken'] as const).map((kind): PlannedFault => ({ store, method, nth: index + 1, kind, isCrash: true })),
-      ).flat();
-    });
+    const faults = everyFault(clean.calls).map((fault) => ({ ...fault, isCrash: true }));
     const wrong: unknown[] = [];
     for (const [index, fault] of faults.entries()) {
       if (index % STRIDE !== 0) continue;

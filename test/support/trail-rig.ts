@@ -251,9 +251,26 @@ export class TrailRig {
     return this.#process.isDead;
   }
 
+  /** Whether the turn of the planned fault has come. */
+  hasHit(): boolean {
+    const { fault } = this;
+    return fault !== undefined && (this.calls.get(`${fault.store}.${fault.method}`) ?? 0) >= fault.nth;
+  }
+
   /** Does everything that is due. */
   async settle(trails: Trails): Promise<void> {
     while (await trails.tick());
+  }
+
+  /** Does everything that is due, with a new process in place of each that dies meanwhile. @returns the trails of the last one */
+  async outlive(trails: Trails, open: () => Promise<Trails> = () => this.open()): Promise<Trails> {
+    let newest = trails;
+    await this.settle(newest);
+    while (this.isDead()) {
+      newest = await open();
+      await this.settle(newest);
+    }
+    return newest;
   }
 
   /** Counts the calls of a store, and fails the one that is planned. */

@@ -623,7 +623,7 @@ describe('a trail that is moved away from a bucket that fails in the middle of a
         await it.pass(FLUSH_MS);
         if (rig.isDead()) await it.open();
       }
-      const hasHit = (rig.calls.get(`${store}.${method}`) ?? 0) >= from + nth;
+      const hasHit = rig.hasHit();
       rig.fault = undefined;
       rig.refused = undefined;
       await rig.record(HOME);
