@@ -27,10 +27,10 @@ export async function trailAccess(
   return [{ action, resource: trailArn(found.value), found: await accessOf(catalog, found.value) }];
 }
 
-/** Trails that are named as a resource. */
+/** Trails that are named as a resource. Of what names none, such as `*`, nothing is read. */
 export function trailResource(catalog: Pick<Catalog, 'get' | 'list'>): FindResource {
   return async ({ call, action, resource }) => {
-    if (/^cloudtrail:CreateTrail$/i.test(action)) return undefined;
+    if (!resource.includes(':trail/') || /^cloudtrail:CreateTrail$/i.test(action)) return undefined;
     const found = (await seenTrails(catalog, call.account)).find(({ value }) => trailArn(value) === resource);
     return found === undefined ? undefined : accessOf(catalog, found.value);
   };
