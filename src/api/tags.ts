@@ -30,20 +30,29 @@ export function findTagProblem(tags: readonly Tag[]): string | undefined {
     seen.add(Key);
     if (/^aws:/i.test(Key)) return `the key \`${Key}\` begins with \`aws:\`, which is reserved`;
     for (const text of [Key, Value])
-      if (!/^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u.test(text))
-        return `\`${text}\` has a character other than letters, digits, spaces and _.:/=+-@`;
+      if (!isTagText(text)) return `\`${text}\` has a character other than letters, digits, spaces and _.:/=+-@`;
   }
   return undefined;
 }
 
+/** Whether a key or a value has no other characters than IAM compares. */
+export function isTagText(text: string): boolean {
+  return /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u.test(text);
+}
+
+/** The tags with those of `added` in their places, new ones at the end; how many there may be each service says in its own words. */
+export function mergeTags(tags: readonly Tag[], added: readonly Tag[]): readonly Tag[] {
+  return [...new Map([...tags, ...added].map((tag) => [tag.Key, tag])).values()];
+}
+
 /**
- * The tags with those of `added` in their places, new ones at the end.
+ * As `mergeTags`.
  * @throws ApiError TagsLimitExceededException
  */
 export function addTags(tags: readonly Tag[], added: readonly Tag[]): readonly Tag[] {
-  const byKey = new Map([...tags, ...added].map((tag) => [tag.Key, tag]));
-  if (byKey.size <= TAGS_MAX) return [...byKey.values()];
-  throw new ApiError('TagsLimitExceededException', `A resource has at most ${TAGS_MAX} tags; with these it would have ${byKey.size}.`);
+  const merged = mergeTags(tags, added);
+  if (merged.length <= TAGS_MAX) return merged;
+  throw new ApiError('TagsLimitExceededException', `A resource has at most ${TAGS_MAX} tags; with these it would have ${merged.length}.`);
 }
 
 /** The tags without those of these keys, whatever their values. */
@@ -53,14 +62,18 @@ export function removeTags(tags: readonly Tag[], removed: readonly Tag[]): reado
 }
 
 /** Condition keys of a call that gives tags. */
-export function requestTagContext(tags: readonly Tag[]): ReadonlyMap<string, readonly string[]> {
+export function requestTagContext(tags: readonly Tag[] = []): ReadonlyMap<string, readonly string[]> {
   return new Map([
     ...tags.map(({ Key, Value = '' }): [string, string[]] => [`aws:requesttag/${Key.toLowerCase()}`, [Value]]),
     ...(tags.length === 0 ? [] : [['aws:tagkeys', tags.map(({ Key }) => Key)] as [string, string[]]]),
   ]);
 }
 
-/** Condition keys of a call on a resource that has tags. */
-export function resourceTagContext(tags: readonly Tag[]): ReadonlyMap<string, readonly string[]> {
-  return new Map(tags.map(({ Key, Value = '' }) => [`aws:resourcetag/${Key.toLowerCase()}`, [Value]]));
+/**
+ * Condition keys of a call on a resource that has tags.
+ * @param ownName What the service calls them beside `aws:ResourceTag`, in lower case, where it has a name of its own.
+ */
+export function resourceTagContext(tags: readonly Tag[], ownName?: string): ReadonlyMap<string, readonly string[]> {
+  const names = ['aws:resourcetag', ...(ownName === undefined ? [] : [ownName])];
+  return new Map(names.flatMap((name) => tags.map(({ Key, Value = '' }) => [`${name}/${Key.toLowerCase()}`, [Value]])));
 }

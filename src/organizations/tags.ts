@@ -5,7 +5,7 @@
  * Source: AWS Organizations API Reference, "TagResource"; User Guide, "Tagging AWS Organizations resources".
  */
 import type { Operation } from '../api/operation.ts';
-import { findTagProblem, requestTagContext, type Tag } from '../api/tags.ts';
+import { findTagProblem, mergeTags, requestTagContext, type Tag } from '../api/tags.ts';
 import type { Organization } from '../store/organization.ts';
 import type { Change, Plan } from './directory.ts';
 import { FULL_ACCESS, type ResourceTags, tagsKey } from './documents.ts';
@@ -90,7 +90,7 @@ function requireKeys(tags: readonly Tag[]): void {
 
 /** @throws ApiError ConstraintViolationException */
 function merge(tags: readonly Tag[], given: readonly Tag[]): readonly Tag[] {
-  const merged = [...new Map([...tags, ...given].map((tag) => [tag.Key, tag])).values()];
+  const merged = mergeTags(tags, given);
   if (merged.length > TAGS_MAX)
     throw constraint('MAX_TAG_LIMIT_EXCEEDED', `A resource has at most ${TAGS_MAX} tags; with these it would have ${merged.length}.`);
   return merged;

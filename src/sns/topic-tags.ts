@@ -5,7 +5,7 @@
  */
 import { ApiError } from '../api/api-error.ts';
 import type { Operation } from '../api/operation.ts';
-import { findTagProblem, requestTagContext, type Tag } from '../api/tags.ts';
+import { findTagProblem, mergeTags, requestTagContext, type Tag } from '../api/tags.ts';
 import type { CatalogDocument } from '../store/catalog.ts';
 import { findTopic, topicRequest } from './find-topic.ts';
 import { invalid, readList } from './read-input.ts';
@@ -23,7 +23,7 @@ export function tagResource(deps: SnsDeps): Operation<SnsInput, object> {
     decide: async (call, input) => {
       const given = readTags(input);
       const before = await findTagged(deps, input);
-      const tags = limited([...new Map([...before.value.tags, ...given].map((tag) => [tag.Key, tag])).values()]);
+      const tags = limited(mergeTags(before.value.tags, given));
       return {
         output: {},
         requestParameters: { resourceArn: topicArn(before.value), tags: tagsInRecord(given) },

@@ -8,6 +8,7 @@
  */
 import type { ResourceAccess } from '../../api/access.ts';
 import type { FindResource, ResourceQuestion } from '../../api/find-resource.ts';
+import { resourceTagContext } from '../../api/tags.ts';
 import type { Identities } from '../identities.ts';
 import { parseIamArn, type RoleDocument, type Tag, type UserDocument } from '../identity-documents.ts';
 import { type MfaDevice, mfaKey } from '../mfa-device.ts';
@@ -23,7 +24,7 @@ export function entityResource(identities: Identities): FindResource {
     if (/^sts:/i.test(action)) return trustOf(identities, resource);
     const tags = await tagsOf(identities, question);
     const entity = await findEntity(identities, question);
-    if (entity === undefined) return tags === undefined ? undefined : { context: new Map(tagContext(tags)) };
+    if (entity === undefined) return tags === undefined ? undefined : { context: tagContext(tags) };
     const boundary = CHANGES_RIGHTS.test(action) ? boundaryContext(entity.boundary) : [];
     return { context: new Map([...tagContext(entity.tags), ...boundary]) };
   };
@@ -37,7 +38,7 @@ async function trustOf(identities: Identities, arn: string): Promise<ResourceAcc
   return {
     owner: named.account,
     isPolicyRequired: true,
-    ...(role === undefined ? {} : { policy: role.trustPolicy, context: new Map(tagContext(role.tags)) }),
+    ...(role === undefined ? {} : { policy: role.trustPolicy, context: tagContext(role.tags) }),
   };
 }
 
@@ -62,8 +63,6 @@ async function tagsOf(identities: Identities, { call: { account }, resource }: R
 }
 
 /** Under both names that conditions know them by. */
-function tagContext(tags: readonly Tag[]): [string, readonly string[]][] {
-  return tags.flatMap(({ Key, Value }) =>
-    ['aws', 'iam'].map((service): [string, readonly string[]] => [`${service}:resourcetag/${Key.toLowerCase()}`, [Value]]),
-  );
+function tagContext(tags: readonly Tag[]): ReadonlyMap<string, readonly string[]> {
+  return resourceTagContext(tags, 'iam:resourcetag');
 }

@@ -71,15 +71,6 @@ export async function entityAccess(
   return [{ action: `iam:${action}`, resource, ...(context === undefined ? {} : { context }) }];
 }
 
-/** Condition keys of a call that sets tags. */
-export function requestTags(tags: readonly Tag[] | undefined): Map<string, readonly string[]> {
-  if (tags === undefined || tags.length === 0) return new Map();
-  return new Map<string, readonly string[]>([
-    ['aws:tagkeys', tags.map(({ Key }) => Key)],
-    ...tags.map(({ Key, Value }): [string, readonly string[]] => [`aws:requesttag/${Key.toLowerCase()}`, [Value]]),
-  ]);
-}
-
 /** Condition key of a call that sets a boundary, or changes the rights of an entity that has one. */
 export function boundaryContext(boundary: string | undefined): [string, readonly string[]][] {
   return boundary === undefined ? [] : [['iam:permissionsboundary', [boundary]]];

@@ -5,9 +5,9 @@
  * and never changed.
  * Source: IAM API Reference; IAM User Guide, "Versioning IAM policies".
  */
-
 import { ApiError } from '../../api/api-error.ts';
 import type { Call } from '../../api/operation.ts';
+import { requestTagContext } from '../../api/tags.ts';
 import type { AccountId } from '../../event/types.ts';
 import type { CatalogDocument } from '../../store/catalog.ts';
 import { AWS_MANAGED_POLICIES } from '../aws-managed-policies.ts';
@@ -34,7 +34,6 @@ import {
   invalidInput,
   limitExceeded,
   newId,
-  requestTags,
 } from './iam-deps.ts';
 import { type PolicyUse, policyOutput, versionOutput } from './outputs.ts';
 import { listPage, type PageInput } from './page.ts';
@@ -60,7 +59,7 @@ export function createPolicy({ identities, clock, chance }: IamDeps): IamOperati
     name: 'CreatePolicy',
     isReadOnly: false,
     access: (call, { PolicyName: name, Path: path = '/', Tags }) => [
-      { action: 'iam:CreatePolicy', resource: policyArn({ account: call.account, path, name }), context: requestTags(Tags) },
+      { action: 'iam:CreatePolicy', resource: policyArn({ account: call.account, path, name }), context: requestTagContext(Tags) },
     ],
     decide: async ({ account }, { PolicyName: name, PolicyDocument, Path: path = '/', Description: description, Tags: tags = [] }) => {
       const document = checkManaged(PolicyDocument);

@@ -6,6 +6,7 @@
  */
 import { ApiError } from '../../api/api-error.ts';
 import { type Call, REPEATS_MS } from '../../api/operation.ts';
+import { requestTagContext } from '../../api/tags.ts';
 import type { AccountId } from '../../event/types.ts';
 import type { CatalogDocument } from '../../store/catalog.ts';
 import { base32 } from '../base32.ts';
@@ -22,7 +23,6 @@ import {
   type IamOperation,
   limitExceeded,
   ownUserName,
-  requestTags,
 } from './iam-deps.ts';
 import { userOutput } from './outputs.ts';
 import { listPage, type PageInput } from './page.ts';
@@ -48,7 +48,7 @@ export function createVirtualMfaDevice({ identities, keys, chance }: IamDeps): I
     isReadOnly: false,
     refusesReplay: { afterMs: REPEATS_MS },
     access: (call, input) => [
-      { action: 'iam:CreateVirtualMFADevice', resource: serialOf(call.account, input), context: requestTags(input.Tags) },
+      { action: 'iam:CreateVirtualMFADevice', resource: serialOf(call.account, input), context: requestTagContext(input.Tags) },
     ],
     decide: async ({ account }, input) => {
       const tags = checkTags(input.Tags ?? []);

@@ -3,12 +3,13 @@
  *
  * Source: IAM API Reference.
  */
+import { requestTagContext } from '../../api/tags.ts';
 import type { AccountId } from '../../event/types.ts';
 import { noSuchEntity } from '../identities.ts';
 import { added, removed } from '../identity-changes.ts';
 import type { Tag } from '../identity-documents.ts';
 import { type OidcProvider, oidcArn, oidcKey } from '../oidc-provider.ts';
-import { alreadyExists, checkTags, type IamDeps, type IamOperation, limitExceeded, requestTags, validationError } from './iam-deps.ts';
+import { alreadyExists, checkTags, type IamDeps, type IamOperation, limitExceeded, validationError } from './iam-deps.ts';
 
 const PROVIDERS_MAX = 100;
 const CLIENTS_MAX = 100;
@@ -38,7 +39,7 @@ export function createOidcProvider({ identities, clock }: IamDeps): IamOperation
     name: 'CreateOpenIDConnectProvider',
     isReadOnly: false,
     access: (call, { Url, Tags }) => [
-      { action: 'iam:CreateOpenIDConnectProvider', resource: oidcArn(call.account, hostOf(Url)), context: requestTags(Tags) },
+      { action: 'iam:CreateOpenIDConnectProvider', resource: oidcArn(call.account, hostOf(Url)), context: requestTagContext(Tags) },
     ],
     decide: async ({ account }, { Url, ClientIDList: clientIds = [], ThumbprintList: thumbprints = [], Tags = [] }) => {
       const tags = checkTags(Tags);

@@ -3,6 +3,7 @@
  *
  * Source: IAM API Reference.
  */
+import { requestTagContext } from '../../api/tags.ts';
 import { added, changed, removed, replaced } from '../identity-changes.ts';
 import { entityArn, entityKey, type RoleDocument, type Tag } from '../identity-documents.ts';
 import { checkPolicy, policyGuard, policySize } from './check-policy.ts';
@@ -16,7 +17,6 @@ import {
   type IamOperation,
   limitExceeded,
   newId,
-  requestTags,
 } from './iam-deps.ts';
 import { type ListInput, listEntities } from './list-entities.ts';
 import { roleOutput } from './outputs.ts';
@@ -45,7 +45,7 @@ export function createRole(deps: IamDeps): IamOperation<CreateRoleInput> {
       {
         action: 'iam:CreateRole',
         resource: entityArn({ kind: 'Role', account: call.account, path, name }),
-        context: new Map([...requestTags(Tags), ...boundaryContext(PermissionsBoundary)]),
+        context: new Map([...requestTagContext(Tags), ...boundaryContext(PermissionsBoundary)]),
       },
     ],
     decide: async ({ account }, input) => {

@@ -4,10 +4,11 @@
  * Source: IAM User Guide, "Tags for IAM resources".
  */
 import type { Decision } from '../../api/operation.ts';
+import { requestTagContext } from '../../api/tags.ts';
 import type { CatalogDocument } from '../../store/catalog.ts';
 import { changed } from '../identity-changes.ts';
 import type { EntityDocuments, Tag } from '../identity-documents.ts';
-import { checkTags, type IamDeps, type IamOperation, requestTags } from './iam-deps.ts';
+import { checkTags, type IamDeps, type IamOperation } from './iam-deps.ts';
 import { type NamedEntity, onEntity } from './on-entity.ts';
 import { listPage, type PageInput } from './page.ts';
 
@@ -20,7 +21,7 @@ export function tagEntity(deps: IamDeps, kind: TaggedKind): IamOperation<TagInpu
   return onEntity(deps, kind, {
     name: `Tag${kind}`,
     isReadOnly: false,
-    context: ({ Tags }: TagInput) => requestTags(Tags),
+    context: ({ Tags }: TagInput) => requestTagContext(Tags),
     decide: (found, { Tags }: TagInput) => {
       checkTags(Tags);
       const others = without(

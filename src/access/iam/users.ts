@@ -4,6 +4,7 @@
  * Source: IAM API Reference.
  */
 import type { Call } from '../../api/operation.ts';
+import { requestTagContext } from '../../api/tags.ts';
 import type { CatalogDocument } from '../../store/catalog.ts';
 import { added, changed, type DocumentChange, removed } from '../identity-changes.ts';
 import { entityArn, entityKey, type Tag, type UserDocument } from '../identity-documents.ts';
@@ -20,7 +21,6 @@ import {
   limitExceeded,
   newId,
   ownUserName,
-  requestTags,
 } from './iam-deps.ts';
 import { type ListInput, listEntities } from './list-entities.ts';
 import { userOutput } from './outputs.ts';
@@ -43,7 +43,7 @@ export function createUser(deps: IamDeps): IamOperation<CreateUserInput> {
       {
         action: 'iam:CreateUser',
         resource: entityArn({ kind: 'User', account: call.account, path, name }),
-        context: new Map([...requestTags(Tags), ...boundaryContext(PermissionsBoundary)]),
+        context: new Map([...requestTagContext(Tags), ...boundaryContext(PermissionsBoundary)]),
       },
     ],
     decide: async ({ account }, { UserName: name, Path: path = '/', PermissionsBoundary: boundary, Tags: tags = [] }) => {

@@ -10,9 +10,10 @@
 import type { AccessRequest } from '../../api/access.ts';
 import { ApiError } from '../../api/api-error.ts';
 import { type Call, type Operation, REPEATS_MS } from '../../api/operation.ts';
+import { requestTagContext } from '../../api/tags.ts';
 import type { AccountId, JsonObject } from '../../event/types.ts';
 import { checkPolicy } from '../iam/check-policy.ts';
-import { requestTags, validationError } from '../iam/iam-deps.ts';
+import { validationError } from '../iam/iam-deps.ts';
 import type { Identities } from '../identities.ts';
 import type { DocumentChange } from '../identity-changes.ts';
 import { entityArn, parseIamArn, type RoleDocument, type Tag } from '../identity-documents.ts';
@@ -120,7 +121,7 @@ export function trustRequests(session: {
   const { action, input, tags, transitiveTagKeys, sourceIdentity } = session;
   parseRoleArn(input.RoleArn);
   const context = new Map<string, readonly string[]>([
-    ...requestTags(tags),
+    ...requestTagContext(tags),
     ['sts:rolesessionname', [input.RoleSessionName]],
     ...optional('sts:sourceidentity', sourceIdentity),
     ...(transitiveTagKeys.length === 0 ? [] : [['sts:transitivetagkeys', transitiveTagKeys] as const]),

@@ -3,6 +3,7 @@
  *
  * Source: S3 API Reference, PutBucketTagging, GetBucketTagging, DeleteBucketTagging; Billing, "User-defined tag restrictions".
  */
+import { isTagText } from '../../api/tags.ts';
 import { parseXml, type XmlElement, xmlChild, xmlDocument, xmlExactText } from '../xml.ts';
 import { changeBucket } from './change-bucket.ts';
 import { s3Error } from './errors.ts';
@@ -55,10 +56,6 @@ function readTags(root: XmlElement): readonly (readonly [key: string, value: str
     if (tags.filter(([other]) => other === key).length > 1) throw invalid('Cannot provide multiple Tags with the same key', key);
   }
   return tags;
-}
-
-function isTagText(text: string): boolean {
-  return /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u.test(text);
 }
 
 function invalid(message: string, key: string): Error {

@@ -144,13 +144,18 @@ export function bucketAccess(
   if (resource === '*' && OF_ALL_BUCKETS.test(action)) return { arn: bucketArn('*') };
   if (bucket === undefined || NOT_OF_A_BUCKET.test(action)) return {};
   if (bucket.owner === undefined) return { owner: isOfOperator(principal) ? account : OTHERS };
+  const { tags = [] } = bucket;
   const isRoot = principal.type === 'Root' && bucket.owner === account;
   const isOpen = bucket.owner === account || !isRestricted(bucket);
   const isAsked = bucket.policy !== undefined && isOpen && !(isRoot && OF_POLICY.test(action));
   return {
     owner: bucket.owner,
     ...(isAsked ? { policy: bucket.policy } : {}),
-    context: bucketTags(bucket),
+    // Under S3's own name, too.
+    context: resourceTagContext(
+      tags.map(([Key, Value]) => ({ Key, Value })),
+      's3:buckettag',
+    ),
   };
 }
 
@@ -162,12 +167,6 @@ export function isOfOperator({ isAdministrator, isOfFirstAccount }: Principal): 
 const OF_ALL_BUCKETS = /^s3:ListAllMyBuckets$/i;
 const NOT_OF_A_BUCKET = /^s3:(?:CreateBucket|ListAllMyBuckets)$/i;
 const OF_POLICY = /^s3:(?:Get|Put|Delete)BucketPolicy$/i;
-
-/** A bucket's tags are condition keys under S3's own name, too. */
-function bucketTags({ tags = [] }: Bucket): ReadonlyMap<string, readonly string[]> {
-  const own = tags.map(([key, value]) => [`s3:buckettag/${key.toLowerCase()}`, [value]] as const);
-  return new Map([...resourceTagContext(tags.map(([Key, Value]) => ({ Key, Value }))), ...own]);
-}
 
 /** Headers and parameters that are condition keys under their own name. */
 const HEADER_KEYS = [
