@@ -12,7 +12,6 @@ import { ApiError } from '../api/api-error.ts';
 import type { Call, Principal } from '../api/operation.ts';
 import type { Region } from '../event/types.ts';
 import { isRegion } from '../event/values.ts';
-import { createLockTime, type LockTime } from '../store/object-lock.ts';
 import { parseQuery, type RawHeader, type RequestParts, sha256Hex } from './canonical-request.ts';
 import { decodeChunkedBody, decodedLengthOf } from './chunked-body.ts';
 import { type Client, clientOf } from './client-of.ts';
@@ -56,13 +55,12 @@ export function createHandler(ports: HttpPorts): HttpHandler {
   const budget = new ByteBudget(ports.limits.bufferedBytes);
   const usedSignatures = new UsedSignatures();
   const uploads = new MultipartUploads(ports.clock, ports.chance);
-  const lockTime = createLockTime(ports.clock);
   return {
     handle: async (request, response, { expectsContinue }) => {
       const exchange = new Exchange(
         ports,
         { request, response, expectsContinue, limits: ports.limits, budget },
-        { signingKeys, usedSignatures, uploads, lockTime },
+        { signingKeys, usedSignatures, uploads },
       );
       try {
         await exchange.run();
@@ -89,7 +87,6 @@ class Exchange {
   readonly #signingKeys: SigningKeys;
   readonly #usedSignatures: UsedSignatures;
   readonly #uploads: MultipartUploads;
-  readonly #lockTime: LockTime;
   readonly #parts: RequestParts;
   readonly #requestId: string;
   /** How errors are written; known better the further the request is read. */
@@ -100,19 +97,13 @@ class Exchange {
   constructor(
     ports: HttpPorts,
     source: BodySource,
-    kept: {
-      readonly signingKeys: SigningKeys;
-      readonly usedSignatures: UsedSignatures;
-      readonly uploads: MultipartUploads;
-      readonly lockTime: LockTime;
-    },
+    kept: { readonly signingKeys: SigningKeys; readonly usedSignatures: UsedSignatures; readonly uploads: MultipartUploads },
   ) {
     this.#ports = ports;
     this.#source = source;
     this.#signingKeys = kept.signingKeys;
     this.#usedSignatures = kept.usedSignatures;
     this.#uploads = kept.uploads;
-    this.#lockTime = kept.lockTime;
     const { request } = source;
     const target = request.url ?? '';
     const mark = target.indexOf('?');
@@ -356,7 +347,7 @@ class Exchange {
       objectKeys: this.#ports.objectKeys,
       uploads: this.#uploads,
       clock: this.#ports.clock,
-      lockTime: this.#lockTime,
+      lockTime: this.#ports.lockTime,
       chance: this.#ports.chance,
       recording: this.#recording(),
       narrowsBucket: this.#ports.narrowsBucket,

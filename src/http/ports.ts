@@ -9,6 +9,7 @@ import type { EpochMs, Json, JsonObject, Region } from '../event/types.ts';
 import type { BucketChange } from '../store/bucket-change.ts';
 import type { Chance, Clock } from '../store/clock.ts';
 import type { ObjectKeys } from '../store/object-keys.ts';
+import type { LockTime } from '../store/object-lock.ts';
 import type { Objects } from '../store/objects.ts';
 import type { IsTrustedProxy } from './client-of.ts';
 import type { HttpLimits } from './limits.ts';
@@ -127,6 +128,8 @@ export interface HttpPorts {
   readonly narrowsBucket: (change: BucketChange) => Promise<string | undefined>;
   readonly recordCall: RecordCall;
   readonly clock: Clock;
+  /** What of a lock on an object has ended. */
+  readonly lockTime: LockTime;
   readonly chance: Chance;
   readonly objects: Objects;
   readonly objectKeys: ObjectKeys;

@@ -5,6 +5,7 @@ import type { Journal } from '../store/journal.ts';
 import { createManualClock, createSeededChance, type ManualClock } from '../store/memory/clock.ts';
 import { createMemoryJournal } from '../store/memory/journal.ts';
 import { createMemoryObjects } from '../store/memory/objects.ts';
+import { createLockTime } from '../store/object-lock.ts';
 import type { LifecycleRule, Objects } from '../store/objects.ts';
 import { type Expiration, expireObjects } from './expire-objects.ts';
 
@@ -33,6 +34,7 @@ beforeEach(() => {
   running = expireObjects(
     {
       clock,
+      lockTime: createLockTime(clock),
       objects,
       journal,
       sha256: hashSha256,

@@ -13,7 +13,7 @@ import type { Clock } from '../store/clock.ts';
 import { findFacts } from '../store/find-expiries.ts';
 import type { Journal, NewFact } from '../store/journal.ts';
 import { type DueVersion, findDue } from '../store/lifecycle.ts';
-import { createLockTime } from '../store/object-lock.ts';
+import type { LockTime } from '../store/object-lock.ts';
 import { type Bucket, type ObjectInfo, type Objects, ObjectsError } from '../store/objects.ts';
 import { type Expiry, encodeExpiry, expiryId } from '../tlog/expiry.ts';
 import { HASH_BYTES, type Sha256 } from '../tlog/hash.ts';
@@ -36,7 +36,9 @@ export interface Expiration {
 }
 
 export interface ExpireDeps {
-  readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs' | 'sleep'>;
+  readonly clock: Pick<Clock, 'nowMs' | 'sleep'>;
+  /** Says what has come due: a clock that is set ahead expires nothing. */
+  readonly lockTime: LockTime;
   readonly objects: Pick<Objects, 'listBuckets' | 'listVersions' | 'delete'>;
   readonly journal: Pick<Journal, 'append' | 'find'>;
   readonly sha256: Sha256;
@@ -50,7 +52,6 @@ export interface ExpireDeps {
 
 /** Looks at all buckets each hour until `signal` aborts. Never throws. */
 export async function expireObjects(deps: ExpireDeps, signal: AbortSignal): Promise<void> {
-  const time = createLockTime(deps.clock);
   for (let waitMs = FIRST_MS; ; waitMs = INTERVAL_MS) {
     await deps.clock.sleep(waitMs, signal);
     for (const account of deps.accounts()) {
@@ -60,13 +61,13 @@ export async function expireObjects(deps: ExpireDeps, signal: AbortSignal): Prom
       });
       for (const bucket of buckets)
         if (!signal.aborted && bucket.lifecycle !== undefined)
-          await expireBucket(deps, bucket, time, signal).catch((error: unknown) => deps.report(bucket.name, error));
+          await expireBucket(deps, bucket, signal).catch((error: unknown) => deps.report(bucket.name, error));
     }
     if (signal.aborted) return;
   }
 }
 
-async function expireBucket(deps: ExpireDeps, bucket: Bucket, time: ReturnType<typeof createLockTime>, signal: AbortSignal): Promise<void> {
+async function expireBucket(deps: ExpireDeps, bucket: Bucket, signal: AbortSignal): Promise<void> {
   let batch: DueVersion[] = [];
   const flush = async () => {
     const due = batch;
@@ -76,7 +77,7 @@ async function expireBucket(deps: ExpireDeps, bucket: Bucket, time: ReturnType<t
     await appendFacts(deps, bucket, due);
     for (const each of due) await carryOut(deps, bucket, each);
   };
-  for await (const each of findDue(allVersions(deps.objects, bucket, signal), bucket.lifecycle!, time)) {
+  for await (const each of findDue(allVersions(deps.objects, bucket, signal), bucket.lifecycle!, deps.lockTime)) {
     batch.push(each);
     if (batch.length >= BATCH_MAX) await flush();
   }

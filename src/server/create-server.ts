@@ -204,10 +204,11 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const history = await openHistoryFollower({ index: historyIndex, journal, catalog: ofFollowers, clock, sha256 });
   const counter = await EventCounter.open({ catalog: ofFollowers, journal, clock });
   const tokens = new PageTokens(keys, chance);
+  const lockTime = createLockTime(clock);
   const intakeStores = { journal, clock, chance, sha256, regions: new UsedRegions(catalog) };
   const recordEvents = createServiceRecorder(intakeStores);
   const kms: KmsDeps = {
-    ...{ catalog, journal, keys, clock, lockTime: createLockTime(clock), chance, sha256, tokens, removals: new KeyedLock() },
+    ...{ catalog, journal, keys, clock, lockTime, chance, sha256, tokens, removals: new KeyedLock() },
     foreignKeys: stores.foreignKeys,
     recordKeyEvent: (event) =>
       recordEvents([{ ...event, eventSource: 'kms.amazonaws.com', category: 'Management', origin: 'AWS Internal' }]),
@@ -422,6 +423,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
   const { authorize } = authorizer;
   const expiring: ExpireDeps = {
     clock,
+    lockTime,
     objects,
     journal,
     sha256,
@@ -461,6 +463,7 @@ export async function createServer(options: ServerOptions): Promise<SnowtrailSer
     ...(options.isOpen === true ? { trustedCaller: { principal: accounts.trustedRoot(), region } } : {}),
     recordCall,
     clock,
+    lockTime,
     chance,
     objects,
     services,

@@ -15,6 +15,7 @@ import { type SignerCredentials, signRequest } from '../../src/http/sign-request
 import type { Chance, Clock } from '../../src/store/clock.ts';
 import { createMemoryObjects } from '../../src/store/memory/objects.ts';
 import type { ObjectKeys } from '../../src/store/object-keys.ts';
+import { createLockTime } from '../../src/store/object-lock.ts';
 import type { Objects } from '../../src/store/objects.ts';
 import { plainAuthorizer } from './authorizer.ts';
 
@@ -112,6 +113,7 @@ export class HttpRig {
       ]),
     );
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const { clock = realClock } = options;
     const ports: HttpPorts = {
       findCredentials: async (id) => known.get(id),
       authorize: options.authorize ?? plainAuthorizer().authorize,
@@ -124,7 +126,8 @@ export class HttpRig {
         if (rig.isRecordingBroken) throw new Error('the disk reserve is reached');
         rig.records.push(record);
       },
-      clock: options.clock ?? realClock,
+      clock,
+      lockTime: createLockTime(clock),
       chance: realChance,
       objects: rig.objects,
       objectKeys: NO_KEYS,

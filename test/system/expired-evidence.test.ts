@@ -11,6 +11,7 @@ import { decryptWith } from '../../src/kms/encrypt-decrypt.ts';
 import { findKey } from '../../src/kms/find-key.ts';
 import { expireObjects } from '../../src/lifecycle/expire-objects.ts';
 import { hashSha256 } from '../../src/server/sha256.ts';
+import { createLockTime } from '../../src/store/object-lock.ts';
 import type { LifecycleFilter, OpenDataKey } from '../../src/store/objects.ts';
 import type { ScrubFinding } from '../../src/trail/create-trails.ts';
 import type { VerifyReport } from '../../src/verify/report.ts';
@@ -59,7 +60,7 @@ async function expire(it: Installation): Promise<void> {
   const stop = new AbortController();
   const running = expireObjects(
     {
-      ...{ clock, objects, journal, sha256: hashSha256 },
+      ...{ clock, lockTime: createLockTime(clock), objects, journal, sha256: hashSha256 },
       accounts: () => [TRAIL_ACCOUNT],
       record: async () => undefined,
       report: (bucket, error) => {
