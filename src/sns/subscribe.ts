@@ -23,6 +23,7 @@ import {
   subscriptionArn,
   subscriptionId,
   subscriptionKey,
+  subscriptionsKey,
 } from './subscription.ts';
 import { readSubscriptionAttributes, readTruth } from './subscription-attributes.ts';
 import { topicArn } from './topic.ts';
@@ -147,7 +148,7 @@ function readEndpoint({ hasQueues, hasMailer }: SnsDeps, input: SnsInput): Pick<
 
 /** What nobody confirmed in time goes when others come. */
 async function dropOver(deps: SnsDeps, call: Call, { topic, id }: Subscription): Promise<void> {
-  const all = await deps.catalog.list<Subscription>(['sns-subscription', topic.account, topic.region, topic.name]);
+  const all = await deps.catalog.list<Subscription>(subscriptionsKey(topic));
   const over = all.filter(({ value }) => value.id !== id && isOver(value, call.receivedAtMs));
   if (over.length > 0) await deps.catalog.commit(over.flatMap(({ value }) => changesOfEnd(deps, value)));
 }

@@ -34,9 +34,7 @@ export async function putBucketTagging(call: S3Call): Promise<S3Decision> {
 
 export async function deleteBucketTagging(call: S3Call): Promise<S3Decision> {
   const bucket = await call.openBuiltInBucket();
-  return {
-    ...changeBucket(call, bucket, { tags: null }, 204),
-  };
+  return changeBucket(call, bucket, { tags: null }, 204);
 }
 
 /** @throws ApiError MalformedXML, InvalidTag */

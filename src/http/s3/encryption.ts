@@ -155,9 +155,7 @@ export async function putBucketEncryption(call: S3Call): Promise<S3Decision> {
 
 export async function deleteBucketEncryption(call: S3Call): Promise<S3Decision> {
   const bucket = await call.openBuiltInBucket();
-  return {
-    ...changeBucket(call, bucket, { encryption: null }, 204),
-  };
+  return changeBucket(call, bucket, { encryption: null }, 204);
 }
 
 /** @throws ApiError MalformedXML, InvalidArgument, NotImplemented */

@@ -52,9 +52,7 @@ export async function putBucketLifecycle(call: S3Call): Promise<S3Decision> {
 
 export async function deleteBucketLifecycle(call: S3Call): Promise<S3Decision> {
   const bucket = await call.openBuiltInBucket();
-  return {
-    ...changeBucket(call, bucket, { lifecycle: null }, 204),
-  };
+  return changeBucket(call, bucket, { lifecycle: null }, 204);
 }
 
 function ruleFields(rule: LifecycleRule): XmlFields {

@@ -36,9 +36,7 @@ export async function putBucketOwnershipControls(call: S3Call): Promise<S3Decisi
 
 export async function deleteBucketOwnershipControls(call: S3Call): Promise<S3Decision> {
   const bucket = await call.openBuiltInBucket();
-  return {
-    ...changeBucket(call, bucket, { ownership: null }, 204),
-  };
+  return changeBucket(call, bucket, { ownership: null }, 204);
 }
 
 export function readOwnership(text: string | undefined): ObjectOwnership | undefined {

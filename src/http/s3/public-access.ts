@@ -47,9 +47,7 @@ export async function putPublicAccessBlock(call: S3Call): Promise<S3Decision> {
 
 export async function deletePublicAccessBlock(call: S3Call): Promise<S3Decision> {
   const bucket = await call.openBuiltInBucket();
-  return {
-    ...changeBucket(call, bucket, { publicAccessBlock: null }, 204),
-  };
+  return changeBucket(call, bucket, { publicAccessBlock: null }, 204);
 }
 
 export async function getBucketPolicyStatus(call: S3Call): Promise<S3Decision> {
