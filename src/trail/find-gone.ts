@@ -11,7 +11,7 @@ import type { Objects } from '../store/objects.ts';
 import { toHex } from '../tlog/text.ts';
 import { receiptKey } from './make-receipt.ts';
 import { type Delivery, newestPut } from './read-delivery.ts';
-import { receiptBytes } from './receipt-bytes.ts';
+import { receiptFact } from './receipt-fact.ts';
 import { followerName, type Trail } from './trail.ts';
 
 /** What is not where the trail put it. */
@@ -56,8 +56,8 @@ export async function findGone(deps: FindGoneDeps, trail: Trail, delivery: Deliv
   try {
     if ((await objects.getBucket(target.bucket)) === undefined) return gone('bucket-gone');
     if ((await objects.head(target.bucket, key)) !== undefined) return undefined;
-    const receipt = await receiptBytes(deps, trail, number);
-    const sha256 = receipt && toHex(deps.sha256(receipt));
+    const receipt = await receiptFact(deps, trail, number);
+    const sha256 = receipt && toHex(deps.sha256(receipt.bytes));
     if (sha256 !== undefined && (await hasExpired(deps, { bucket: target.bucket, key, sha256 }))) return undefined;
     return gone('newest-receipt-gone');
   } catch {

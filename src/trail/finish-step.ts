@@ -10,7 +10,7 @@ import { markPut } from './delivery-status.ts';
 import { receiptKey } from './make-receipt.ts';
 import { chainsToOpen } from './open-chains.ts';
 import { putObject, RECEIPT_TEXT } from './put-object.ts';
-import { trailArn } from './trail.ts';
+import { receiptFactId } from './receipt-fact.ts';
 import { changeKey, type PendingStep, type TrailChange, type TrailState } from './trail-state.ts';
 import { newProgress, putDepsOf, requireOpenBucket, type TrailStep } from './trail-step.ts';
 
@@ -50,7 +50,7 @@ export async function appendReceipt({ id, deps }: TrailStep, pending: PendingSte
     {
       kind: 'fact',
       factKind: pending.factKind,
-      factId: `receipt/${pending.number}/${trailArn(id)}`,
+      factId: receiptFactId(id, pending.number),
       account: id.account,
       region: id.homeRegion,
       receivedAtMs: deps.clock.nowMs(),

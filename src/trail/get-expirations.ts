@@ -12,7 +12,7 @@ import { toBase64 } from '../tlog/text.ts';
 import type { OperationDeps } from './change-trail.ts';
 import { receiptKey } from './make-receipt.ts';
 import { readDelivery } from './read-delivery.ts';
-import { receiptBytes } from './receipt-bytes.ts';
+import { receiptFact } from './receipt-fact.ts';
 import { placeOfReceipt, placesUpTo } from './receipt-places.ts';
 import { accountFolder, organizationFolder, type TrailId } from './trail.ts';
 import { trailAccess } from './trail-access.ts';
@@ -63,8 +63,8 @@ async function answer(deps: Deps, trail: TrailId, { ReceiptNumber, S3BucketName,
     const place = placeOfReceipt(spans, ReceiptNumber);
     if (place === undefined || typeof place === 'string') return NONE;
     const Expirations = await expirationsOf(deps, place.bucket, receiptKey(trail, place, ReceiptNumber));
-    const Receipt = Expirations.length === 0 ? undefined : await receiptBytes(deps, trail, ReceiptNumber);
-    return { Expirations, ...(Receipt !== undefined && { Receipt: toBase64(Receipt) }) };
+    const receipt = Expirations.length === 0 ? undefined : await receiptFact(deps, trail, ReceiptNumber);
+    return { Expirations, ...(receipt !== undefined && { Receipt: toBase64(receipt.bytes) }) };
   }
   if (typeof S3BucketName !== 'string' || typeof Key !== 'string')
     throw new ApiError('ValidationException', 'expected `ReceiptNumber`, or `S3BucketName` and `Key`');

@@ -25,11 +25,12 @@ import { pastAggregation } from './past-aggregations.ts';
 import { selectionAt } from './past-selections.ts';
 import { DeliveryFailed, GZIP_JSON, type PutDeps, putObject, RECEIPT_TEXT, untilAnswered } from './put-object.ts';
 import { readDelivery } from './read-delivery.ts';
+import { receiptFact } from './receipt-fact.ts';
 import { isSameTarget, newestPlaced, placeOfReceipt } from './receipt-places.ts';
 import { recordLoss, type TrailLoss } from './record-loss.ts';
 import { requireAccess } from './require-access.ts';
 import { eventSelector, folderOfCategory } from './select-event.ts';
-import { followerName, type TrailId, trailArn } from './trail.ts';
+import { followerName, type TrailId } from './trail.ts';
 import { TRAIL_SETTINGS, type TrailDeps } from './trail-deps.ts';
 import type { TrailTarget } from './trail-state.ts';
 
@@ -228,15 +229,13 @@ interface PutAgain {
 
 /** The receipt as the journal has it; `undefined` when that is not the one of this hash. */
 async function readReceipt(
-  { journal, sha256 }: Pick<ScrubDeps, 'journal' | 'sha256'>,
+  deps: Pick<ScrubDeps, 'journal' | 'sha256'>,
   trail: TrailId,
   number: number,
   wanted: string,
 ): Promise<{ readonly receipt: Receipt; readonly note: Uint8Array; readonly receivedAtMs: EpochMs } | undefined> {
-  const sequence = await journal.find(trail.account, `receipt/${number}/${trailArn(trail)}`);
-  if (sequence === undefined) return undefined;
-  const [entry] = await journal.fetch([sequence]);
-  if (entry?.kind !== 'fact' || toHex(sha256(entry.bytes)) !== wanted) return undefined;
+  const entry = await receiptFact(deps, trail, number);
+  if (entry === undefined || toHex(deps.sha256(entry.bytes)) !== wanted) return undefined;
   const note = parseNote(new TextDecoder().decode(entry.bytes));
   const parsed = note.kind === 'ok' ? parseReceipt(note.value.text) : note;
   return parsed.kind === 'ok' ? { receipt: parsed.value, note: entry.bytes, receivedAtMs: entry.receivedAtMs } : undefined;
