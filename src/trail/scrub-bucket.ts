@@ -23,6 +23,7 @@ import { receiptKey } from './make-receipt.ts';
 import { OpenLosses } from './open-losses.ts';
 import { pastAggregation } from './past-aggregations.ts';
 import { selectionAt } from './past-selections.ts';
+import type { PreparedFile } from './prepare-batch.ts';
 import { DeliveryFailed, GZIP_JSON, type PutDeps, putObject, RECEIPT_TEXT, untilAnswered } from './put-object.ts';
 import { readDelivery } from './read-delivery.ts';
 import { receiptFact } from './receipt-fact.ts';
@@ -73,6 +74,7 @@ export async function scrubBucket(deps: ScrubDeps, trail: TrailId, signal: Abort
     tell,
   );
   const sinceMs = deps.clock.nowMs() - WINDOW_MS;
+  const makeAggregated = aggregatedFiles(deps, trail);
 
   // The hash of each receipt is in the next one; the newest one's, in the state.
   let sha256 = state.receipts.sha256;
@@ -96,16 +98,10 @@ export async function scrubBucket(deps: ScrubDeps, trail: TrailId, signal: Abort
       body: note,
       options: RECEIPT_TEXT,
     }));
-    if (receipt.kind === 'delivery')
+    if (receipt.kind === 'delivery' || receipt.kind === 'aggregation')
       for (const object of receipt.objects)
         await look.at(at(object), async () => {
-          const body = await makeLogFile(deps, trail, object);
-          return body && { body, options: GZIP_JSON, isSealed: true };
-        });
-    if (receipt.kind === 'aggregation')
-      for (const object of receipt.objects)
-        await look.at(at(object), async () => {
-          const body = await makeAggregated(deps, trail, number, object);
+          const body = await (receipt.kind === 'delivery' ? makeLogFile(deps, trail, object) : makeAggregated(number, object));
           return body && { body, options: GZIP_JSON, isSealed: true };
         });
     if (receipt.kind === 'digest') await look.at(at(receipt.digest), async () => undefined);
@@ -251,11 +247,16 @@ async function makeLogFile(deps: ScrubDeps, trail: TrailId, object: ReceiptObjec
   return undefined;
 }
 
-/** The same of a file of aggregated events. @param number Of its receipt. */
-async function makeAggregated(deps: ScrubDeps, trail: TrailId, number: number, object: ReceiptObject): Promise<Uint8Array | undefined> {
-  const past = await pastAggregation(deps.catalog, trail, number);
-  const files = past === undefined ? [] : await makeAgain(deps, trail, past);
-  return files.find((file) => file.object.key === object.key && file.object.sha256 === object.sha256)?.body;
+/** The same of files of aggregated events, by the number of their receipt. Its files are made all at once, so those of the last one are kept. */
+function aggregatedFiles(deps: ScrubDeps, trail: TrailId): (number: number, object: ReceiptObject) => Promise<Uint8Array | undefined> {
+  let last: { readonly number: number; readonly files: readonly PreparedFile[] } | undefined;
+  return async (number, object) => {
+    if (last?.number !== number) {
+      const past = await pastAggregation(deps.catalog, trail, number);
+      last = { number, files: past === undefined ? [] : await makeAgain(deps, trail, past) };
+    }
+    return last.files.find((file) => file.object.key === object.key && file.object.sha256 === object.sha256)?.body;
+  };
 }
 
 /**
