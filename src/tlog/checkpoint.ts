@@ -6,7 +6,7 @@
  * Source: C2SP tlog-checkpoint.
  */
 import { HASH_BYTES } from './hash.ts';
-import { isKeyName } from './note.ts';
+import { isKeyName, type Note, parseNote } from './note.ts';
 import { Malformed, outcomeOf, type Parsed } from './parsed.ts';
 import { fromBase64, toBase64 } from './text.ts';
 import { TREE_SIZE_MAX } from './tree.ts';
@@ -42,4 +42,12 @@ export function parseCheckpoint(text: string): Parsed<Checkpoint> {
     if (rootHash?.length !== HASH_BYTES) throw new Malformed('the third line of a checkpoint is the root hash in base64');
     return { origin: origin!, size: BigInt(size!), root: rootHash };
   });
+}
+
+/** Reads the note that carries a checkpoint. Untrusted until its signature was checked. */
+export function parseCheckpointNote(text: string): Parsed<{ readonly note: Note; readonly checkpoint: Checkpoint }> {
+  const note = parseNote(text);
+  if (note.kind === 'malformed') return note;
+  const parsed = parseCheckpoint(note.value.text);
+  return parsed.kind === 'malformed' ? parsed : { kind: 'ok', value: { note: note.value, checkpoint: parsed.value } };
 }

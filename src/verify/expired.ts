@@ -5,11 +5,11 @@
  * the very place, and names the content that was delivered. What the server cannot be asked is unknown, neither expired nor deleted.
  * Operation: src/trail/get-expirations.ts.
  */
-import { type Checkpoint, parseCheckpoint } from '../tlog/checkpoint.ts';
+import { type Checkpoint, parseCheckpointNote } from '../tlog/checkpoint.ts';
 import { type Expiry, explainAbsence, parseExpiry } from '../tlog/expiry.ts';
 import { hashLeaf } from '../tlog/hash.ts';
 import { hashBytes } from '../tlog/leaf.ts';
-import { parseNote } from '../tlog/note.ts';
+import type { Note } from '../tlog/note.ts';
 import { decodeUtf8, toHex, utf8 } from '../tlog/text.ts';
 import { verifyInclusion } from '../tlog/tree.ts';
 import type { TrailName } from './layout.ts';
@@ -108,14 +108,15 @@ export class Expired {
   /** The checkpoint, if a trusted key signed it. */
   #signed(text: string): Checkpoint | undefined {
     if (this.#checkpoints.has(text)) return this.#checkpoints.get(text);
-    const note = parseNote(text);
-    const parsed = note.kind === 'ok' ? parseCheckpoint(note.value.text) : note;
-    const verdict = note.kind === 'ok' ? this.#trust.verify(note.value) : undefined;
-    const isSigned =
-      parsed.kind === 'ok' && verdict?.kind === 'signed' && verdict.by.some(({ name }) => name === (parsed.value as Checkpoint).origin);
-    const checkpoint = isSigned ? (parsed.value as Checkpoint) : undefined;
+    const parsed = parseCheckpointNote(text);
+    const checkpoint = parsed.kind === 'ok' && this.#isSigned(parsed.value) ? parsed.value.checkpoint : undefined;
     if (this.#checkpoints.size >= CHECKPOINTS_MAX) this.#checkpoints.clear();
     this.#checkpoints.set(text, checkpoint);
     return checkpoint;
+  }
+
+  #isSigned({ note, checkpoint: { origin } }: { readonly note: Note; readonly checkpoint: Checkpoint }): boolean {
+    const verdict = this.#trust.verify(note);
+    return verdict.kind === 'signed' && verdict.by.some(({ name }) => name === origin);
   }
 }

@@ -4,8 +4,8 @@
  * Comes last, when the keys of all trails are known. One signature on the newest receipt of an unbroken run vouches for
  * the whole run; its checkpoint is shown to be the beginning of the server's by a consistency proof.
  */
-import { type Checkpoint, parseCheckpoint } from '../tlog/checkpoint.ts';
-import { type Note, parseNote } from '../tlog/note.ts';
+import { type Checkpoint, parseCheckpointNote } from '../tlog/checkpoint.ts';
+import type { Note } from '../tlog/note.ts';
 import { toBase64 } from '../tlog/text.ts';
 import { verifyConsistency } from '../tlog/tree.ts';
 import { bucketOf } from './join-buckets.ts';
@@ -186,20 +186,20 @@ async function checkServer(
     );
     return undefined;
   }
-  const note = parseNote(text);
-  const parsed = note.kind === 'ok' ? parseCheckpoint(note.value.text) : note;
-  if (note.kind !== 'ok' || parsed.kind !== 'ok') {
+  const parsed = parseCheckpointNote(text);
+  if (parsed.kind === 'malformed') {
     add('incomplete', 'server', 'the server answered with a checkpoint that is none');
     return undefined;
   }
-  const verdict = trust.verify(note.value);
-  if (verdict.kind !== 'signed' || !verdict.by.some(({ name }) => name === parsed.value.origin)) {
-    const isDoubted = verdict.kind === 'no-known-key' && trust.isDoubted(note.value);
+  const { note, checkpoint } = parsed.value;
+  const verdict = trust.verify(note);
+  if (verdict.kind !== 'signed' || !verdict.by.some(({ name }) => name === checkpoint.origin)) {
+    const isDoubted = verdict.kind === 'no-known-key' && trust.isDoubted(note);
     if (trust.hasTrustedKey)
       add(isDoubted ? 'incomplete' : 'tampered', 'server-checkpoint', `the server's checkpoint is signed by no key that is trusted`);
     return undefined;
   }
-  const signed: Signed = { text, checkpoint: parsed.value, from: 'server' };
+  const signed: Signed = { text, checkpoint, from: 'server' };
   for (const {
     chain,
     report: { trailARN },

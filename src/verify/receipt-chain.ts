@@ -6,7 +6,7 @@
  * known. Nothing else here needs a key.
  */
 import { hash } from 'node:crypto';
-import { type Checkpoint, parseCheckpoint } from '../tlog/checkpoint.ts';
+import { type Checkpoint, parseCheckpointNote } from '../tlog/checkpoint.ts';
 import { isSameHash } from '../tlog/hash.ts';
 import { parseKeyStatement } from '../tlog/key-statement.ts';
 import { type Note, parseNote } from '../tlog/note.ts';
@@ -168,17 +168,16 @@ export class ReceiptChain {
       if (receipt.consistency.length > 0) return [{ code: 'checkpoint', message: 'it proves consistency of no checkpoint' }];
       return before === undefined ? [] : [{ code: 'checkpoint', message: 'it carries no checkpoint, and one before it does' }];
     }
-    const note = parseNote(receipt.checkpoint);
-    const parsed = note.kind === 'ok' ? parseCheckpoint(note.value.text) : note;
-    if (note.kind !== 'ok' || parsed.kind !== 'ok') {
+    const parsed = parseCheckpointNote(receipt.checkpoint);
+    if (parsed.kind === 'malformed') {
       this.#isCheckpointNext = false;
-      return [{ code: 'checkpoint', message: `its checkpoint is none: ${parsed.kind === 'malformed' ? parsed.reason : ''}` }];
+      return [{ code: 'checkpoint', message: `its checkpoint is none: ${parsed.reason}` }];
     }
-    const checkpoint = parsed.value;
+    const { note, checkpoint } = parsed.value;
     const same = this.#known.filter(({ origin, size }) => origin === checkpoint.origin && size === checkpoint.size);
     if (same.length > 0) this.#met.add(`${checkpoint.origin} ${checkpoint.size}`);
     const forked = same.some(({ root }) => !isSameHash(root, checkpoint.root));
-    this.#checkpoint = { note: note.value, text: receipt.checkpoint, checkpoint, key };
+    this.#checkpoint = { note, text: receipt.checkpoint, checkpoint, key };
     this.#isCheckpointNext = true;
     if (forked)
       return [{ code: 'fork', message: `its checkpoint of ${checkpoint.size} leaves has another root than the one that is known` }];

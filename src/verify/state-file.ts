@@ -7,8 +7,8 @@
  */
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type Checkpoint, parseCheckpoint } from '../tlog/checkpoint.ts';
-import { formatNoteKey, type NoteKey, parseNote, parseNoteKey } from '../tlog/note.ts';
+import { type Checkpoint, parseCheckpointNote } from '../tlog/checkpoint.ts';
+import { formatNoteKey, type NoteKey, parseNoteKey } from '../tlog/note.ts';
 import { sha256 } from './trust.ts';
 
 /** The form that is written and read here. Raise it with every change of the form. */
@@ -104,10 +104,9 @@ export function parseState(text: string): VerifyState | 'unknown-version' | unde
 
 /** The checkpoint of a log's state. */
 export function checkpointOf(log: LogState): Checkpoint {
-  const note = parseNote(log.checkpoint);
-  const parsed = note.kind === 'ok' ? parseCheckpoint(note.value.text) : note;
-  if (parsed.kind !== 'ok') throw new StateDamaged(`the state file holds a checkpoint that is none: ${parsed.reason}`);
-  return parsed.value;
+  const parsed = parseCheckpointNote(log.checkpoint);
+  if (parsed.kind === 'malformed') throw new StateDamaged(`the state file holds a checkpoint that is none: ${parsed.reason}`);
+  return parsed.value.checkpoint;
 }
 
 function readLog(value: unknown): LogState {
