@@ -7,6 +7,7 @@ import { ApiError } from '../api/api-error.ts';
 import type { AccountId, Region } from '../event/types.ts';
 import { evaluatePolicy, type PolicyVerdict, statementName } from '../policy/evaluate-policy.ts';
 import { parsePolicy } from '../policy/parse-policy.ts';
+import { withStatement } from '../policy/with-statement.ts';
 import { ForeignKeysError } from '../store/foreign-keys.ts';
 import { type DataKey, ObjectsError } from '../store/objects.ts';
 import type { TrailKeys, TrailKeyUse, TrailKeyVerdict } from '../store/trail-keys.ts';
@@ -119,8 +120,7 @@ function reasonOf(verdict: PolicyVerdict): string {
 
 /** The policy with the documented statement for this trail. */
 function correctedPolicy(key: KmsKey, { account, trailArn }: TrailKeyUse): string {
-  const { Statement: before, ...rest } = JSON.parse(key.policy) as { readonly Statement: unknown };
-  const statement = {
+  return withStatement(key.policy, {
     Sid: 'AllowCloudTrailEncryptLogs',
     Effect: 'Allow',
     Principal: { Service: SERVICE },
@@ -130,6 +130,5 @@ function correctedPolicy(key: KmsKey, { account, trailArn }: TrailKeyUse): strin
       StringEquals: { 'aws:SourceArn': trailArn },
       StringLike: { 'kms:EncryptionContext:aws:cloudtrail:arn': `arn:aws:cloudtrail:*:${account}:trail/*` },
     },
-  };
-  return JSON.stringify({ ...rest, Statement: [...(Array.isArray(before) ? before : [before]), statement] });
+  });
 }

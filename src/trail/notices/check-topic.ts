@@ -9,6 +9,7 @@
 import { ApiError } from '../../api/api-error.ts';
 import { evaluatePolicy, statementName } from '../../policy/evaluate-policy.ts';
 import { parsePolicy } from '../../policy/parse-policy.ts';
+import { withStatement } from '../../policy/with-statement.ts';
 import { readTopicArn, type Topics, TopicsError } from '../../store/topics.ts';
 import { CORRECTED } from '../corrected-policy.ts';
 import { type Trail, type TrailId, trailArn } from '../trail.ts';
@@ -70,13 +71,6 @@ export async function faultOfTopic(topics: Topics, trail: TrailId, topicArn: str
   if (!isOwn) return add;
   const corrected = fault.isDenied ? undefined : withStatement(look.policy, needed);
   return corrected === undefined ? fault.reason : `${fault.reason} Add the statement ${needed.Sid}.${CORRECTED}${corrected}`;
-}
-
-/** The policy with one statement more; one that cannot be read is replaced by it. What denies has no corrected policy. */
-function withStatement(policy: string | undefined, needed: object): string {
-  const isRead = policy !== undefined && parsePolicy(policy).kind === 'policy';
-  const { Statement: before = [], ...rest } = (isRead ? JSON.parse(policy) : { Version: '2012-10-17' }) as { readonly Statement?: unknown };
-  return JSON.stringify({ ...rest, Statement: [...(Array.isArray(before) ? (before as unknown[]) : [before]), needed] });
 }
 
 function faultOfPolicy(policy: string | undefined, trail: TrailId, topicArn: string): TopicFault | undefined {
