@@ -38,6 +38,7 @@ function takesOf(selection: TrailSelection): ReturnType<typeof compileSelectors>
   return takes;
 }
 
+/** By the scope's settings, which are made ready once for many entries. */
 export function eventSelector(scope: TrailScope, sha256: Sha256): SelectEvent {
   const takes = takesOf(scope.selection);
   const keepsDeliveries = scope.selection.recursiveLogging ?? true;
