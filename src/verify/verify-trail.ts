@@ -135,7 +135,7 @@ class TrailVerification {
   /** By what they say: the file of each key repeats those of the keys before it. */
   readonly #keyLinks = new Map<string, KeyLink>();
   readonly #organizationFolders = new Set<string>();
-  readonly #absent: Absent[] = [];
+  #absent: Absent[] = [];
   #arn: string | undefined;
   #bucket: string | null = null;
   #receipts = 0;
@@ -662,17 +662,18 @@ class TrailVerification {
   /** What a lifecycle rule let expire is not missing. */
   async #settleExpired(): Promise<void> {
     const { jobs, report } = this.#run;
-    const left: (Absent | undefined)[] = this.#absent.splice(0);
-    for (const [index, { file, named }] of left.entries() as Iterable<[number, Absent]>)
+    const settled = new Set<Absent>();
+    for (const absent of this.#absent)
       await jobs.add(0, async () => {
+        const { file, named } = absent;
         const absence = await this.#whyAbsent(file.key, named, named.sha256);
         if (absence.kind === 'unexplained') return;
-        left[index] = undefined;
+        settled.add(absent);
         if (absence.kind === 'expired') report.expired(file.key, file.kind, absence.expiry);
         else this.#file(file.key, file.kind, 'unreadable', 'undecided', `it is not there; ${absence.reason}`);
       });
     await jobs.done();
-    this.#absent.push(...left.filter((each) => each !== undefined));
+    this.#absent = this.#absent.filter((each) => !settled.has(each));
   }
 
   /** @param content Hash of what was delivered. */
