@@ -20,3 +20,8 @@ export class ApiError extends Error {
     this.details = options.details ?? {};
   }
 }
+
+/** Something of the service that is not built here. */
+export function unsupported(what: string): ApiError {
+  return new ApiError('UnsupportedOperationException', `${what} is not supported by this installation yet.`);
+}

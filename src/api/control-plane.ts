@@ -8,7 +8,7 @@
  * Source: Service Authorization Reference, "AWS CloudTrail" and "AWS CloudTrail Data"; cloudtrail.md §14.
  */
 import type { AccessRequest } from './access.ts';
-import { ApiError } from './api-error.ts';
+import { unsupported } from './api-error.ts';
 import { operationModel } from './model.ts';
 import type { Call, Operation } from './operation.ts';
 import { type ReadResource, type ResourceRule, readResources } from './resource-rule.ts';
@@ -125,7 +125,7 @@ function notBuiltOperation(name: string, readResource: ReadResource): Operation<
     isReadOnly: isReadOnly(CONTROL_PLANE.get(name)!),
     access: (call, input) => rowAccess(name, call, input, readResource),
     decide: async () => {
-      throw new ApiError('UnsupportedOperationException', `${name} is not supported by this installation yet.`);
+      throw unsupported(name);
     },
   };
 }

@@ -6,7 +6,7 @@
  * unknown one is unknown.
  */
 import type { AccessRequest } from '../api/access.ts';
-import { ApiError } from '../api/api-error.ts';
+import { ApiError, unsupported } from '../api/api-error.ts';
 import type { CallRecord } from '../api/call-record.ts';
 import { toRequestParameters, toResponseElements } from '../api/lower-camel.ts';
 import type { Call, Decision, Operation } from '../api/operation.ts';
@@ -255,10 +255,6 @@ function unknownOperation(name: string): ApiError {
 
 function unknownAction(name: string, version: string): ApiError {
   return new ApiError('InvalidAction', `Could not find operation ${printable(name)} for version ${printable(version)}`, { status: 400 });
-}
-
-function unsupported(name: string): ApiError {
-  return new ApiError('UnsupportedOperationException', `${name} is not supported by this installation yet.`);
 }
 
 /** An untrusted name in a message: cut short, printable. */

@@ -3,7 +3,7 @@
  *
  * Imported material, key stores, HMAC keys and multi-Region keys are not built: refused, never made as something else.
  */
-import { ApiError } from '../api/api-error.ts';
+import { ApiError, unsupported } from '../api/api-error.ts';
 import { type Call, type Operation, REPEATS_MS } from '../api/operation.ts';
 import { tagRequestContext } from './key-access.ts';
 import { makeMaterial } from './key-material.ts';
@@ -104,8 +104,4 @@ function specOf(input: CreateKeyInput): KeySpec {
     throw new ApiError('ValidationException', `KeyUsage ${usage} is not compatible with KeySpec ${spec}`);
   }
   return spec as KeySpec;
-}
-
-function unsupported(what: string): ApiError {
-  return new ApiError('UnsupportedOperationException', `${what} is not supported by this installation yet.`);
 }

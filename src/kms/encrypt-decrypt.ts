@@ -4,7 +4,7 @@
  * Reads all of them: they change nothing, and their events never hold what they encrypt (cloudtrail.md §1.10, §4.3).
  */
 import type { AccessRequest } from '../api/access.ts';
-import { ApiError } from '../api/api-error.ts';
+import { ApiError, unsupported } from '../api/api-error.ts';
 import { type Call, type Operation, REPEATS_MS } from '../api/operation.ts';
 import type { JsonObject } from '../event/types.ts';
 import { type EncryptionContext, openBlob, readBlob, sealBlob } from './ciphertext.ts';
@@ -237,7 +237,7 @@ function requireAlgorithm(algorithm: string | undefined, key: KmsKey): void {
 
 /** Answers for enclaves are not built. @throws ApiError UnsupportedOperationException */
 export function refuseRecipient({ Recipient: recipient }: { readonly Recipient?: unknown }): void {
-  if (recipient !== undefined) throw new ApiError('UnsupportedOperationException', 'Recipient is not supported by this installation yet.');
+  if (recipient !== undefined) throw unsupported('Recipient');
 }
 
 function invalidCiphertext(): ApiError {

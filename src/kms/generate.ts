@@ -2,7 +2,7 @@
  * `GenerateRandom`, `GenerateDataKeyPair` and `GenerateDataKeyPairWithoutPlaintext`: what KMS makes and keeps nothing of.
  */
 import { createPrivateKey, createPublicKey } from 'node:crypto';
-import { ApiError } from '../api/api-error.ts';
+import { ApiError, unsupported } from '../api/api-error.ts';
 import { type Operation, REPEATS_MS } from '../api/operation.ts';
 import { encryptWith, materialShown, refuseRecipient } from './encrypt-decrypt.ts';
 import { isPairSpec, makePrivateKey } from './key-material.ts';
@@ -55,8 +55,7 @@ function pairOperation(deps: KmsDeps, name: string, hasPlaintext: boolean): Oper
     decide: async (_call, { value: key }, input) => {
       refuseRecipient(input);
       const { KeyPairSpec: spec = '' } = input;
-      if (!isPairSpec(spec))
-        throw new ApiError('UnsupportedOperationException', `KeyPairSpec ${spec} is not supported by this installation yet.`);
+      if (!isPairSpec(spec)) throw unsupported(`KeyPairSpec ${spec}`);
       const pair = await makePrivateKey(spec);
       const { blob, materialId } = await encryptWith(deps, key, pair, input.EncryptionContext ?? {});
       const publicKey = createPublicKey(createPrivateKey({ key: Buffer.from(pair), type: 'pkcs8', format: 'der' }));
