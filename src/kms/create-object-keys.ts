@@ -14,7 +14,7 @@ import type { DataKey, Encryption } from '../store/objects.ts';
 import type { EncryptionContext } from './ciphertext.ts';
 import { decryptWith, encryptWith, materialShown } from './encrypt-decrypt.ts';
 import { findKey, type KeyName, readKeyName } from './find-key.ts';
-import { foreignKeyOf, makeForeignDataKey, toApiError } from './foreign-data-keys.ts';
+import { dataKeyOf, foreignKeyOf, makeForeignDataKey, toApiError } from './foreign-data-keys.ts';
 import { keyRequest } from './key-access.ts';
 import type { KmsDeps } from './kms-deps.ts';
 import { type KmsKey, keyResource, kmsKeyArn } from './kms-key.ts';
@@ -74,10 +74,8 @@ export async function makeDataKey(
   isBucketKey: boolean,
 ): Promise<{ readonly dataKey: DataKey; readonly materialId: string }> {
   const plain = deps.chance.bytes(32);
-  const { blob, materialId } = await encryptWith(deps, key, plain, context);
-  const wrapped = Buffer.from(blob).toString('base64');
-  const shown = { algorithm: 'aws:kms', keyArn: kmsKeyArn(key), context, ...(isBucketKey ? { isBucketKey } : {}) } as const;
-  return { dataKey: { plain, encryption: { ...shown, dataKey: wrapped } }, materialId };
+  const { blob: wrapped, materialId } = await encryptWith(deps, key, plain, context);
+  return { dataKey: dataKeyOf({ keyArn: kmsKeyArn(key), plain, wrapped }, context, isBucketKey), materialId };
 }
 
 function openWithKms(deps: ObjectKeysDeps, call: Call, encryption: Encryption & { readonly dataKey: string }): Promise<Uint8Array> {

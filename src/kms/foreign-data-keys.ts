@@ -5,7 +5,7 @@
  */
 import { ApiError } from '../api/api-error.ts';
 import type { AccountId } from '../event/types.ts';
-import { type ForeignKeys, ForeignKeysError } from '../store/foreign-keys.ts';
+import { type ForeignKeys, ForeignKeysError, type NewDataKey } from '../store/foreign-keys.ts';
 import { type DataKey, ObjectsError } from '../store/objects.ts';
 import type { EncryptionContext } from './ciphertext.ts';
 import type { KeyName } from './find-key.ts';
@@ -30,7 +30,11 @@ export async function makeForeignDataKey(
   context: EncryptionContext,
   isBucketKey: boolean,
 ): Promise<DataKey> {
-  const { keyArn, plain, wrapped } = await keys.makeDataKey(arn, context);
+  return dataKeyOf(await keys.makeDataKey(arn, context), context, isBucketKey);
+}
+
+/** A new data key as objects keep it, whichever KMS wrapped it. */
+export function dataKeyOf({ keyArn, plain, wrapped }: NewDataKey, context: EncryptionContext, isBucketKey: boolean): DataKey {
   const shown = { algorithm: 'aws:kms', keyArn, context, ...(isBucketKey ? { isBucketKey } : {}) } as const;
   return { plain, encryption: { ...shown, dataKey: Buffer.from(wrapped).toString('base64') } };
 }

@@ -10,7 +10,7 @@ import type { AccountId, Region } from '../event/types.ts';
 type EncryptionContext = Readonly<Record<string, string>>;
 
 /** A new data key of 32 bytes, in the clear and wrapped. */
-export interface ForeignDataKey {
+export interface NewDataKey {
   /** The key itself, also where an alias was named. */
   readonly keyArn: string;
   readonly plain: Uint8Array;
@@ -21,7 +21,7 @@ export interface ForeignKeys {
   /** Whether a KMS is configured for the key or alias of this ARN, and the account may use it. */
   serves(arn: string, account: AccountId): boolean;
   /** @throws ForeignKeysError */
-  makeDataKey(arn: string, context: EncryptionContext): Promise<ForeignDataKey>;
+  makeDataKey(arn: string, context: EncryptionContext): Promise<NewDataKey>;
   /** @throws ForeignKeysError */
   openDataKey(arn: string, wrapped: Uint8Array, context: EncryptionContext): Promise<Uint8Array>;
 }
