@@ -9,6 +9,7 @@
  * One `Deliveries` owns all lines of an installation: what others write below `sns-message` it does not see.
  */
 import type { AccountId, EpochMs } from '../event/types.ts';
+import { hourOf } from '../store/account-hour.ts';
 import { backOffMs } from '../store/back-off.ts';
 import type { Catalog, CatalogChange, CatalogDocument, CatalogKey } from '../store/catalog.ts';
 import type { Chance, Clock } from '../store/clock.ts';
@@ -325,10 +326,6 @@ function isWanted(subscription: Subscription | undefined, { kind }: WaitingMessa
 /** How long a message may wait. Mail may take hours, and who asks for a request again is not to get two. */
 function lifeMs(subscription: Subscription, { kind }: WaitingMessage): number {
   return kind === 'SubscriptionConfirmation' && !isMailed(subscription) ? CONFIRMATION_LIFE_MS : LIFE_MS;
-}
-
-function hourOf(nowMs: EpochMs): number {
-  return Math.floor(nowMs / HOUR_MS);
 }
 
 function givenUp(status: DeliveryStatus): DeliveryStatus {
