@@ -6,4 +6,5 @@ import type { BucketName } from '../event/types.ts';
 export type BucketChange =
   /** `null` removes it. */
   | { readonly kind: 'policy'; readonly bucket: BucketName; readonly policy: string | null }
-  | { readonly kind: 'removal' | 'versioning' | 'lifecycle' | 'lock'; readonly bucket: BucketName };
+  /** `encryption`: another key encrypts by default, or none does any more. */
+  | { readonly kind: 'removal' | 'versioning' | 'lifecycle' | 'lock' | 'encryption'; readonly bucket: BucketName };

@@ -30,9 +30,12 @@ const CLAUSES: Readonly<Record<BucketChange['kind'], string>> = {
   versioning: 'versions are no longer kept in',
   lifecycle: 'objects are to expire in',
   lock: 'objects are locked for a shorter time, or less strictly, in',
+  encryption: 'another key encrypts by default in',
 };
 
 function isNarrowed(bucket: Parameters<typeof faultOfPolicy>[0], trail: Trail, change: BucketChange): boolean {
+  // A trail with a key of its own does not ask for the bucket's.
+  if (change.kind === 'encryption') return trail.kmsKeyId === undefined;
   if (change.kind !== 'policy') return true;
   const { policy: _, ...rest } = bucket;
   const after = change.policy === null ? rest : { ...rest, policy: change.policy };

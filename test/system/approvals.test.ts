@@ -107,6 +107,16 @@ describe.skipIf(aws === undefined)('A19, A20: a trail under the two-person rule'
     const key = (await kms('create-key', '--policy', open, '--query', 'KeyMetadata.KeyId')).stdout.trim();
     const closed = ['put-key-policy', '--key-id', key, '--policy-name', 'default', '--policy', open.replace('cloudtrail.', 'other.')];
     expect((await kms(...closed)).stderr).toMatch(/which may let trails in, is replaced\. Another person must approve it/);
+    // The files of a trail without a key are encrypted as their bucket does by default.
+    const encrypt = (byDefault: object) => {
+      const configuration = JSON.stringify({ Rules: [{ ApplyServerSideEncryptionByDefault: byDefault }] });
+      return s3api('put-bucket-encryption', '--server-side-encryption-configuration', configuration);
+    };
+    expect((await encrypt({ SSEAlgorithm: 'AES256' })).code).toBe(0);
+    expect((await encrypt({ SSEAlgorithm: 'aws:kms', KMSMasterKeyID: key })).stderr).toMatch(
+      /another key encrypts by default in the bucket tenant-evidence, which .* delivers to\. Another person must approve it/,
+    );
+    expect((await encrypt({ SSEAlgorithm: 'AES256' })).code).toBe(0);
     expect((await cloudtrail('delete-trail', '--name', 'main')).stderr).toMatch(/is deleted\. Another person must approve it/);
   });
 });

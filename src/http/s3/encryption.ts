@@ -149,13 +149,25 @@ export async function putBucketEncryption(call: S3Call): Promise<S3Decision> {
     requestParameters: {
       ServerSideEncryptionConfiguration: { Rule: { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: encryption.algorithm } } },
     },
+    ...ofKey(bucket, encryption),
     ...changeBucket(call, bucket, { encryption }, 200),
   };
 }
 
+/** Who may read what is put, and whether it can be put at all, goes by the key: nobody has looked whether trails may use another one. */
+function ofKey({ name, encryption: before }: Bucket, after: DefaultEncryption | undefined): Pick<S3Decision, 'bucketChange'> {
+  return keyOf(before) === keyOf(after) ? {} : { bucketChange: { kind: 'encryption', bucket: name } };
+}
+
+/** How the key is named, and what it is asked for; `undefined` when the store's own encrypts. */
+function keyOf(encryption: DefaultEncryption | undefined): string | undefined {
+  if (encryption?.algorithm !== 'aws:kms') return undefined;
+  return `${encryption.keyId ?? ''} ${encryption.isBucketKey ?? false}`;
+}
+
 export async function deleteBucketEncryption(call: S3Call): Promise<S3Decision> {
   const bucket = await call.openBuiltInBucket();
-  return changeBucket(call, bucket, { encryption: null }, 204);
+  return { ...ofKey(bucket, undefined), ...changeBucket(call, bucket, { encryption: null }, 204) };
 }
 
 /** @throws ApiError MalformedXML, InvalidArgument, NotImplemented */
