@@ -213,6 +213,18 @@ describe('a trail whose bucket has Object Lock', () => {
       expect((await found('key')).Holds).toBe('encrypts what the trail writes');
     });
 
+    test('DL2: of a trail without a key, the key that its bucket encrypts with by default is asked as a delivery asks it', async () => {
+      await rig.send(trails, 'UpdateTrail', { Name: 'main', KmsKeyId: '' });
+      expect(await found('key')).toBeUndefined();
+      await rig.objects.updateBucket(BUCKET, { encryption: { algorithm: 'aws:kms', keyId: KeyId } });
+      expect(await found('key')).toMatchObject({ Resource: KeyId, Holds: 'encrypts what the trail writes, as the default of its bucket' });
+      await rig.sendKms('DisableKey', { KeyId });
+      expect((await found('key')).Problem).toMatch(/^KMS\.DisabledException: /);
+      await rig.sendKms('EnableKey', { KeyId });
+      await rig.sendKms('PutKeyPolicy', { KeyId, Policy: document(mine) });
+      expect((await found('key')).Problem).toMatch(/^AccessDenied: /);
+    });
+
     test("a topic's policy that lacks the statement is named with the one that would do; what denies has none", async () => {
       rig.topics.topics.set(TOPIC, { policy: document(mine), messages: [] });
       const { Problem, CorrectedPolicy } = await found('topic');

@@ -7,10 +7,10 @@
  */
 import { ApiError } from '../api/api-error.ts';
 import type { Operation } from '../api/operation.ts';
-import type { Bucket } from '../store/objects.ts';
+import { type Bucket, ObjectsError } from '../store/objects.ts';
 import type { OperationDeps } from './change-trail.ts';
 import { requireWritableBucket } from './check-bucket.ts';
-import { withTrailKey } from './check-key.ts';
+import { sealOptions, withTrailKey } from './check-key.ts';
 import { CORRECTED, splitCorrected } from './corrected-policy.ts';
 import { findOwnTrail } from './find-trail.ts';
 import { requireLogGroup, rolePolicy } from './logs/check-log-group.ts';
@@ -19,7 +19,7 @@ import { receiptKey } from './make-receipt.ts';
 import { requireTopic } from './notices/check-topic.ts';
 import { type NoticeStatus, noticeStatusKey } from './notices/notice.ts';
 import { newestPut, readDelivery } from './read-delivery.ts';
-import { type Trail, trailArn } from './trail.ts';
+import { accountFolder, type Trail, trailArn } from './trail.ts';
 import { trailAccess } from './trail-access.ts';
 
 /** One place that a trail delivers to. */
@@ -76,6 +76,8 @@ async function examine(deps: CheckDeps, trail: Trail): Promise<readonly TrailChe
         return isForeign ? 'is asked by the S3 of the bucket at each put' : 'encrypts what the trail writes';
       }),
     );
+  else if (bucket?.encryption?.algorithm === 'aws:kms' && deps.foreignBuckets?.has(s3BucketName) !== true)
+    checks.push(await check('key', bucket.encryption.keyId ?? 'alias/aws/s3', () => askDefaultKey(deps, trail, bucket)));
   if (snsTopicArn !== undefined)
     checks.push(
       await check('topic', snsTopicArn, async () => {
@@ -97,6 +99,18 @@ async function examine(deps: CheckDeps, trail: Trail): Promise<readonly TrailChe
       }),
     );
   return checks;
+}
+
+/** Has a data key made as for a delivery. @throws ApiError with the code that a delivery would show */
+async function askDefaultKey(deps: CheckDeps, trail: Trail, bucket: Bucket): Promise<string> {
+  const key = accountFolder(trail.s3KeyPrefix, trail.account);
+  try {
+    await sealOptions(deps, trail, { keyArn: undefined, bucket }, { bucket: bucket.name, key });
+  } catch (error) {
+    if (error instanceof ObjectsError) throw new ApiError(error.reason, error.message, { cause: error });
+    throw error;
+  }
+  return 'encrypts what the trail writes, as the default of its bucket';
 }
 
 /** @throws ApiError with the code of the last try, when it failed */
