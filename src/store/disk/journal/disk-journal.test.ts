@@ -1,10 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { describeJournal } from '../../../../test/stores/journal.contract.ts';
 import { ManualClock, seededChance } from '../../../../test/support/manual-clock.ts';
 import { SimulatedFiles } from '../../../../test/support/simulated-files.ts';
+import type { AccountId, Region } from '../../../event/types.ts';
 import { type Files, nodeFiles } from '../files.ts';
 import { type DiskJournalOptions, openDiskJournal } from './disk-journal.ts';
 
@@ -30,6 +31,27 @@ describeJournal('disk over simulated files', async () => openRig(new SimulatedFi
 describeJournal('disk over simulated files, with small segments', async () =>
   openRig(new SimulatedFiles({ seed: 1 }), '/journal', { segmentBytes: 1_000, freshBytes: 0 }),
 );
+
+test('a journal with more small entries in its open segment than a call can have arguments is opened again', {
+  timeout: 60_000,
+}, async () => {
+  const { journal, reopen } = await openRig(new SimulatedFiles({ seed: 1 }), '/journal', {});
+  const place = { account: '111122223333' as AccountId, region: 'eu-central-1' as Region, receivedAtMs: 1 };
+  const bytes = new Uint8Array(1);
+  for (let first = 0; first < 150_000; first += 10_000)
+    await journal.append(
+      Array.from({ length: 10_000 }, (_, at) => ({
+        kind: 'fact' as const,
+        factKind: 'loss' as const,
+        factId: `${first + at}`,
+        ...place,
+        bytes,
+      })),
+    );
+  const again = await reopen();
+  expect(again.head()).toBe(150_000n);
+  await again.close();
+});
 
 /** A journal whose disk can be made full or broken while it is in use. */
 async function openRig(files: Files, folder: string, more: Partial<DiskJournalOptions>) {

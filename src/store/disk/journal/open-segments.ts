@@ -74,7 +74,8 @@ export async function openSegments(context: SealedContext): Promise<OpenedSegmen
       if (!log.segment.isDamaged) await removeFiles(context, first, found.salt!, ['sealed', 'index'], kinds);
       segments.push(log.segment);
       damages.push(...log.damages);
-      recentIds.push(...log.ids);
+      // One by one: there may be more of them than a call can have arguments.
+      for (const id of log.ids) recentIds.push(id);
       last = log.segment.last;
       continue;
     }
