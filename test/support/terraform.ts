@@ -40,6 +40,29 @@ export async function terraformEnvironment(
   return { ...clientEnvironment(server.url, key, region), TF_CLI_CONFIG_FILE: '/dev/null', CHECKPOINT_DISABLE: '1', TF_IN_AUTOMATION: '1' };
 }
 
+/** The topic `winterday-deliveries` with these settings, to which CloudTrail may publish. */
+export function topic(settings = ''): string {
+  return `
+resource "aws_sns_topic" "deliveries" {
+  name = "winterday-deliveries"
+${settings}
+}
+
+resource "aws_sns_topic_policy" "deliveries" {
+  arn = aws_sns_topic.deliveries.arn
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "cloudtrail.amazonaws.com" }
+      Action    = "SNS:Publish"
+      Resource  = aws_sns_topic.deliveries.arn
+    }]
+  })
+}
+`;
+}
+
 /** What Terraform keeps of what it made, as far as tests look at it. */
 export interface State {
   readonly serial: number;

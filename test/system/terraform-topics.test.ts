@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type StartedServer, startServer } from '../support/start-server.ts';
-import { hasTerraform, Terraform, terraformEnvironment } from '../support/terraform.ts';
+import { hasTerraform, Terraform, terraformEnvironment, topic } from '../support/terraform.ts';
 
 const ACCOUNT = '123837392027';
 const REGION = 'us-east-1';
@@ -57,25 +57,6 @@ describe.skipIf(!hasTerraform)('Terraform', () => {
     if (folder) await rm(folder, { recursive: true });
   });
 
-  const topic = (settings: string) => `
-resource "aws_sns_topic" "deliveries" {
-  name = "winterday-deliveries"
-${settings}
-}
-
-resource "aws_sns_topic_policy" "deliveries" {
-  arn = aws_sns_topic.deliveries.arn
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = { Service = "cloudtrail.amazonaws.com" }
-      Action    = "SNS:Publish"
-      Resource  = aws_sns_topic.deliveries.arn
-    }]
-  })
-}
-`;
   const subscription = (name: string, settings: string) => `
 resource "aws_sns_topic_subscription" "${name}" {
   topic_arn = aws_sns_topic.deliveries.arn
@@ -95,7 +76,7 @@ ${settings}
   const mailbox = subscription('mailbox', '  protocol = "email"\n  endpoint = "ann@example.org"');
 
   test('a topic with its policy and tags: applied, changed, imported and destroyed without a difference', async () => {
-    await terraform.converge(topic(''));
+    await terraform.converge(topic());
     expect(await terraform.read('aws_sns_topic.deliveries')).toMatchObject({
       arn: TOPIC,
       owner: ACCOUNT,
@@ -115,11 +96,11 @@ ${settings}
   });
 
   test('its subscriptions: a URL that confirms, a queue and a mailbox, likewise', async () => {
-    await terraform.converge(topic('') + url() + queue(false) + mailbox);
+    await terraform.converge(topic() + url() + queue(false) + mailbox);
     const confirmed = { pending_confirmation: false, confirmation_was_authenticated: false, endpoint };
     expect(await terraform.read('aws_sns_topic_subscription.url')).toMatchObject(confirmed);
     expect(await terraform.read('aws_sns_topic_subscription.mailbox')).toMatchObject({ pending_confirmation: true });
-    await terraform.converge(topic('') + url() + queue(true));
+    await terraform.converge(topic() + url() + queue(true));
     const applied = await terraform.read('aws_sns_topic_subscription.queue');
     expect(applied).toMatchObject({ raw_message_delivery: true, pending_confirmation: false });
     await terraform.reimport('aws_sns_topic_subscription.queue', applied['arn'] as string);

@@ -11,7 +11,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { MOTO_ACCOUNT as ACCOUNT, MOTO_KEY, type Moto, startMoto } from '../support/moto.ts';
 import { type StartedServer, startServer } from '../support/start-server.ts';
 import { hasCommands } from '../support/start-tool.ts';
-import { hasTerraform, Terraform, terraformEnvironment } from '../support/terraform.ts';
+import { hasTerraform, Terraform, terraformEnvironment, topic } from '../support/terraform.ts';
 import { testDataFolder } from '../support/test-data.ts';
 
 const REGION = 'us-east-1';
@@ -64,11 +64,9 @@ ${settings}
 `;
 }
 
-const KEY = `
-resource "aws_kms_key" "logs" {
-  deletion_window_in_days = 7
-  enable_key_rotation     = true
-  policy = jsonencode({
+/** A policy of a key: its account may do everything, CloudTrail may make data keys and do what `action` says. */
+function keyPolicy(action: string): string {
+  return `jsonencode({
     Version = "2012-10-17"
     Statement = [
       {
@@ -80,35 +78,23 @@ resource "aws_kms_key" "logs" {
       {
         Effect    = "Allow"
         Principal = { Service = "cloudtrail.amazonaws.com" }
-        Action    = ["kms:GenerateDataKey*", "kms:DescribeKey"]
+        Action    = ["kms:GenerateDataKey*", "${action}"]
         Resource  = "*"
       },
     ]
-  })
+  })`;
+}
+
+const KEY = `
+resource "aws_kms_key" "logs" {
+  deletion_window_in_days = 7
+  enable_key_rotation     = true
+  policy                  = ${keyPolicy('kms:DescribeKey')}
 }
 
 resource "aws_kms_alias" "logs" {
   name          = "alias/winterday"
   target_key_id = aws_kms_key.logs.id
-}
-`;
-
-const TOPIC = `
-resource "aws_sns_topic" "deliveries" {
-  name = "winterday-deliveries"
-}
-
-resource "aws_sns_topic_policy" "deliveries" {
-  arn = aws_sns_topic.deliveries.arn
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = { Service = "cloudtrail.amazonaws.com" }
-      Action    = "SNS:Publish"
-      Resource  = aws_sns_topic.deliveries.arn
-    }]
-  })
 }
 `;
 
@@ -201,7 +187,7 @@ const CASES: readonly Case[] = [
       {
         of:
           KEY +
-          TOPIC +
+          topic() +
           trail(
             '  kms_key_id = aws_kms_key.logs.arn\n  sns_topic_name = aws_sns_topic.deliveries.name\n  depends_on = [aws_sns_topic_policy.deliveries]',
           ),
@@ -211,7 +197,7 @@ const CASES: readonly Case[] = [
           sns_topic_arn: `arn:aws:sns:${REGION}:${ACCOUNT}:winterday-deliveries`,
         },
       },
-      { of: KEY + TOPIC + bucket('logs') + trail('', 'moved'), shows: { ...PLAIN, s3_bucket_name: 'winterday-moved' } },
+      { of: KEY + topic() + bucket('logs') + trail('', 'moved'), shows: { ...PLAIN, s3_bucket_name: 'winterday-moved' } },
     ],
   },
   {
@@ -425,23 +411,7 @@ ${rotation}
 
 resource "aws_kms_key_policy" "main" {
   key_id = aws_kms_key.main.id
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [
-      {
-        Effect    = "Allow"
-        Principal = { AWS = "arn:aws:iam::${ACCOUNT}:root" }
-        Action    = "kms:*"
-        Resource  = "*"
-      },
-      {
-        Effect    = "Allow"
-        Principal = { Service = "cloudtrail.amazonaws.com" }
-        Action    = ["kms:GenerateDataKey*", "${action}"]
-        Resource  = "*"
-      },
-    ]
-  })
+  policy = ${keyPolicy(action)}
 }
 
 resource "aws_kms_key" "other" {}
