@@ -1,9 +1,10 @@
+import type { TLSSocket } from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import { clientOf, trustedProxies } from './client-of.ts';
 
 const isTrusted = trustedProxies(['10.0.0.0/8', '2001:db8::/32']);
 const request = (remoteAddress: string, headers: Record<string, string> = {}, isTls = false) =>
-  clientOf({ socket: { remoteAddress, ...(isTls ? { encrypted: true } : {}) } as never, headers }, isTrusted);
+  clientOf({ socket: { remoteAddress, ...(isTls ? { encrypted: true } : {}) } as TLSSocket, headers }, isTrusted);
 const from = (peer: string, hops: string, proto = 'https') => request(peer, { 'x-forwarded-for': hops, 'x-forwarded-proto': proto });
 
 describe('the client of a request', () => {

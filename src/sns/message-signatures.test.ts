@@ -33,7 +33,7 @@ beforeEach(async () => {
       response.emit('end');
     });
     return new EventEmitter();
-  }) as never);
+  }) as typeof https.get);
 });
 
 afterEach(() => vi.restoreAllMocks());

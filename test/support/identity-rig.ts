@@ -9,7 +9,7 @@ import { Identities } from '../../src/access/identities.ts';
 import { KeyUses } from '../../src/access/key-uses.ts';
 import { stsOperations } from '../../src/access/sts/operations.ts';
 import type { AccessRequest } from '../../src/api/access.ts';
-import type { Call, Decision, Principal } from '../../src/api/operation.ts';
+import type { Call, Decision, Operation, Principal } from '../../src/api/operation.ts';
 import type { AccountId } from '../../src/event/types.ts';
 import { createMemoryOutbound, type OutboundHandler } from '../../src/store/memory/outbound.ts';
 import { PageTokens } from '../../src/store/page-tokens.ts';
@@ -28,7 +28,7 @@ export class IdentityRig {
   readonly findCredentials: ReturnType<typeof credentialFinder>;
   /** Hosts that can be reached, by origin. */
   readonly hosts = new Map<string, OutboundHandler>();
-  readonly #operations;
+  readonly #operations: ReadonlyMap<string, Operation<object>>;
 
   private constructor(intake: IntakeRig) {
     const { catalog, accounts, keys, clock, chance } = intake;
@@ -47,7 +47,9 @@ export class IdentityRig {
       realTimeMs: () => clock.nowMs(),
       tokens: new PageTokens(keys, chance),
     };
-    this.#operations = new Map([...iamOperations(deps), ...stsOperations(deps)].map((operation) => [operation.name, operation]));
+    this.#operations = new Map(
+      [...iamOperations(deps), ...stsOperations(deps)].map((operation) => [operation.name, operation as Operation<object>]),
+    );
   }
 
   /** An installation with its administrator and `OWNER`. */
@@ -57,7 +59,7 @@ export class IdentityRig {
 
   /** What the caller of an operation must be allowed, with the condition keys that the resource brings. */
   async access(name: string, input: object, call: Call = callOf(OWNER)): Promise<readonly AccessRequest[]> {
-    const requests = await this.#operations.get(name)!.access!(call, input as never);
+    const requests = await this.#operations.get(name)!.access!(call, input);
     const findResource = entityResource(this.identities);
     return Promise.all(
       requests.map(async (request) => {
@@ -68,7 +70,7 @@ export class IdentityRig {
   }
 
   async decide(name: string, input: object, call: Call = callOf(OWNER)): Promise<Decision<unknown>> {
-    return this.#operations.get(name)!.decide(call, input as never);
+    return this.#operations.get(name)!.decide(call, input);
   }
 
   /** Decides and carries out. @param caller An account, as its root, or somebody whose call it is. */
