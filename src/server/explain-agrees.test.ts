@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ADMINISTRATOR, OWNER } from '../../test/support/intake-rig.ts';
-import { type Answer, type CallOptions, WholeServer } from '../../test/support/whole-server.ts';
+import { type Answer, type CallOptions, keysIn, WholeServer } from '../../test/support/whole-server.ts';
 
 const REGION = 'eu-central-1';
 const BUCKET = 'explained-bucket';
@@ -40,14 +40,7 @@ const expectOk = async (sent: Promise<Answer>): Promise<Answer> => {
 };
 const iam = (Action: string, input: Record<string, string>, account = OWNER) =>
   expectOk(whole.query('iam', { Action, Version: '2010-05-08', ...input }, { account, region: 'us-east-1' }));
-const elementOf = (xml: string, name: string) => new RegExp(`<${name}>([^<]+)</${name}>`).exec(xml)![1]!;
-const keysOf = (xml: string) => ({
-  accessKeyId: elementOf(xml, 'AccessKeyId'),
-  secretAccessKey: elementOf(xml, 'SecretAccessKey'),
-  ...(xml.includes('<SessionToken>') ? { sessionToken: elementOf(xml, 'SessionToken') } : {}),
-});
-const organizations = (name: string, input: object = {}) =>
-  expectOk(whole.json('organizations', `AWSOrganizationsV20161128.${name}`, input, { region: 'us-east-1' }));
+const organizations = (name: string, input: object = {}) => expectOk(whole.organizations(name, input));
 
 beforeAll(async () => {
   whole = await WholeServer.open();
@@ -68,7 +61,7 @@ beforeAll(async () => {
     ['mallory', ADMINISTRATOR],
   ] as const) {
     await iam('CreateUser', { UserName: name, 'Tags.member.1.Key': 'team', 'Tags.member.1.Value': 'audit' }, account);
-    const keys = keysOf((await iam('CreateAccessKey', { UserName: name }, account)).message);
+    const keys = keysIn((await iam('CreateAccessKey', { UserName: name }, account)).message);
     users.set(arnOf(`user/${name}`, account), { credentials: keys });
   }
   await iam('CreatePolicy', { PolicyName: 'boundary', PolicyDocument: document(FULL) });
@@ -168,8 +161,8 @@ async function build(given: World): Promise<{ readonly callers: readonly Caller[
       { Action: 'AssumeRole', Version: '2011-06-15', RoleArn: ROLE, RoleSessionName: 'session', ...more },
       users.get(arnOf('user/alice'))!,
     );
-  const wide = keysOf((await expectOk(assume({}))).message);
-  const narrow = keysOf((await expectOk(assume({ Policy: sessionPolicy }))).message);
+  const wide = keysIn((await expectOk(assume({}))).message);
+  const narrow = keysIn((await expectOk(assume({ Policy: sessionPolicy }))).message);
 
   const own = document(given.identity);
   for (const user of ['alice', 'bob']) await iam('PutUserPolicy', { UserName: user, PolicyName: 'own', PolicyDocument: own });

@@ -1,7 +1,7 @@
 /** What resources bring to the choke point: their tags, their account and its organization, under policies that ask for them. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ADMINISTRATOR, OWNER, STRANGER } from '../../test/support/intake-rig.ts';
-import { type Answer, type CallOptions, WholeServer } from '../../test/support/whole-server.ts';
+import { type Answer, type CallOptions, keysIn, WholeServer } from '../../test/support/whole-server.ts';
 
 const REGION = 'eu-central-1';
 const BUCKET = 'tagged-bucket';
@@ -22,14 +22,13 @@ beforeAll(async () => {
   whole = await WholeServer.open();
   const declared = { accounts: [], identities: {}, organization: { accounts: [OWNER] } };
   await whole.server.applyDeclared(declared, async () => undefined);
-  const { output } = await whole.json('organizations', 'AWSOrganizationsV20161128.DescribeOrganization', {}, { region: 'us-east-1' });
+  const { output } = await whole.organizations('DescribeOrganization');
   organizationId = output.Organization.Id;
   await iam('CreateUser', { UserName: 'alice', ...member });
   const trust = JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: '*', Action: 'sts:AssumeRole' }] });
   await iam('CreateRole', { RoleName: 'deploy', AssumeRolePolicyDocument: trust, ...member });
   const { message } = await iam('CreateAccessKey', { UserName: 'alice' });
-  const read = (element: string) => new RegExp(`<${element}>([^<]+)</${element}>`).exec(message)![1]!;
-  alice = { credentials: { accessKeyId: read('AccessKeyId'), secretAccessKey: read('SecretAccessKey') } };
+  alice = { credentials: keysIn(message) };
   await whole.createBucket(BUCKET, { account: OWNER });
   const body = '<Tagging><TagSet><Tag><Key>team</Key><Value>audit</Value></Tag></TagSet></Tagging>';
   await whole.send('PUT', `/${BUCKET}?tagging`, { service: 's3', account: OWNER, body });

@@ -109,8 +109,7 @@ export class WholeServer {
 
   /** Calls an operation of Organizations. */
   async organizations(operation: string, input: object = {}, account: AccountId = ADMINISTRATOR): Promise<Answer> {
-    const sent = { service: 'organizations', region: 'us-east-1', body: JSON.stringify(input), account };
-    return this.#send('POST', '/', sent, { 'content-type': JSON_TYPE, 'x-amz-target': `AWSOrganizationsV20161128.${operation}` });
+    return this.json('organizations', `AWSOrganizationsV20161128.${operation}`, input, { region: 'us-east-1', account });
   }
 
   /** Calls the one operation of CloudTrail Data: some members go into the query string. */
@@ -126,21 +125,14 @@ export class WholeServer {
 
   /** Makes a user of the first account who may do nothing. @returns its key */
   async createUser(name: string): Promise<Credentials> {
-    const send = async (action: string): Promise<string> => {
-      const body = `Action=${action}&Version=2010-05-08&UserName=${name}`;
-      const { status, message } = await this.#send(
-        'POST',
-        '/',
-        { service: 'iam', region: 'us-east-1', body },
-        { 'content-type': FORM_TYPE },
-      );
+    const send = async (Action: string): Promise<string> => {
+      const input = { Action, Version: '2010-05-08', UserName: name };
+      const { status, message } = await this.query('iam', input, { region: 'us-east-1' });
       if (status !== 200) throw new Error(`no user: ${message}`);
       return message;
     };
     await send('CreateUser');
-    const xml = await send('CreateAccessKey');
-    const read = (element: string) => new RegExp(`<${element}>([^<]+)</${element}>`).exec(xml)![1]!;
-    return { accessKeyId: read('AccessKeyId'), secretAccessKey: read('SecretAccessKey') };
+    return keysIn(await send('CreateAccessKey'));
   }
 
   /** Calls an operation of S3. @returns its status, and the body as text */
@@ -214,6 +206,13 @@ export class WholeServer {
     if (!isError) return { status, code: 'OK', message: '', output: json };
     return { status, code: String(code).replace(/^.*#|:.*$/g, ''), message: String(json['Message'] ?? json['message']), output: undefined };
   }
+}
+
+/** The keys that an answer of IAM or STS hands out. */
+export function keysIn(xml: string): Credentials {
+  const read = (element: string) => new RegExp(`<${element}>([^<]+)</${element}>`).exec(xml)![1]!;
+  const keys = { accessKeyId: read('AccessKeyId'), secretAccessKey: read('SecretAccessKey') };
+  return xml.includes('<SessionToken>') ? { ...keys, sessionToken: read('SessionToken') } : keys;
 }
 
 const JSON_TYPE = 'application/x-amz-json-1.1';
