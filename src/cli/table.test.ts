@@ -27,6 +27,11 @@ describe('formatTable', () => {
     expect(table).toBe('N\nx\\u000aTIME  forged\\u001b[2J\n');
   });
 
+  test('there may be more rows than a call can have arguments', () => {
+    const rows = Array.from({ length: 200_000 }, () => ({ name: 'x' }));
+    expect(formatTable([{ heading: 'n', cell: (row: Row) => row.name }], rows)).toHaveLength(2 * 200_001);
+  });
+
   test('wide characters take two columns and combining ones none', () => {
     expect([displayWidth('abc'), displayWidth('日本'), displayWidth('é')]).toEqual([3, 4, 1]);
   });

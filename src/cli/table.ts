@@ -22,7 +22,7 @@ export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly
     columns.map(({ heading }) => heading.toUpperCase()),
     ...rows.map((row) => columns.map((column) => cut(safeText(String(column.cell(row) ?? '-')), column.widthMax))),
   ];
-  const widths = columns.map((_, at) => Math.max(...lines.map((cells) => displayWidth(cells[at]!))));
+  const widths = columns.map((_, at) => lines.reduce((width, cells) => Math.max(width, displayWidth(cells[at]!)), 0));
   const formatLine = (cells: readonly string[]): string =>
     cells
       .map((cell, at) => {
