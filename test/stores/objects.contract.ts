@@ -149,6 +149,17 @@ export function describeObjects(name: string, open: () => Promise<ObjectsRig>, t
         expect([after?.versioning, after?.policy]).toEqual(['Enabled', undefined]);
       });
 
+      own('of two changes of one setting that were decided on the same state, the second is refused and changes nothing', async () => {
+        const bucket = await newBucket();
+        const seen = await objects.getBucket(bucket);
+        await objects.updateBucket(bucket, { tags: [['Team', 'Red']] }, seen);
+        const second = objects.updateBucket(bucket, { tags: [['Team', 'Blue']] }, seen);
+        await expect(second).rejects.toMatchObject({ name: 'ChangedMeanwhile', reason: 'OperationAborted' });
+        // Another setting is as it was.
+        await objects.updateBucket(bucket, { versioning: 'Enabled' }, seen);
+        expect(await objects.getBucket(bucket)).toMatchObject({ tags: [['Team', 'Red']], versioning: 'Enabled' });
+      });
+
       test('a bucket is deleted when it is empty, and not before', async () => {
         const bucket = await newBucket();
         await objects.put(bucket, keyOf('a/b'), bytesOf('x'));

@@ -31,7 +31,7 @@ export function addDoctorTrail(doctor: Command): void {
   const command = doctor
     .command('trail')
     .argument('<name>', 'name or ARN of the trail')
-    .description('check that a trail may deliver, and print the policy that its bucket lacks');
+    .description('check that a trail may deliver, and print each policy that would let it');
   addExamples(command, ['doctor trail main', "doctor trail main -o json | jq -r '.Checks[0].CorrectedPolicy'"]);
   command.action(async (name: string, _: object, self: Command) => {
     const options = self.optsWithGlobals<GlobalOptions>();
